@@ -1,0 +1,66 @@
+// Which room may import which (src/README.md draws it). Arrows point down only; no cycles, types included.
+const order = {
+  base: [],
+  stage: ['base'],
+  digest: ['base'],
+  journal: ['base'],
+  config: ['base'],
+  target: ['base', 'config'],
+  source: ['base', 'config'],
+  pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
+  control: ['base', 'config', 'journal', 'pipeline'],
+  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source', 'pipeline', 'control'],
+  cli: ['base', 'config', 'journal', 'control', 'daemon'],
+}
+
+const rooms = Object.entries(order).map(([room, below]) => ({
+  name: `${room}-points-down`,
+  comment: `src/${room} may import only: ${below.join(', ') || 'nothing of ours'}`,
+  severity: 'error',
+  from: { path: `^src/${room}/` },
+  to: { path: '^src/', pathNot: [room, ...below].map((name) => `^src/${name}/`) },
+}))
+
+// A room's door carries the room's name; everything else in it is its own. base has no door: it is a shelf of small tools.
+const doors = Object.keys(order)
+  .filter((room) => !['base', 'cli', 'daemon'].includes(room))
+  .map((room) => ({
+    name: `${room}-has-one-door`,
+    comment: `from outside, import src/${room}/${room}.ts`,
+    severity: 'error',
+    from: { path: '^src/', pathNot: `^src/${room}/` },
+    to: {
+      path: `^src/${room}/`,
+      pathNot: [`^src/${room}/${room}\\.ts$`, '^src/target/catalogue\\.ts$', '^src/control/client\\.ts$'],
+    },
+  }))
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'main-starts-the-cli-only',
+      severity: 'error',
+      from: { path: '^src/main\\.ts$' },
+      to: { path: '^src/', pathNot: '^src/cli/' },
+    },
+    {
+      name: 'targets-know-not-each-other',
+      severity: 'error',
+      from: { path: '^src/target/([^/]+)/' },
+      to: { path: '^src/target/([^/]+)/', pathNot: '^src/target/$1/' },
+    },
+    ...rooms,
+    ...doors,
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      exportsFields: ['exports'],
+    },
+  },
+}

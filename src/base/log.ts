@@ -1,0 +1,26 @@
+/** Log lines with fixed names and fields. Knows no room; `FANFOLD_DEBUG=stage,target` opens rooms' debug lines. */
+import { pino, type DestinationStream } from 'pino'
+
+/** Fields with one meaning everywhere: source, path, target, attempt, ms, bytes, reason, error. */
+export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>
+
+export interface Log {
+  debug(event: string, fields?: Fields): void
+  info(event: string, fields?: Fields): void
+  warn(event: string, fields?: Fields): void
+  error(event: string, fields?: Fields): void
+}
+
+export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** Opens the log of one room, as JSON lines to `to`. `debugRooms` is the value of FANFOLD_DEBUG. */
+export function openLog(room: string, to: DestinationStream, debugRooms = ''): Log {
+  const isOpen = debugRooms.split(',').some((word) => word === room || word === '*')
+  const lines = pino({ level: isOpen ? 'debug' : 'info', base: { room }, timestamp: pino.stdTimeFunctions.isoTime }, to)
+  return {
+    debug: (event, fields) => lines.debug(fields ?? {}, event),
+    info: (event, fields) => lines.info(fields ?? {}, event),
+    warn: (event, fields) => lines.warn(fields ?? {}, event),
+    error: (event, fields) => lines.error(fields ?? {}, event),
+  }
+}

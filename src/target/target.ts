@@ -1,0 +1,140 @@
+/** The contract every kind of target keeps: one configured destination that takes copies and proves them. Says nothing of queues or retries. */
+import { type Readable } from 'node:stream'
+import { FanfoldError, type Action } from '../base/errors.ts'
+import { type FsPath, type RemotePath } from '../base/path.ts'
+
+/** A file of a source as it was when it was digested. Nothing else may ever be sent under these digests. */
+export interface LocalCopy {
+  /** Absolute. */
+  readonly path: FsPath
+  /** Bytes. */
+  readonly size: number
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly inode: bigint
+  /** Hex. */
+  readonly sha256: string
+  /** CRC-32 of the whole content (zlib's), taken in the same pass as the sha256: the cheap proof that bytes read again are the bytes digested. */
+  readonly crc32: number
+  /** The whole content where it is small enough to be kept in memory, exactly the bytes that were digested. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/** A target's proof of one copy. */
+export interface Receipt {
+  readonly path: RemotePath
+  /** The target's own name for the object: an id at a cloud, the inode at a directory. */
+  readonly remoteId: string
+  /** The target's own mark of this version; changes whenever somebody writes the object. */
+  readonly revision: string
+  readonly size: number
+  /** Hex, as the target reported or proved it. */
+  readonly sha256: string
+  readonly mtimeNs: bigint
+}
+
+/** What a target says of an object that it holds. */
+export interface RemoteEntry {
+  readonly path: RemotePath
+  readonly remoteId: string
+  readonly revision: string
+  readonly size: number
+  readonly mtimeNs: bigint
+  /** Hex; undefined where it was not asked for, since a directory has to read the whole file for it. */
+  readonly sha256: string | undefined
+}
+
+/** An upload begun and not finished, as it lies in the journal: opaque to all but the target that wrote it. */
+export type UploadSession = Readonly<Record<string, string | number>>
+
+/** What a delivery lends to a `put`. */
+export interface PutWork {
+  /** The session an earlier attempt of exactly this copy saved. */
+  readonly session: UploadSession | undefined
+  /** Keeps the session durably; resolves once a crash can no longer lose it. `undefined` forgets it. */
+  save(session: UploadSession | undefined): Promise<void>
+  /** Waits until so many bytes may be sent (bandwidth). */
+  allow(bytes: number, signal: AbortSignal): Promise<void>
+  /** Bytes of this copy that are at the target so far. Never goes down within one put. */
+  progress(bytesDone: number): void
+  /** The receipt of what this target already holds of this file. */
+  readonly previous: Receipt | undefined
+}
+
+export interface Traits {
+  readonly caseSensitive: boolean
+  /** Largest file taken, bytes. */
+  readonly fileBytesMax: number
+  /** A put saves its session about this often, bytes: what a crash costs at most. */
+  readonly chunkBytes: number
+}
+
+export interface Space {
+  /** Whose place this is, in words: an account, a folder. */
+  readonly account: string
+  readonly usedBytes: number
+  /** Bytes that still fit; undefined where the target sets no bound. */
+  readonly freeBytes: number | undefined
+}
+
+/**
+ * One destination. Every verb may be repeated after an unknown outcome and ends with one right object.
+ * An abort leaves either the old object or the new one, never a torn one; work in flight is undone or left resumable.
+ * @throws TargetError with what to do next.
+ */
+export interface Target {
+  readonly traits: Traits
+  /**
+   * Checks that the target can be used, and puts away what an earlier crash left. Called before anything else and again after each outage.
+   * @param expected the mark that an earlier `open` answered, undefined before the first copy.
+   * @throws TargetError `pause-target` when another place than the expected one stands there, or none.
+   */
+  open(expected: string | undefined, signal: AbortSignal): Promise<Identity>
+  /** Stores one copy under its final name, whole or not at all, and proves it. */
+  put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt>
+  move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt>
+  /** Takes a copy away; `trash` keeps it where the target's owner can get it back. An object that is gone already is done. */
+  remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void>
+  /** What the target holds at one path, or undefined. `hash` asks for the sha256 even where that costs reading the whole file. */
+  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined>
+  /** All files below a folder, in no order, a bounded number in memory. */
+  list(under: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): AsyncIterable<RemoteEntry>
+  /** Content of an entry from byte `start` on. */
+  get(entry: RemoteEntry, range: { readonly start: number }, signal: AbortSignal): Promise<Readable>
+  about(signal: AbortSignal): Promise<Space>
+  /** Nothing is under way: puts away whatever is only there for work under way. */
+  rest(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Which place stands behind a target's name, so that an empty mount point is not taken for the disk that belongs there. */
+export interface Identity {
+  readonly mark: string
+  /** False when this place is a new one in the place of the expected one (its owner made it again): copies have to be looked for anew. */
+  readonly isSame: boolean
+}
+
+/** What the lane does after a failure. */
+export type Next =
+  /** Try this delivery again after a growing delay; counts as an attempt. */
+  | { readonly kind: 'retry' }
+  /** The source's file is not what was digested: forget this attempt, the source will say what is true. */
+  | { readonly kind: 'source-changed' }
+  /** The saved session is worth nothing any more: forget it and begin anew. */
+  | { readonly kind: 'restart-session' }
+  /** Only the owner or a rule brings this delivery back. */
+  | { readonly kind: 'park' }
+  /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can. */
+  | { readonly kind: 'pause-target'; readonly state: 'missing' | 'full' | 'read-only' | 'paused' }
+
+/** Says what is wrong in words, with the next step for the owner. */
+export class TargetError extends FanfoldError {
+  readonly next: Next
+  constructor(next: Next, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.next = next
+  }
+  get action(): Action {
+    return this.next.kind === 'park' ? 'ask-owner' : this.next.kind === 'pause-target' ? 'wait' : 'retry'
+  }
+}
