@@ -1,0 +1,225 @@
+/** The operator's desk: answers what is asked of this daemon, from the journal's counters and the parts' own states. */
+import { isAbsolute, relative } from 'node:path'
+import { type Clock } from '../base/clock.ts'
+
+import { showPath, sourcePath, type SourcePath } from '../base/path.ts'
+import { type Config } from '../config/config.ts'
+import {
+  AskError,
+  type Desk,
+  type HistoryLine,
+  type PathVerdict,
+  type ResyncRequest,
+  type SourceStatus,
+  type Status,
+  type TargetStatus,
+  type Verdict,
+} from '../control/control.ts'
+import { type FileRecord, type Journal, type OpenDelivery } from '../journal/journal.ts'
+import { type Selector } from '../pipeline/pipeline.ts'
+import { type SourceState } from '../source/source.ts'
+
+/** What is live of a target. Without a running daemon there is none, and everything comes from the journal. */
+export interface LiveTarget {
+  readonly name: string
+  readonly state: string
+  readonly reason: string | null
+  readonly bytesSent: number
+  readonly sending: TargetStatus['sending']
+  offer(): void
+  nudge(): void
+}
+
+export interface DeskParts {
+  readonly config: Config
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly selectors: ReadonlyMap<string, Selector>
+  readonly target: (name: string) => LiveTarget | undefined
+  readonly source: (
+    name: string,
+  ) => { state(): SourceState; whyIgnored(path: SourcePath): { rule: string; where: string } | undefined } | undefined
+}
+
+/** A change that some target lacks for longer than this makes the verdict "not healthy". Unit: ms. */
+const healthyAgeMsMax = 10 * 60_000
+const historyLinesMax = 10_000
+
+export function openDesk(parts: DeskParts): Desk {
+  return {
+    status: () => status(parts),
+    resync: (request) => resync(parts, request),
+    retry: (targets) => retry(parts, targets),
+    why: (path) => whySources(parts, path).map(({ source, path: below }) => why(parts, source, below)),
+    history: (path, limit) => history(parts, path, Math.min(limit, historyLinesMax)),
+  }
+}
+
+function status(parts: DeskParts): Status {
+  const files = parts.journal.fileCounts()
+  const sources = parts.config.sources.map(({ name }) => sourceStatus(name, files.get(name) ?? 0, parts))
+  const targets = parts.config.targets.map(({ name, kind }) => targetStatus(name, kind, parts))
+  const ages = targets.flatMap(({ oldestMs }) => (oldestMs === null ? [] : [oldestMs]))
+  const oldestMs = ages.length === 0 ? null : Math.max(...ages)
+  const isWatched = sources.every(({ state }) => ['watching', 'polling', 'scanning'].includes(state))
+  const isServed = targets.every(({ state, parked }) => state === 'running' && parked === 0)
+  return { healthy: isWatched && isServed && (oldestMs ?? 0) <= healthyAgeMsMax, oldestMs, sources, targets }
+}
+
+function sourceStatus(name: string, files: number, parts: DeskParts): SourceStatus {
+  const live = parts.source(name)?.state()
+  if (live === undefined)
+    return { name, state: 'stopped', files, watched: 0, reason: 'the daemon is not running', settling: 0 }
+  const { state, watched, reason, settling } = live
+  return { name, state, files, watched, reason, settling }
+}
+
+function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatus {
+  const { journal, clock } = parts
+  const row = journal.target(name)
+  const live = parts.target(name)
+  const counts = journal.counts(row.id)
+  const active = journal.activeCount(row.id)
+  const sinceMs = journal.oldestSinceMs(row.id)
+  const trouble = live?.reason ?? journal.reasonOf(row.id, 'parked') ?? journal.reasonOf(row.id, 'postponed')
+  return {
+    name,
+    kind,
+    state: live?.state ?? 'stopped',
+    waiting: Math.max(0, counts.waiting + counts.postponed - active),
+    active,
+    delivered: counts.delivered,
+    parked: counts.parked,
+    bytesWaiting: counts.bytesOwed,
+    oldestMs: sinceMs === null ? null : Math.max(0, clock.wallMs() - sinceMs),
+    reason: live === undefined ? 'the daemon is not running' : trouble === null ? null : showPath(trouble),
+    offering: row.cursor < journal.head ? row.offerLeft : 0,
+    bytesSent: live?.bytesSent ?? 0,
+    sending: live?.sending ?? [],
+  }
+}
+
+/** The named targets, or all. @throws AskError for a name that the configuration does not have. */
+function targetNames(parts: DeskParts, names: readonly string[]): readonly string[] {
+  const known = parts.config.targets.map(({ name }) => name)
+  for (const name of names) {
+    if (!known.includes(name)) throw new AskError(`no target is named "${name}"; there are: ${known.join(', ')}`)
+  }
+  return names.length === 0 ? known : names
+}
+
+function resync(parts: DeskParts, { targets, source, glob, verify }: ResyncRequest): ReturnType<Desk['resync']> {
+  const known = parts.config.sources.map(({ name }) => name)
+  if (source !== null && !known.includes(source)) {
+    throw new AskError(`no source is named "${source}"; there are: ${known.join(', ')}`)
+  }
+  const offered = targetNames(parts, targets).map((target) => {
+    parts.journal.offerAgain(target, { source, glob, look: verify ? 'hash' : 'entry' })
+    parts.target(target)?.nudge()
+    parts.target(target)?.offer()
+    return { target, files: parts.journal.target(target).offerLeft }
+  })
+  return { offered }
+}
+
+function retry(parts: DeskParts, targets: readonly string[]): { readonly retried: number } {
+  let retried = 0
+  for (const name of targetNames(parts, targets)) {
+    retried += parts.journal.retry(parts.journal.target(name).id)
+    parts.target(name)?.nudge()
+  }
+  return { retried }
+}
+
+interface Located {
+  readonly source: string
+  readonly path: SourcePath
+}
+
+/** An absolute path lies in the source that contains it; a relative one is tried below every source. */
+function whySources({ config, journal }: DeskParts, path: string): readonly Located[] {
+  const below = (source: string, relativePath: string): Located[] => {
+    try {
+      return [{ source, path: sourcePath(relativePath) }]
+    } catch {
+      // Outside of this source: not its path.
+      return []
+    }
+  }
+  if (isAbsolute(path)) return config.sources.flatMap(({ name, path: root }) => below(name, relative(root, path)))
+  const all = config.sources.flatMap(({ name }) => below(name, path))
+  const recorded = all.filter((located) => journal.recordOf(located.source, located.path) !== undefined)
+  return recorded.length > 0 ? recorded : all
+}
+
+function why(parts: DeskParts, source: string, path: SourcePath): PathVerdict {
+  const record = parts.journal.recordOf(source, path)
+  const ignored = parts.source(source)?.whyIgnored(path)
+  const file =
+    record?.isPresent === true
+      ? 'present'
+      : ignored !== undefined
+        ? 'ignored'
+        : record === undefined
+          ? 'unknown'
+          : 'removed'
+  const reasons = {
+    present: `in the journal as change ${record?.seq ?? 0}`,
+    ignored: ignored === undefined ? '' : `ignored by "${ignored.rule}" (${ignored.where})`,
+    removed: 'gone from its source; copies at the targets are kept',
+    unknown: 'never seen by a scan or the watch',
+  }
+  return {
+    source,
+    path: showPath(path),
+    file,
+    reason: reasons[file],
+    size: record?.size ?? null,
+    sha256: record?.sha256 ?? null,
+    targets:
+      record === undefined
+        ? []
+        : parts.config.targets.map(({ name }) => verdict(name, { source, path }, record, parts)),
+  }
+}
+
+function verdict(target: string, located: Located, record: FileRecord, parts: DeskParts): Verdict {
+  const open = parts.journal.openOf(record.fileId).find((delivery) => delivery.target === target)
+  const receipt = parts.journal.receiptsOf(record.fileId).get(target)
+  const selected = parts.selectors.get(target)?.({ ...located, ...record })
+  const at = receipt === undefined ? null : showPath(receipt.path)
+  const base = { target, attempts: open?.attempts ?? 0, nextTryMs: null, at }
+  if (open !== undefined) return { ...base, ...openVerdict(open, selected?.rule ?? '', parts) }
+  if (receipt !== undefined && receipt.seq >= record.seq)
+    return { ...base, state: 'delivered', reason: `sha256 ${receipt.sha256}` }
+  if (!record.isPresent) return { ...base, state: 'not-selected', reason: 'the file is gone; nothing is owed' }
+  if (selected?.takes === false) return { ...base, state: 'not-selected', reason: selected.rule }
+  return { ...base, state: 'to-offer', reason: 'will be offered to this target' }
+}
+
+function openVerdict(
+  open: OpenDelivery,
+  rule: string,
+  { clock }: DeskParts,
+): Pick<Verdict, 'state' | 'reason' | 'nextTryMs'> {
+  const nextTryMs = open.dueMs === null ? null : Math.max(0, open.dueMs - clock.wallMs())
+  return { state: open.state, reason: showPath(open.reason ?? `selected by ${rule}`), nextTryMs }
+}
+
+function history(parts: DeskParts, path: string | null, limit: number): readonly HistoryLine[] {
+  const fileIds =
+    path === null
+      ? [null]
+      : whySources(parts, path).flatMap(({ source, path: below }) => {
+          const record = parts.journal.recordOf(source, below)
+          return record === undefined ? [] : [record.fileId]
+        })
+  return fileIds
+    .flatMap((fileId) => parts.journal.history(fileId, limit))
+    .slice(0, limit)
+    .map(({ atMs, path: at, ...line }) => ({
+      ...line,
+      at: new Date(atMs).toISOString(),
+      path: at === null ? null : showPath(at),
+    }))
+}

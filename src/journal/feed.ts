@@ -1,0 +1,221 @@
+/** The feed of changes: accepts them, owes them to targets, and offers them to a target again. */
+import { type Clock } from '../base/clock.ts'
+import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
+import { type History } from './history.ts'
+import { type Connection } from './open.ts'
+import { inodeCell, nameCell, type NameCell } from './rows.ts'
+import { type Look, type Targets } from './targets.ts'
+import { required, type FileRow, type Tree } from './tree.ts'
+
+export interface FileStat {
+  readonly size: number
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly inode: bigint
+}
+
+/** One settled difference of one path. */
+export type Change =
+  | { readonly kind: 'put'; readonly source: string; readonly path: SourcePath; readonly stat: FileStat }
+  | { readonly kind: 'remove'; readonly source: string; readonly path: SourcePath }
+
+/** What a selector may look at. */
+export interface Facts {
+  readonly source: string
+  readonly path: SourcePath
+  readonly size: number
+  readonly mtimeNs: bigint
+}
+
+/** Which targets take a file: their ids. */
+export type Selection = (facts: Facts) => readonly number[]
+
+/** A change that is in the journal, with the targets that it is owed to. */
+export interface Accepted {
+  readonly seq: number
+  readonly fileId: number
+  readonly owedTo: readonly number[]
+}
+
+export interface OfferStep {
+  /** Files looked at in this step. */
+  readonly files: number
+  /** Deliveries made or renewed. */
+  readonly owed: number
+  readonly isDone: boolean
+}
+
+const sql = {
+  head: 'SELECT coalesce(max(seq), 0) AS seq FROM file',
+  addFile: `
+    INSERT INTO file (source_id, folder_id, name, seq, present, size, mtime_ns, ctime_ns, inode)
+    VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?) RETURNING id`,
+  changeFile: `
+    UPDATE file SET seq = ?, present = 1, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, sha256 = NULL, crc32 = NULL WHERE id = ?`,
+  removeFile: 'UPDATE file SET seq = ?, present = 0 WHERE id = ?',
+  // A change that overtakes an undelivered one keeps its age: the target has been behind since then.
+  owe: `
+    INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
+    VALUES (?, ?, ?, 'waiting', 0, ?, NULL, 0, ?, 'trust', NULL)
+    ON CONFLICT (target_id, file_id) DO UPDATE SET
+      wanted_seq = excluded.wanted_seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = excluded.bytes, reason = NULL`,
+  disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ?',
+  after: `
+    SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
+  receiptSeq: 'SELECT seq FROM receipt WHERE target_id = ? AND file_id = ?',
+  oweAgain: `
+    INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
+    VALUES (?, ?, ?, 'waiting', 1, ?, NULL, 0, ?, ?, NULL)
+    ON CONFLICT (target_id, file_id) DO UPDATE SET state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, look = excluded.look`,
+}
+
+export class Feed {
+  readonly #tree: Tree
+  readonly #targets: Targets
+  readonly #history: History
+  readonly #clock: Clock
+  readonly #statements
+  readonly #recordAll
+  readonly #offerStep
+  #head: number
+
+  constructor(connection: Connection, parts: { tree: Tree; targets: Targets; history: History; clock: Clock }) {
+    this.#tree = parts.tree
+    this.#targets = parts.targets
+    this.#history = parts.history
+    this.#clock = parts.clock
+    this.#statements = {
+      head: connection.prepare<[], { seq: number }>(sql.head),
+      addFile: connection.prepare<[number, number, NameCell, number, number, bigint, bigint, bigint], { id: number }>(
+        sql.addFile,
+      ),
+      changeFile: connection.prepare<[number, number, bigint, bigint, bigint, bigint]>(sql.changeFile),
+      removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
+      owe: connection.prepare<[number, number, number, number, number]>(sql.owe),
+      disown: connection.prepare<[number, number]>(sql.disown),
+      after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
+      receiptSeq: connection.prepare<[number, number], { seq: number }>(sql.receiptSeq),
+      oweAgain: connection.prepare<[number, number, number, number, number, Look]>(sql.oweAgain),
+    }
+    this.#head = required(this.#statements.head.get()).seq
+    this.#recordAll = connection.transaction((changes: readonly Change[], selection: Selection) => {
+      const head = this.#head
+      const accepted = changes.map((change) => this.#recordOne(change, selection))
+      this.#targets.advance(head, this.#head)
+      return accepted
+    })
+    this.#offerStep = connection.transaction(
+      (name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass') =>
+        this.#offerSome(name, limit, takes),
+    )
+  }
+
+  /** The newest seq. */
+  get head(): number {
+    return this.#head
+  }
+
+  /**
+   * Accepts changes in one transaction: each file row gets its new seq and every target that takes it gets its delivery, or
+   * nothing happened. A change that says what the journal knows already is undefined in the answer.
+   */
+  record(changes: readonly Change[], selection: Selection): readonly (Accepted | undefined)[] {
+    const head = this.#head
+    try {
+      return this.#recordAll.immediate(changes, selection)
+    } catch (thrown) {
+      this.#head = head
+      this.#tree.forgetCached()
+      this.#targets.reload()
+      throw thrown
+    }
+  }
+
+  #recordOne(change: Change, selection: Selection): Accepted | undefined {
+    const fileId = change.kind === 'put' ? this.#put(change) : this.#remove(change)
+    if (fileId === undefined) return undefined
+    const owedTo = change.kind === 'put' ? selection({ source: change.source, path: change.path, ...change.stat }) : []
+    this.#settleDebts(fileId, owedTo, change.kind === 'put' ? change.stat.size : 0)
+    const sourceId = this.#tree.ensureSource(change.source)
+    const detail = change.kind === 'put' ? `${change.stat.size} bytes` : 'gone from its source; copies are kept'
+    this.#history.append({ sourceId, fileId, targetId: null, event: change.kind, detail })
+    return { seq: this.#head, fileId, owedTo }
+  }
+
+  #put({ source, path, stat }: Extract<Change, { kind: 'put' }>): number | undefined {
+    const sourceId = this.#tree.ensureSource(source)
+    const folderId = this.#tree.ensureFolder(sourceId, sourcePath(folderOf(path)))
+    const known = this.#tree.fileRow(folderId, nameOf(path))
+    const inode = inodeCell(stat.inode)
+    if (known === undefined) {
+      const seq = ++this.#head
+      const name = nameCell(nameOf(path))
+      return required(
+        this.#statements.addFile.get(sourceId, folderId, name, seq, stat.size, stat.mtimeNs, stat.ctimeNs, inode),
+      ).id
+    }
+    if (isSame(known, stat)) return undefined
+    this.#statements.changeFile.run(++this.#head, stat.size, stat.mtimeNs, stat.ctimeNs, inode, known.id)
+    return Number(known.id)
+  }
+
+  #remove({ source, path }: Extract<Change, { kind: 'remove' }>): number | undefined {
+    const known = this.#tree.rowAt(source, path)
+    if (known?.present !== 1n) return undefined
+    this.#statements.removeFile.run(++this.#head, known.id)
+    return Number(known.id)
+  }
+
+  /** Leaves exactly the deliveries that the newest state of the file calls for. */
+  #settleDebts(fileId: number, owedTo: readonly number[], bytes: number): void {
+    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#statements.disown.run(id, fileId)
+    const nowMs = this.#clock.wallMs()
+    for (const targetId of owedTo) this.#statements.owe.run(targetId, fileId, this.#head, nowMs, bytes)
+  }
+
+  /**
+   * Offers the next part of the feed to one target, in one transaction with its cursor. @param takes what the target's selector
+   * says of a file: `take` owes it unless the receipt is of its newest seq, `leave` forgets what was owed, `pass` touches nothing.
+   */
+  offer(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
+    try {
+      return this.#offerStep.immediate(name, limit, takes)
+    } catch (thrown) {
+      this.#targets.reload()
+      throw thrown
+    }
+  }
+
+  #offerSome(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
+    const target = this.#targets.get(name)
+    const rows = this.#statements.after.all(target.cursor, limit)
+    let owed = 0
+    for (const row of rows) if (row.present === 1n && this.#offerOne(target.id, target.offer.look, row, takes)) owed++
+    const isDone = rows.length < limit
+    const cursor = isDone ? this.#head : Number(rows[rows.length - 1]?.seq ?? this.#head)
+    this.#targets.advanceOffer(name, cursor, rows.length, isDone)
+    return { files: rows.length, owed, isDone }
+  }
+
+  #offerOne(targetId: number, look: Look, row: FileRow, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): boolean {
+    const fileId = Number(row.id)
+    const { source, path } = this.#tree.pathOf(Number(row.folder_id), row.name)
+    const verdict = takes({ source, path, size: Number(row.size), mtimeNs: row.mtime_ns })
+    if (verdict === 'leave') this.#statements.disown.run(targetId, fileId)
+    if (verdict !== 'take') return false
+    const isProven = this.#statements.receiptSeq.get(targetId, fileId)?.seq === Number(row.seq)
+    if (isProven && look === 'trust') return false
+    this.#statements.oweAgain.run(targetId, fileId, Number(row.seq), this.#clock.wallMs(), Number(row.size), look)
+    return true
+  }
+}
+
+function isSame(known: FileRow, stat: FileStat): boolean {
+  return (
+    known.present === 1n &&
+    known.size === BigInt(stat.size) &&
+    known.mtime_ns === stat.mtimeNs &&
+    known.ctime_ns === stat.ctimeNs &&
+    known.inode === inodeCell(stat.inode)
+  )
+}

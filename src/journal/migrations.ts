@@ -1,0 +1,137 @@
+/** The journal's schema, step by step. A step that was released is never edited: a later one changes what it made. */
+
+/** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE setting (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, files INTEGER NOT NULL DEFAULT 0) STRICT;
+
+  -- A name is TEXT where its bytes are valid UTF-8, else BLOB. The root of a source has parent 0 and an empty name.
+  CREATE TABLE folder (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source (id),
+    parent_id INTEGER NOT NULL,
+    name ANY NOT NULL,
+    UNIQUE (source_id, parent_id, name)
+  ) STRICT;
+
+  -- Read in the order of seq, this table is the feed of changes, already coalesced: a change moves its row to a new seq.
+  CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source (id),
+    folder_id INTEGER NOT NULL REFERENCES folder (id),
+    name ANY NOT NULL,
+    seq INTEGER NOT NULL UNIQUE,
+    present INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    ctime_ns INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    sha256 BLOB,
+    crc32 INTEGER,
+    UNIQUE (folder_id, name)
+  ) STRICT;
+
+  -- cursor: up to which seq the feed was offered to this target's selector. offer: what part is offered and how closely it is looked at.
+  CREATE TABLE target (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    selector TEXT NOT NULL,
+    mark TEXT,
+    cursor INTEGER NOT NULL,
+    offer TEXT,
+    offer_left INTEGER NOT NULL
+  ) STRICT;
+
+  -- Open work only: what is done is a receipt. priority 0: live, 1: offered again.
+  CREATE TABLE delivery (
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    file_id INTEGER NOT NULL REFERENCES file (id),
+    wanted_seq INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'postponed', 'parked')),
+    priority INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL,
+    due_ms INTEGER,
+    attempts INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash')),
+    reason TEXT,
+    PRIMARY KEY (target_id, file_id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX delivery_in_order ON delivery (target_id, state, priority, since_ms, file_id);
+  CREATE INDEX delivery_due ON delivery (target_id, due_ms) WHERE due_ms IS NOT NULL;
+
+  CREATE TABLE receipt (
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    file_id INTEGER NOT NULL REFERENCES file (id),
+    seq INTEGER NOT NULL,
+    path ANY NOT NULL,
+    remote_id TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (target_id, file_id)
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE upload_session (
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    file_id INTEGER NOT NULL REFERENCES file (id),
+    seq INTEGER NOT NULL,
+    session TEXT NOT NULL,
+    PRIMARY KEY (target_id, file_id)
+  ) WITHOUT ROWID, STRICT;
+
+  CREATE TABLE history (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    source_id INTEGER,
+    file_id INTEGER,
+    target_id INTEGER,
+    event TEXT NOT NULL,
+    detail TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX history_of_file ON history (file_id, id) WHERE file_id IS NOT NULL;
+
+  -- Counters, so that nobody ever counts rows. Kept by triggers: right whichever statement touches the tables.
+  CREATE TABLE lane_count (
+    target_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    files INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    PRIMARY KEY (target_id, state)
+  ) WITHOUT ROWID, STRICT;
+  CREATE TRIGGER target_begins AFTER INSERT ON target BEGIN
+    INSERT INTO lane_count VALUES
+      (new.id, 'waiting', 0, 0), (new.id, 'postponed', 0, 0), (new.id, 'parked', 0, 0), (new.id, 'delivered', 0, 0);
+  END;
+  CREATE TRIGGER delivery_begins AFTER INSERT ON delivery BEGIN
+    UPDATE lane_count SET files = files + 1, bytes = bytes + new.bytes WHERE target_id = new.target_id AND state = new.state;
+  END;
+  CREATE TRIGGER delivery_ends AFTER DELETE ON delivery BEGIN
+    UPDATE lane_count SET files = files - 1, bytes = bytes - old.bytes WHERE target_id = old.target_id AND state = old.state;
+  END;
+  CREATE TRIGGER delivery_changes AFTER UPDATE OF state, bytes ON delivery WHEN old.state <> new.state OR old.bytes <> new.bytes BEGIN
+    UPDATE lane_count SET files = files - 1, bytes = bytes - old.bytes WHERE target_id = old.target_id AND state = old.state;
+    UPDATE lane_count SET files = files + 1, bytes = bytes + new.bytes WHERE target_id = new.target_id AND state = new.state;
+  END;
+  CREATE TRIGGER receipt_begins AFTER INSERT ON receipt BEGIN
+    UPDATE lane_count SET files = files + 1, bytes = bytes + new.size WHERE target_id = new.target_id AND state = 'delivered';
+  END;
+  CREATE TRIGGER receipt_changes AFTER UPDATE OF size ON receipt WHEN old.size <> new.size BEGIN
+    UPDATE lane_count SET bytes = bytes - old.size + new.size WHERE target_id = new.target_id AND state = 'delivered';
+  END;
+  CREATE TRIGGER receipt_ends AFTER DELETE ON receipt BEGIN
+    UPDATE lane_count SET files = files - 1, bytes = bytes - old.size WHERE target_id = old.target_id AND state = 'delivered';
+  END;
+  CREATE TRIGGER file_begins AFTER INSERT ON file WHEN new.present = 1 BEGIN
+    UPDATE source SET files = files + 1 WHERE id = new.source_id;
+  END;
+  CREATE TRIGGER file_changes AFTER UPDATE OF present ON file WHEN old.present <> new.present BEGIN
+    UPDATE source SET files = files + new.present - old.present WHERE id = new.source_id;
+  END;
+  `,
+]

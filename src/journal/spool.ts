@@ -1,0 +1,407 @@
+/**
+ * What each target is owed: claims, outcomes, upload sessions. A delivery row is in one of three states:
+ *   waiting    claimed in order of priority and age
+ *   postponed  after a failure; due again at due_ms
+ *   parked     out of the queue with a reason; back by a command, or at due_ms where a rule set one
+ * `active` is no row state: a claim is a lease held in memory by this process, so that a crash returns every lease by itself.
+ * A row leaves the table when the target has the file's newest seq (its receipt stays) or the file needs no copy any more.
+ */
+import { type Clock } from '../base/clock.ts'
+import { assert } from '../base/errors.ts'
+import { type SourcePath } from '../base/path.ts'
+import { type GroupCommit } from './group-commit.ts'
+import { type History } from './history.ts'
+import { type Connection } from './open.ts'
+import { hashCell, inodeOfCell, nameCell, nameOfCell, type NameCell } from './rows.ts'
+import { type Look } from './targets.ts'
+import { required, type Tree } from './tree.ts'
+
+/** A target's proof, as the journal keeps it. */
+export interface StoredReceipt {
+  readonly seq: number
+  readonly path: string
+  readonly remoteId: string
+  readonly revision: string
+  readonly size: number
+  /** Hex. */
+  readonly sha256: string
+  readonly mtimeNs: bigint
+}
+
+/** One claimed delivery: what is owed, and all the journal knows that helps to pay it. */
+export interface Delivery {
+  readonly targetId: number
+  readonly fileId: number
+  readonly seq: number
+  readonly source: string
+  readonly path: SourcePath
+  readonly size: number
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly inode: bigint
+  /** Known if this seq was digested before. */
+  readonly digest: { readonly sha256: string; readonly crc32: number } | undefined
+  readonly attempts: number
+  readonly look: Look
+  readonly receipt: StoredReceipt | undefined
+  readonly session: Readonly<Record<string, string | number>> | undefined
+}
+
+/** How an attempt ended. */
+export type Outcome =
+  | {
+      readonly kind: 'delivered'
+      readonly receipt: Omit<StoredReceipt, 'seq'>
+      readonly crc32: number | undefined
+      readonly sent: boolean
+    }
+  /** `isCounted`: the delivery is to blame, not the target. */
+  | { readonly kind: 'postponed'; readonly delayMs: number; readonly reason: string; readonly isCounted: boolean }
+  | { readonly kind: 'parked'; readonly reason: string; readonly againInMs: number | null }
+  /** The target could not work: nothing happened to this delivery. */
+  | { readonly kind: 'released' }
+
+export interface OpenDelivery {
+  readonly target: string
+  readonly state: 'waiting' | 'postponed' | 'parked'
+  readonly reason: string | null
+  readonly attempts: number
+  readonly dueMs: number | null
+}
+
+/** A wall clock that went back must not turn a wait of minutes into years. Unit: ms. */
+const waitMsMax = 6 * 3_600_000
+
+const claimColumns = `
+  delivery.file_id AS fileId, delivery.wanted_seq AS seq, delivery.attempts AS attempts, delivery.look AS look,
+  file.folder_id AS folderId, file.name AS name, file.size AS size, file.mtime_ns AS mtimeNs, file.ctime_ns AS ctimeNs,
+  file.inode AS inode, file.sha256 AS sha256, file.crc32 AS crc32,
+  receipt.seq AS receiptSeq, receipt.path AS receiptPath, receipt.remote_id AS remoteId, receipt.revision AS revision,
+  receipt.size AS receiptSize, receipt.sha256 AS receiptSha256, receipt.mtime_ns AS receiptMtimeNs,
+  upload_session.session AS session, upload_session.seq AS sessionSeq`
+const claimJoins = `
+  JOIN file ON file.id = delivery.file_id
+  LEFT JOIN receipt ON receipt.target_id = delivery.target_id AND receipt.file_id = delivery.file_id
+  LEFT JOIN upload_session ON upload_session.target_id = delivery.target_id AND upload_session.file_id = delivery.file_id`
+
+const sql = {
+  // Only the index is read here: rows under a lease come first in it and must be cheap to pass.
+  waiting: `
+    SELECT since_ms AS sinceMs, file_id AS fileId FROM delivery INDEXED BY delivery_in_order
+    WHERE target_id = ? AND state = 'waiting' AND priority = ? AND (since_ms, file_id) > (?, ?)
+    ORDER BY since_ms, file_id LIMIT ?`,
+  due: `
+    SELECT file_id AS fileId FROM delivery INDEXED BY delivery_due WHERE target_id = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
+  delivery: `SELECT ${claimColumns} FROM delivery ${claimJoins} WHERE delivery.target_id = ? AND delivery.file_id = ?`,
+  nextDue: 'SELECT min(due_ms) AS dueMs FROM delivery WHERE target_id = ? AND due_ms IS NOT NULL',
+  receipt: `
+    INSERT INTO receipt (target_id, file_id, seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (target_id, file_id) DO UPDATE SET seq = excluded.seq, path = excluded.path, remote_id = excluded.remote_id,
+      revision = excluded.revision, size = excluded.size, sha256 = excluded.sha256, mtime_ns = excluded.mtime_ns, at_ms = excluded.at_ms`,
+  pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ?',
+  digested: 'UPDATE file SET sha256 = ?, crc32 = ? WHERE id = ? AND seq = ? AND sha256 IS NULL',
+  postpone: `
+    UPDATE delivery SET state = 'postponed', due_ms = ?, attempts = attempts + ?, reason = ?
+    WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
+  park: `
+    UPDATE delivery SET state = 'parked', due_ms = ?, attempts = attempts + 1, reason = ?
+    WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
+  retry: `
+    UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
+  clampDue: 'UPDATE delivery SET due_ms = ? WHERE due_ms > ?',
+  saveSession: `
+    INSERT INTO upload_session (target_id, file_id, seq, session) VALUES (?, ?, ?, ?)
+    ON CONFLICT (target_id, file_id) DO UPDATE SET seq = excluded.seq, session = excluded.session`,
+  dropSession: 'DELETE FROM upload_session WHERE target_id = ? AND file_id = ?',
+  openOf: `
+    SELECT target.name AS target, delivery.state AS state, reason, attempts, due_ms AS dueMs
+    FROM delivery JOIN target ON target.id = target_id WHERE file_id = ?`,
+  receiptsOf: `
+    SELECT target.name AS target, seq, path, remote_id AS remoteId, revision, size, sha256, mtime_ns AS mtimeNs
+    FROM receipt JOIN target ON target.id = target_id WHERE file_id = ?`,
+  lastReason: `
+    SELECT reason FROM delivery WHERE target_id = ? AND state = ? AND reason IS NOT NULL LIMIT 1`,
+}
+
+/** Where a row stands in the order of claims. */
+interface Place {
+  readonly sinceMs: number
+  readonly fileId: number
+}
+const firstPlace: Place = { sinceMs: 0, fileId: 0 }
+/** How long a claim may go on behind the last one's place before it looks from the front again. Unit: ms. */
+const fromFrontEveryMs = 20
+
+/** What of a target is under way, and how far its waiting rows were read, per priority. */
+interface Lane {
+  readonly leases: Set<number>
+  places: [Place, Place]
+  fromFrontMs: number
+}
+
+interface ClaimRow {
+  readonly fileId: bigint
+  readonly seq: bigint
+  readonly attempts: bigint
+  readonly look: Look
+  readonly folderId: bigint
+  readonly name: NameCell
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly ctimeNs: bigint
+  readonly inode: bigint
+  readonly sha256: Buffer | null
+  readonly crc32: bigint | null
+  readonly receiptSeq: bigint | null
+  readonly receiptPath: NameCell
+  readonly remoteId: string
+  readonly revision: string
+  readonly receiptSize: bigint
+  readonly receiptSha256: Buffer
+  readonly receiptMtimeNs: bigint
+  readonly session: string | null
+  readonly sessionSeq: bigint | null
+}
+
+interface ReceiptRow {
+  readonly target: string
+  readonly seq: bigint
+  readonly path: NameCell
+  readonly remoteId: string
+  readonly revision: string
+  readonly size: bigint
+  readonly sha256: Buffer
+  readonly mtimeNs: bigint
+}
+
+export class Spool {
+  readonly #tree: Tree
+  readonly #history: History
+  readonly #group: GroupCommit
+  readonly #clock: Clock
+  readonly #statements
+  readonly #retryAll
+  readonly #lanes = new Map<number, Lane>()
+
+  constructor(connection: Connection, parts: { tree: Tree; history: History; group: GroupCommit; clock: Clock }) {
+    this.#tree = parts.tree
+    this.#history = parts.history
+    this.#group = parts.group
+    this.#clock = parts.clock
+    this.#statements = {
+      waiting: connection.prepare<[number, number, number, number, number], Place>(sql.waiting),
+      due: connection.prepare<[number, number, number], { fileId: number }>(sql.due),
+      delivery: connection.prepare<[number, number], ClaimRow>(sql.delivery).safeIntegers(),
+      nextDue: connection.prepare<[number], { dueMs: number | null }>(sql.nextDue),
+      receipt: connection.prepare<[number, number, number, NameCell, string, string, number, Buffer, bigint, number]>(
+        sql.receipt,
+      ),
+      pay: connection.prepare<[number, number, number]>(sql.pay),
+      digested: connection.prepare<[Buffer, number, number, number]>(sql.digested),
+      postpone: connection.prepare<[number, number, string, number, number, number]>(sql.postpone),
+      park: connection.prepare<[number | null, string, number, number, number]>(sql.park),
+      retry: connection.prepare<[number]>(sql.retry),
+      saveSession: connection.prepare<[number, number, number, string]>(sql.saveSession),
+      dropSession: connection.prepare<[number, number]>(sql.dropSession),
+      openOf: connection.prepare<[number], OpenDelivery>(sql.openOf),
+      receiptsOf: connection.prepare<[number], ReceiptRow>(sql.receiptsOf).safeIntegers(),
+      lastReason: connection.prepare<[number, string], { reason: string }>(sql.lastReason),
+    }
+    const dueMsMax = this.#clock.wallMs() + waitMsMax
+    connection.prepare<[number, number]>(sql.clampDue).run(dueMsMax, dueMsMax)
+    this.#retryAll = connection.transaction((targetId: number) => this.#statements.retry.run(targetId).changes)
+  }
+
+  #lane(targetId: number): Lane {
+    const known = this.#lanes.get(targetId)
+    if (known !== undefined) return known
+    const made: Lane = { leases: new Set(), places: [firstPlace, firstPlace], fromFrontMs: 0 }
+    this.#lanes.set(targetId, made)
+    return made
+  }
+
+  /** Deliveries under way at a target. */
+  activeCount(targetId: number): number {
+    return this.#lane(targetId).leases.size
+  }
+
+  /** Leases up to `count` deliveries: live changes first, then what is due again, then what is offered again. */
+  claim(targetId: number, count: number): readonly Delivery[] {
+    const lane = this.#lane(targetId)
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs - lane.fromFrontMs > fromFrontEveryMs) {
+      lane.places = [firstPlace, firstPlace]
+      lane.fromFrontMs = nowMs
+    }
+    const fileIds = this.#claimWaiting(targetId, 0, count)
+    if (fileIds.length < count) fileIds.push(...this.#claimDue(targetId, count - fileIds.length))
+    if (fileIds.length < count) fileIds.push(...this.#claimWaiting(targetId, 1, count - fileIds.length))
+    return fileIds.map((fileId) => this.#delivery(targetId, required(this.#statements.delivery.get(targetId, fileId))))
+  }
+
+  #claimWaiting(targetId: number, priority: 0 | 1, count: number): number[] {
+    const lane = this.#lane(targetId)
+    const isFromFront = lane.places[priority] === firstPlace
+    const claimed = this.#claimBehind(lane, { targetId, priority, count })
+    if (claimed.length === count || isFromFront) return claimed
+    // The end was reached: what came back to an earlier place meanwhile is found only from the front.
+    lane.places[priority] = firstPlace
+    return [...claimed, ...this.#claimBehind(lane, { targetId, priority, count: count - claimed.length })]
+  }
+
+  #claimBehind(
+    lane: Lane,
+    { targetId, priority, count }: { targetId: number; priority: 0 | 1; count: number },
+  ): number[] {
+    const claimed: number[] = []
+    // Rows under a lease come first in the order, so that many more have to be read to find free ones.
+    const limit = count + lane.leases.size
+    const place = lane.places[priority]
+    for (const row of this.#statements.waiting.all(targetId, priority, place.sinceMs, place.fileId, limit)) {
+      if (claimed.length === count) break
+      lane.places[priority] = row
+      if (lane.leases.has(row.fileId)) continue
+      lane.leases.add(row.fileId)
+      claimed.push(row.fileId)
+    }
+    return claimed
+  }
+
+  #claimDue(targetId: number, count: number): number[] {
+    const { leases } = this.#lane(targetId)
+    const rows = this.#statements.due.all(targetId, this.#clock.wallMs(), count + leases.size)
+    const claimed = rows.map((row) => row.fileId).filter((fileId) => !leases.has(fileId))
+    for (const fileId of claimed.slice(0, count)) leases.add(fileId)
+    return claimed.slice(0, count)
+  }
+
+  #delivery(targetId: number, row: ClaimRow): Delivery {
+    const { source, path } = this.#tree.pathOf(Number(row.folderId), row.name)
+    return {
+      targetId,
+      fileId: Number(row.fileId),
+      seq: Number(row.seq),
+      source,
+      path,
+      size: Number(row.size),
+      mtimeNs: row.mtimeNs,
+      ctimeNs: row.ctimeNs,
+      inode: inodeOfCell(row.inode),
+      digest: row.sha256 === null ? undefined : { sha256: row.sha256.toString('hex'), crc32: Number(row.crc32) },
+      attempts: Number(row.attempts),
+      look: row.look,
+      receipt: row.receiptSeq === null ? undefined : receiptOfClaim(row, row.receiptSeq),
+      session: row.session === null || row.sessionSeq !== row.seq ? undefined : parseSession(row.session),
+    }
+  }
+
+  /** Wall time at which the next postponed or parked delivery is due; null when none waits for a time. */
+  nextDueMs(targetId: number): number | null {
+    return this.#statements.nextDue.get(targetId)?.dueMs ?? null
+  }
+
+  /** Ends a lease with its outcome; resolves once that is on disk. A newer seq of the file stays owed. */
+  async finish(delivery: Delivery, outcome: Outcome): Promise<void> {
+    assert(this.#lane(delivery.targetId).leases.has(delivery.fileId), `no lease on file ${delivery.fileId}`)
+    try {
+      if (outcome.kind !== 'released') await this.#group.add(() => this.#write(delivery, outcome))
+    } finally {
+      this.#lane(delivery.targetId).leases.delete(delivery.fileId)
+    }
+  }
+
+  #write(delivery: Delivery, outcome: Exclude<Outcome, { kind: 'released' }>): void {
+    const { targetId, fileId, seq } = delivery
+    switch (outcome.kind) {
+      case 'delivered':
+        return this.#writeReceipt(delivery, outcome)
+      case 'postponed': {
+        const dueMs = Math.round(this.#clock.wallMs() + outcome.delayMs)
+        this.#statements.postpone.run(dueMs, outcome.isCounted ? 1 : 0, outcome.reason, targetId, fileId, seq)
+        return this.#note(delivery, 'postponed', outcome.reason)
+      }
+      case 'parked': {
+        const dueMs = outcome.againInMs === null ? null : Math.round(this.#clock.wallMs() + outcome.againInMs)
+        this.#statements.park.run(dueMs, outcome.reason, targetId, fileId, seq)
+        return this.#note(delivery, 'parked', outcome.reason)
+      }
+    }
+  }
+
+  #writeReceipt(delivery: Delivery, { receipt, crc32, sent }: Extract<Outcome, { kind: 'delivered' }>): void {
+    const { targetId, fileId, seq } = delivery
+    const { path, remoteId, revision, size, sha256, mtimeNs } = receipt
+    const hash = hashCell(sha256)
+    assert(hash.length === 32, `receipt without a sha256: ${sha256}`)
+    const atMs = this.#clock.wallMs()
+    this.#statements.receipt.run(targetId, fileId, seq, nameCell(path), remoteId, revision, size, hash, mtimeNs, atMs)
+    this.#statements.pay.run(targetId, fileId, seq)
+    this.#statements.dropSession.run(targetId, fileId)
+    if (crc32 !== undefined) this.#statements.digested.run(hash, crc32, fileId, seq)
+    this.#note(delivery, 'delivered', `${sent ? 'sent' : 'already there'}: ${size} bytes, sha256 ${sha256}, at ${path}`)
+  }
+
+  #note({ targetId, fileId, source }: Delivery, event: string, detail: string): void {
+    this.#history.append({ sourceId: this.#tree.sourceId(source) ?? null, fileId, targetId, event, detail })
+  }
+
+  /** Keeps a digest that was dear to make, before the first copy is done. */
+  keepDigest(delivery: Delivery, digest: { readonly sha256: string; readonly crc32: number }): Promise<void> {
+    return this.#group.add(() => {
+      this.#statements.digested.run(hashCell(digest.sha256), digest.crc32, delivery.fileId, delivery.seq)
+    })
+  }
+
+  /** Keeps or forgets an upload session; resolves once that is on disk. */
+  saveSession(
+    { targetId, fileId, seq }: Delivery,
+    session: Readonly<Record<string, string | number>> | undefined,
+  ): Promise<void> {
+    return this.#group.add(() => {
+      if (session === undefined) this.#statements.dropSession.run(targetId, fileId)
+      else this.#statements.saveSession.run(targetId, fileId, seq, JSON.stringify(session))
+    })
+  }
+
+  /** Parked and postponed deliveries of a target are due now. Answers how many. */
+  retry(targetId: number): number {
+    return this.#retryAll.immediate(targetId)
+  }
+
+  /** What is open for a file, per target. */
+  openOf(fileId: number): readonly OpenDelivery[] {
+    return this.#statements.openOf.all(fileId)
+  }
+
+  receiptsOf(fileId: number): ReadonlyMap<string, StoredReceipt> {
+    return new Map(this.#statements.receiptsOf.all(fileId).map((row) => [row.target, storedReceipt(row)]))
+  }
+
+  /** Why something is parked or postponed at a target: one example. */
+  reasonOf(targetId: number, state: 'parked' | 'postponed'): string | null {
+    return this.#statements.lastReason.get(targetId, state)?.reason ?? null
+  }
+}
+
+function receiptOfClaim(row: ClaimRow, seq: bigint): StoredReceipt {
+  const {
+    receiptPath: path,
+    remoteId,
+    revision,
+    receiptSize: size,
+    receiptSha256: sha256,
+    receiptMtimeNs: mtimeNs,
+  } = row
+  return storedReceipt({ target: '', seq, path, remoteId, revision, size, sha256, mtimeNs })
+}
+
+function storedReceipt({ seq, path, remoteId, revision, size, sha256, mtimeNs }: ReceiptRow): StoredReceipt {
+  const hash = sha256.toString('hex')
+  return { seq: Number(seq), path: nameOfCell(path), remoteId, revision, size: Number(size), sha256: hash, mtimeNs }
+}
+
+/** This text was written by this file only. */
+function parseSession(text: string): Readonly<Record<string, string | number>> {
+  return JSON.parse(text) as Readonly<Record<string, string | number>>
+}

@@ -1,0 +1,183 @@
+/** Targets as the journal knows them: identity, cursor, what is being offered again, counters. */
+import { type Connection } from './open.ts'
+import { required } from './tree.ts'
+
+/** How closely a delivery looks before it sends: trusts the receipt, compares the object's marks, or compares content by hash. */
+export type Look = 'trust' | 'entry' | 'hash'
+
+/** Which part of the feed is offered to a target again. */
+export interface Offer {
+  readonly source: string | null
+  readonly glob: string | null
+  readonly look: Look
+}
+
+export interface TargetRow {
+  readonly id: number
+  readonly name: string
+  readonly mark: string | null
+  readonly cursor: number
+  readonly offer: Offer
+  /** Files still to be looked through; an upper bound. */
+  readonly offerLeft: number
+}
+
+export interface LaneCounts {
+  readonly waiting: number
+  readonly postponed: number
+  readonly parked: number
+  readonly delivered: number
+  /** Bytes of all that is owed. */
+  readonly bytesOwed: number
+}
+
+export const everything: Offer = { source: null, glob: null, look: 'trust' }
+
+const sql = {
+  all: 'SELECT id, name, kind, selector, mark, cursor, offer, offer_left AS offerLeft FROM target',
+  add: 'INSERT INTO target (name, kind, selector, cursor, offer, offer_left) VALUES (?, ?, ?, 0, NULL, (SELECT coalesce(sum(files), 0) FROM source)) RETURNING id',
+  setSelector:
+    'UPDATE target SET selector = ?, cursor = 0, offer = NULL, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
+  setMark: 'UPDATE target SET mark = ? WHERE id = ?',
+  setOffer:
+    'UPDATE target SET cursor = 0, offer = ?, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
+  setCursor: 'UPDATE target SET cursor = ?, offer_left = max(0, offer_left - ?) WHERE id = ?',
+  atHead: 'UPDATE target SET cursor = ?, offer_left = 0, offer = NULL WHERE id = ?',
+  advance: 'UPDATE target SET cursor = ? WHERE cursor = ?',
+  counts: 'SELECT state, files, bytes FROM lane_count WHERE target_id = ?',
+  oldest: `
+    SELECT min(since_ms) AS sinceMs FROM (
+      SELECT min(since_ms) AS since_ms FROM delivery WHERE target_id = @id AND state = 'waiting' AND priority = 0
+      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'waiting' AND priority = 1
+      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'postponed' AND priority = 0
+      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'postponed' AND priority = 1
+      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'parked' AND priority = 0
+      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'parked' AND priority = 1
+    )`,
+}
+
+interface Row {
+  readonly id: number
+  readonly name: string
+  readonly kind: string
+  readonly selector: string
+  readonly mark: string | null
+  readonly cursor: number
+  readonly offer: string | null
+  readonly offerLeft: number
+}
+
+export class Targets {
+  readonly #byName = new Map<string, TargetRow>()
+  #all: readonly TargetRow[] = []
+  readonly #statements
+
+  constructor(connection: Connection) {
+    this.#statements = {
+      all: connection.prepare<[], Row>(sql.all),
+      add: connection.prepare<[string, string, string], { id: number }>(sql.add),
+      setSelector: connection.prepare<[string, number]>(sql.setSelector),
+      setMark: connection.prepare<[string, number]>(sql.setMark),
+      setOffer: connection.prepare<[string, number]>(sql.setOffer),
+      setCursor: connection.prepare<[number, number, number]>(sql.setCursor),
+      atHead: connection.prepare<[number, number]>(sql.atHead),
+      advance: connection.prepare<[number, number]>(sql.advance),
+      counts: connection.prepare<[number], { state: string; files: number; bytes: number }>(sql.counts),
+      oldest: connection.prepare<[{ id: number }], { sinceMs: number | null }>(sql.oldest),
+    }
+    this.reload()
+  }
+
+  /** Reads the rows anew, after a change of theirs or a rolled back transaction. */
+  reload(): void {
+    this.#byName.clear()
+    for (const row of this.#statements.all.all()) {
+      const { id, name, mark, cursor, offerLeft } = row
+      this.#byName.set(name, { id, name, mark, cursor, offerLeft, offer: parseOffer(row.offer) })
+    }
+    this.#all = [...this.#byName.values()]
+  }
+
+  get all(): readonly TargetRow[] {
+    return this.#all
+  }
+
+  get(name: string): TargetRow {
+    return required(this.#byName.get(name))
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name)
+  }
+
+  /** Adds the target, or sets its cursor back if its selector is another than before. */
+  declare(name: string, kind: string, selector: string): TargetRow {
+    const row = this.#statements.all.all().find((candidate) => candidate.name === name)
+    if (row === undefined) this.#statements.add.get(name, kind, selector)
+    else if (row.selector !== selector) this.#statements.setSelector.run(selector, row.id)
+    this.reload()
+    return this.get(name)
+  }
+
+  setMark(name: string, mark: string): void {
+    this.#statements.setMark.run(mark, this.get(name).id)
+    this.reload()
+  }
+
+  /** Sets the cursor back. An offer that is still under way is widened, never narrowed. */
+  offerAgain(name: string, wanted: Offer, head: number): void {
+    const row = this.get(name)
+    const offer = row.cursor < head ? widened(row.offer, wanted) : wanted
+    this.#statements.setOffer.run(JSON.stringify(offer), row.id)
+    this.reload()
+  }
+
+  /** The feed was offered up to `cursor`, `files` of it just now; `isHead` ends the offer. */
+  advanceOffer(name: string, cursor: number, files: number, isHead: boolean): void {
+    const { id } = this.get(name)
+    if (isHead) this.#statements.atHead.run(cursor, id)
+    else this.#statements.setCursor.run(cursor, files, id)
+    this.reload()
+  }
+
+  /** Targets that were at the head stay there. */
+  advance(head: number, newHead: number): void {
+    this.#statements.advance.run(newHead, head)
+    for (const row of this.#byName.values()) {
+      if (row.cursor === head) this.#byName.set(row.name, { ...row, cursor: newHead })
+    }
+    this.#all = [...this.#byName.values()]
+  }
+
+  counts(id: number): LaneCounts {
+    const rows = new Map(this.#statements.counts.all(id).map((row) => [row.state, row]))
+    const files = (state: string): number => rows.get(state)?.files ?? 0
+    const owed = ['waiting', 'postponed', 'parked'].map((state) => rows.get(state)?.bytes ?? 0)
+    return {
+      waiting: files('waiting'),
+      postponed: files('postponed'),
+      parked: files('parked'),
+      delivered: files('delivered'),
+      bytesOwed: owed.reduce((sum, bytes) => sum + bytes, 0),
+    }
+  }
+
+  /** Wall time at which the oldest change still owed was accepted. */
+  oldestSinceMs(id: number): number | null {
+    return this.#statements.oldest.get({ id })?.sinceMs ?? null
+  }
+}
+
+function widened(first: Offer, second: Offer): Offer {
+  const looks: readonly Look[] = ['trust', 'entry', 'hash']
+  return {
+    source: first.source === second.source ? first.source : null,
+    glob: first.glob === second.glob ? first.glob : null,
+    look: looks[Math.max(looks.indexOf(first.look), looks.indexOf(second.look))] ?? 'hash',
+  }
+}
+
+/** This text was written by this file only. */
+function parseOffer(text: string | null): Offer {
+  return text === null ? everything : (JSON.parse(text) as Offer)
+}

@@ -1,0 +1,164 @@
+/** One attempt at one delivery: finds out what the target lacks, sends only that, and says how it ended. Keeps no state. */
+import { type Random } from '../base/random.ts'
+import { asError } from '../base/errors.ts'
+import { fsPath, type RemotePath } from '../base/path.ts'
+import {
+  ContentChanged,
+  ContentGone,
+  ContentUnreadable,
+  smallBytesMax,
+  type Content,
+  type ContentRef,
+  type Digest,
+} from '../digest/digest.ts'
+import { type Delivery, type Journal, type Outcome, type StoredReceipt } from '../journal/journal.ts'
+import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import { retryDelayMs } from './backoff.ts'
+
+/** An unreadable file is tried again without being asked for. Unit: ms. */
+const unreadableAgainMs = 3_600_000
+
+export interface AttemptParts {
+  readonly target: Target
+  readonly journal: Journal
+  readonly digest: Digest
+  /** Absolute folder of a source. */
+  readonly rootOf: (source: string) => string
+  readonly placeAt: (delivery: Delivery) => RemotePath
+  readonly progress: (bytesDone: number) => void
+  readonly random: Random
+}
+
+/** How an attempt ended: an outcome of the delivery, or a target that cannot work at all. */
+export type Ending =
+  | { readonly kind: 'outcome'; readonly outcome: Outcome }
+  | {
+      readonly kind: 'target-paused'
+      readonly state: 'missing' | 'full' | 'read-only' | 'paused'
+      readonly reason: string
+    }
+
+const ended = (outcome: Outcome): Ending => ({ kind: 'outcome', outcome })
+
+export async function attempt(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
+  try {
+    return ended(await deliver(delivery, parts, signal))
+  } catch (thrown) {
+    if (signal.aborted) return ended({ kind: 'released' })
+    return await failed(delivery, asError(thrown), parts)
+  }
+}
+
+async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Outcome> {
+  const at = parts.placeAt(delivery)
+  const held = await heldAt(delivery, at, parts, signal)
+  if (held !== undefined && held.isProven && delivery.look !== 'trust') {
+    const entry = await parts.target.look(at, { hash: delivery.look === 'hash' }, signal)
+    if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
+  }
+  const content = await contentOf(delivery, parts, signal)
+  const previous = delivery.look === 'trust' ? held?.receipt : undefined
+  if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
+    return alreadyThere(previous, content.crc32)
+  }
+  return send({ delivery, content, at, previous }, parts, signal)
+}
+
+interface Held {
+  readonly receipt: Receipt
+  /** The receipt is of exactly the content that is wanted. */
+  readonly isProven: boolean
+}
+
+/** What the target holds of this file, moved to where it belongs now if the rule for its place changed. */
+async function heldAt(
+  delivery: Delivery,
+  at: RemotePath,
+  parts: AttemptParts,
+  signal: AbortSignal,
+): Promise<Held | undefined> {
+  if (delivery.receipt === undefined) return undefined
+  const receipt = receiptOf(delivery.receipt)
+  const isProven = delivery.receipt.seq === delivery.seq
+  if (receipt.path === at) return { receipt, isProven }
+  if ((await parts.target.look(receipt.path, { hash: false }, signal)) === undefined) return undefined
+  return { receipt: await parts.target.move(receipt, at, signal), isProven }
+}
+
+function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {
+  return { path: path as RemotePath, remoteId, revision, size, sha256, mtimeNs }
+}
+
+function isAsReceipted(entry: RemoteEntry, receipt: Receipt): boolean {
+  const isSameContent = entry.sha256 === undefined || entry.sha256 === receipt.sha256
+  return isSameContent && entry.size === receipt.size && entry.revision === receipt.revision
+}
+
+function alreadyThere(receipt: Receipt, crc32: number | undefined): Outcome {
+  return { kind: 'delivered', receipt, crc32, sent: false }
+}
+
+async function contentOf(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Content> {
+  const isLarge = delivery.size > smallBytesMax
+  if (isLarge && delivery.digest !== undefined) return { ...delivery.digest, bytes: undefined }
+  const content = await parts.digest.of(contentRef(delivery, parts), signal)
+  if (isLarge) await parts.journal.keepDigest(delivery, content)
+  return content
+}
+
+function contentRef(delivery: Delivery, parts: AttemptParts): ContentRef {
+  const { fileId, seq, source, path, size, mtimeNs, ctimeNs, inode } = delivery
+  return { key: `${fileId}:${seq}`, path: fsPath(`${parts.rootOf(source)}/${path}`), size, mtimeNs, ctimeNs, inode }
+}
+
+interface Sending {
+  readonly delivery: Delivery
+  readonly content: Content
+  readonly at: RemotePath
+  readonly previous: Receipt | undefined
+}
+
+async function send(
+  { delivery, content, at, previous }: Sending,
+  parts: AttemptParts,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  let isSent = false
+  const work = {
+    session: delivery.session,
+    previous,
+    save: (session: Readonly<Record<string, string | number>> | undefined) =>
+      parts.journal.saveSession(delivery, session),
+    allow: () => Promise.resolve(),
+    progress: (bytesDone: number) => {
+      isSent = true
+      parts.progress(bytesDone)
+    },
+  }
+  const receipt = await parts.target.put({ ...contentRef(delivery, parts), ...content }, at, work, signal)
+  return { kind: 'delivered', receipt, crc32: content.crc32, sent: isSent }
+}
+
+async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Promise<Ending> {
+  const again = (reason: string): Ending => {
+    const delayMs = retryDelayMs(delivery.attempts, parts.random)
+    return ended({ kind: 'postponed', delayMs, reason, isCounted: true })
+  }
+  if (error instanceof ContentUnreadable) {
+    return ended({ kind: 'parked', reason: error.message, againInMs: unreadableAgainMs })
+  }
+  if (error instanceof ContentChanged || error instanceof ContentGone || !(error instanceof TargetError))
+    return again(error.message)
+  switch (error.next.kind) {
+    case 'pause-target':
+      return { kind: 'target-paused', state: error.next.state, reason: error.message }
+    case 'park':
+      return ended({ kind: 'parked', reason: error.message, againInMs: null })
+    case 'restart-session':
+      await parts.journal.saveSession(delivery, undefined)
+      return again(error.message)
+    case 'retry':
+    case 'source-changed':
+      return again(error.message)
+  }
+}

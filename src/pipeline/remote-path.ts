@@ -1,0 +1,34 @@
+/** Where a copy goes below its target's root: the `at` template. Names a target cannot hold are the target's worry. */
+import { nameOf, remotePath, type RemotePath, type SourcePath } from '../base/path.ts'
+
+export interface Placed {
+  readonly source: string
+  readonly path: SourcePath
+  readonly mtimeNs: bigint
+}
+
+/** Fills a template such as `{source}/{path}`. Dates are of the last modification, in UTC, so that a move of the host moves no copy. */
+export function placeAt(template: string, host: string): (file: Placed) => RemotePath {
+  return ({ source, path, mtimeNs }) => {
+    const name = nameOf(path)
+    const dot = name.lastIndexOf('.')
+    const date = new Date(Number(mtimeNs / 1_000_000n))
+    const fields: Readonly<Record<string, string>> = {
+      source,
+      path,
+      name,
+      host,
+      ext: dot > 0 ? name.slice(dot + 1) : '',
+      yyyy: String(date.getUTCFullYear()),
+      mm: String(date.getUTCMonth() + 1).padStart(2, '0'),
+      dd: String(date.getUTCDate()).padStart(2, '0'),
+    }
+    const filled = template.replace(/\{(\w+)\}/g, (whole, field: string) => fields[field] ?? whole)
+    return remotePath(
+      filled
+        .split('/')
+        .filter((part) => part !== '')
+        .join('/'),
+    )
+  }
+}
