@@ -60,7 +60,14 @@ const shapes = {
     const all = [0, 1, 2, 3].map(counter)
     all.forEach(({ stage }, at) => stage.subscribe(source, { selector: (event) => ((event >> at) & 1) === 0 }))
     source.setDemand('forward')
-    return { source, count: { get events() { return all[0].count.last + 1 } } }
+    return {
+      source,
+      count: {
+        get events() {
+          return all[0].count.last + 1
+        },
+      },
+    }
   },
   'demand 1000/500, async handler'() {
     const source = counting()
