@@ -18,7 +18,9 @@ export const defaultConfigFile = '/etc/fanfold/fanfold.yaml'
 /** Which file is meant: the flag, else `$FANFOLD_CONFIG`, else the system's. Absolute. */
 export function findConfig(flag: string | undefined, environment: NodeJS.ProcessEnv): string {
   const fromEnvironment = environment['FANFOLD_CONFIG']
-  return resolve(flag ?? (fromEnvironment === undefined || fromEnvironment === '' ? defaultConfigFile : fromEnvironment))
+  return resolve(
+    flag ?? (fromEnvironment === undefined || fromEnvironment === '' ? defaultConfigFile : fromEnvironment),
+  )
 }
 
 /** @throws ConfigError when the file cannot be read or used; nothing of it is applied then. */

@@ -1,6 +1,6 @@
 /** The YAML text of a configuration: plain values out, the place of each value on demand, and the traps of YAML said in words. */
 import {
-  Document,
+  type Document,
   isAlias,
   isMap,
   isScalar,
@@ -71,13 +71,20 @@ function traps(document: Document): [offset: number, message: string][] {
     Alias: (_, alias) => {
       aliasCount++
       if (alias.resolve(document) === undefined)
-        found.push([startOf(alias), `"*${alias.source}" is an alias of nothing in YAML; a text that begins with "*" needs quotes`])
+        found.push([
+          startOf(alias),
+          `"*${alias.source}" is an alias of nothing in YAML; a text that begins with "*" needs quotes`,
+        ])
     },
     Node: (_, node) => {
       if (isAlias(node)) return
-      if (node.tag !== undefined) found.push([startOf(node), `the tag ${node.tag} is not used here; write a plain value`])
+      if (node.tag !== undefined)
+        found.push([startOf(node), `the tag ${node.tag} is not used here; write a plain value`])
       if (isScalar(node) && typeof node.value === 'number' && /^[-+]?0[0-9]/.test(node.source ?? ''))
-        found.push([startOf(node), `${node.source ?? ''} would be read as ${node.value}; leave the leading 0 out, or put a text in quotes`])
+        found.push([
+          startOf(node),
+          `${node.source ?? ''} would be read as ${node.value}; leave the leading 0 out, or put a text in quotes`,
+        ])
     },
   })
   if (found.length === 0) found.push(...expansionFault(document, aliasCount))
@@ -91,7 +98,12 @@ function expansionFault(document: Document, aliasCount: number): [number, string
     JSON.stringify(document.toJS({ maxAliasCount: aliasesMax }))
     return []
   } catch (thrown) {
-    return [[0, `the aliases of this file cannot be written out (${asError(thrown).message.split('\n')[0] ?? ''}); repeat the text instead`]]
+    return [
+      [
+        0,
+        `the aliases of this file cannot be written out (${asError(thrown).message.split('\n')[0] ?? ''}); repeat the text instead`,
+      ],
+    ]
   }
 }
 

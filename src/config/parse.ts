@@ -88,7 +88,9 @@ function unknownSources(sources: readonly Named[], targets: readonly Named[]): {
 function placesOf(value: unknown, entries: readonly Named[], base: string): Place[] {
   const state = textIn(value, 'state')
   const places: Place[] =
-    state === undefined ? [] : [{ role: 'state', where: ['state'], title: 'the state folder', path: resolve(base, state) }]
+    state === undefined
+      ? []
+      : [{ role: 'state', where: ['state'], title: 'the state folder', path: resolve(base, state) }]
   for (const { role, where, name, path } of entries) {
     if (path === undefined) continue
     const title = name === undefined ? `this ${role}` : `${role} "${name}"`
@@ -171,6 +173,9 @@ function assembleTarget(base: string, target: FileValue['targets'][number]): Tar
 
 /** A host's name in the letters that names have. */
 export function hostId(host: string): string {
-  const letters = host.toLowerCase().replace(/[^a-z0-9_-]+/g, '-').replace(/^-+|-+$/g, '')
+  const letters = host
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^-+|-+$/g, '')
   return letters.slice(0, 64) || 'node'
 }

@@ -38,7 +38,12 @@ export function clashesOf(places: readonly Place[], lineOf: (where: Where) => nu
       const problem = clashOf(earlier, later)
       if (problem === undefined) return []
       const other = `${earlier.title} (${shownPath(earlier)}, ${showKey(earlier.where)} in line ${lineOf(earlier.where)})`
-      return [{ where: later.where, message: `${later.title} (${shownPath(later)}) ${problem.relation} ${other}: ${problem.why}` }]
+      return [
+        {
+          where: later.where,
+          message: `${later.title} (${shownPath(later)}) ${problem.relation} ${other}: ${problem.why}`,
+        },
+      ]
     }),
   )
 }

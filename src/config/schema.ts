@@ -42,9 +42,7 @@ function amount<T>(what: string, parse: (text: string) => T | undefined, isWithi
 }
 
 function list<T extends z.ZodType>(item: T, countMax: number) {
-  return z
-    .array(item, expected('a list, such as [ "a", "b" ]'))
-    .max(countMax, expected(`at most ${countMax} entries`))
+  return z.array(item, expected('a list, such as [ "a", "b" ]')).max(countMax, expected(`at most ${countMax} entries`))
 }
 
 /** A text under a rule that answers what is wrong with it, in words. */
@@ -186,7 +184,9 @@ const target = block({
 const roles = ['watch', 'upload'] as const
 
 const node = block({
-  id: nameText.optional().meta({ description: "This machine's name among others; from the host's name where left out." }),
+  id: nameText
+    .optional()
+    .meta({ description: "This machine's name among others; from the host's name where left out." }),
   roles: z
     .array(z.enum(roles, expected('watch or upload')), expected('a list of watch and upload'))
     .min(1, expected('at least one of watch and upload'))

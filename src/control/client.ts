@@ -13,6 +13,7 @@ import {
   type Status,
 } from './desk.ts'
 import { openAddress } from './socket.ts'
+export { AskError } from './desk.ts'
 import {
   apiHeader,
   apiVersion,
@@ -138,9 +139,12 @@ function parseAnswer<T>(text: string, shape: z.ZodType<T>): T {
   try {
     return shape.parse(JSON.parse(text))
   } catch (cause) {
-    throw new OwnerError('the running daemon gave an answer that this version does not know; restart it after an upgrade', {
-      cause,
-    })
+    throw new OwnerError(
+      'the running daemon gave an answer that this version does not know; restart it after an upgrade',
+      {
+        cause,
+      },
+    )
   }
 }
 
@@ -176,7 +180,10 @@ async function* watch(socketPath: string, signal: AbortSignal): AsyncGenerator<S
     if (signal.aborted) return
     throw thrown
   }
-  if (answer.statusCode !== 200) return refuseFailure(answer, await textOf(answer))
+  if (answer.statusCode !== 200) {
+    refuseFailure(answer, await textOf(answer))
+    return
+  }
   try {
     for await (const frame of framesOf(answer)) yield parseAnswer(frame, statusAnswer)
   } catch (thrown) {
@@ -195,7 +202,10 @@ async function* framesOf(answer: IncomingMessage): AsyncGenerator<string> {
     rest += part
     if (rest.length > answerBytesMax) throw new DeskFailed(`one status is longer than ${answerBytesMax} bytes`)
     for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
-      const data = rest.slice(0, end).split('\n').filter((line) => line.startsWith('data: '))
+      const data = rest
+        .slice(0, end)
+        .split('\n')
+        .filter((line) => line.startsWith('data: '))
       rest = rest.slice(end + 2)
       if (data.length > 0) yield data.map((line) => line.slice(6)).join('\n')
     }

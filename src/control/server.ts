@@ -48,9 +48,10 @@ function httpServer(app: Hono): Server {
     overrideGlobalObjects: false,
     serverOptions: { requestTimeout: questionMsMax, headersTimeout: questionMsMax },
   })
-  if (!('headersTimeout' in server && 'maxConnections' in server)) throw new BrokenInvariant('expected an HTTP/1 server')
+  if (!('headersTimeout' in server && 'maxConnections' in server))
+    throw new BrokenInvariant('expected an HTTP/1 server')
   server.maxConnections = connectionsMax
-  return server as Server
+  return server
 }
 
 function routes(desk: Desk, feed: StatusFeed, log: Log): Hono {
