@@ -1,8 +1,8 @@
 /** `fanfold check`: whether a configuration can be used, and what it means. Starts and changes nothing. */
 import { showBytes, showDuration, type Rate } from '../base/units.ts'
-import { type Config, type SourceConfig, type TargetConfig } from '../config/config.ts'
+import type { Config, SourceConfig, TargetConfig } from '../config/config.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
-import { type FactFlags } from './flags.ts'
+import type { FactFlags } from './flags.ts'
 import { harmless, renderLine, span, type Line } from './spans.ts'
 import { systemTerminal } from './terminal.ts'
 

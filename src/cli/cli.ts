@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { asError, FanfoldError } from '../base/errors.ts'
 import { typedWords } from './arguments.ts'
-import { type CheckFlags } from './check.ts'
+import type { CheckFlags } from './check.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
-import { type FactFlags } from './flags.ts'
-import { type HistoryFlags } from './history.ts'
-import { type QuickstartFlags } from './quickstart.ts'
-import { type ResyncFlags } from './resync.ts'
-import { type RunFlags } from './run.ts'
-import { type StatusFlags } from './status.ts'
+import type { FactFlags } from './flags.ts'
+import type { HistoryFlags } from './history.ts'
+import type { QuickstartFlags } from './quickstart.ts'
+import type { ResyncFlags } from './resync.ts'
+import type { RunFlags } from './run.ts'
+import type { StatusFlags } from './status.ts'
 
 /** As many as the daemon gives in one answer. */
 const historyLimitMax = 10_000
@@ -103,7 +103,7 @@ function addDaemonCommands(program: Command, end: End): void {
 
 function addAskCommands(program: Command, end: End): void {
   withFacts(program.command('status'))
-    .description('show sources and targets; exits 0 when the daemon runs and is healthy, else 1')
+    .description('show sources and targets, with or without a running daemon; exits 0 when healthy, 1 when not')
     .option('-w, --watch', 'go on, live on a terminal')
     .addHelpText(
       'after',

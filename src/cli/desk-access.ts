@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { systemClock, type Clock } from '../base/clock.ts'
 import { openLog, standardErrorLines, type Log } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
-import { type Config } from '../config/config.ts'
-import { type DeskClient } from '../control/client.ts'
-import { type Desk, type Status } from '../control/control.ts'
+import type { Config } from '../config/config.ts'
+import type { DeskClient } from '../control/client.ts'
+import type { Desk, Status } from '../control/control.ts'
 
 export interface OpenDesk {
   readonly desk: DeskClient

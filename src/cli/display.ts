@@ -1,12 +1,12 @@
 /** Shows one status after another: a live picture on a terminal, else a plain line now and then. */
-import { type Clock } from '../base/clock.ts'
-import { type Fields, type Log } from '../base/log.ts'
-import { type Status } from '../control/control.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Fields, Log } from '../base/log.ts'
+import type { Status } from '../control/control.ts'
 import { frameOf, plainLine, type View } from './frame.ts'
 import { LiveScreen } from './live-screen.ts'
 import { Speedometer } from './rates.ts'
 import { harmless } from './spans.ts'
-import { type Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 export interface DisplayOptions {
   readonly head?: readonly string[]

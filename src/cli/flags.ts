@@ -1,5 +1,5 @@
 /** Flags that several commands share, and the configuration they lead to. */
-import { type Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 
 export interface ConfigFlags {
   readonly config?: string

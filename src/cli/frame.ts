@@ -1,7 +1,7 @@
 /** One picture of the status: sources above, a block per lane below. Pure: lines out of facts and a size. */
 import { showBytes, showDuration } from '../base/units.ts'
-import { type SourceStatus, type Status, type TargetStatus } from '../control/control.ts'
-import { type Speed } from './rates.ts'
+import type { SourceStatus, Status, TargetStatus } from '../control/control.ts'
+import type { Speed } from './rates.ts'
 import {
   bar,
   fit,
@@ -16,7 +16,7 @@ import {
   wrap,
   type Line,
 } from './spans.ts'
-import { type Tone } from './terminal.ts'
+import type { Tone } from './terminal.ts'
 
 export interface View {
   /** Lines above and below the picture. */

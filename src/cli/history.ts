@@ -1,5 +1,5 @@
 /** `fanfold history`: what happened, newest last, to one path or to all. */
-import { type HistoryLine } from '../control/control.ts'
+import type { HistoryLine } from '../control/control.ts'
 import { withDesk } from './desk-access.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type FactFlags } from './flags.ts'

@@ -1,5 +1,5 @@
 /** A picture that is drawn over itself on a terminal. Owns the cursor while it is open and gives it back however the process ends. */
-import { type Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 const escape = '\u001b['
 const hideCursor = `${escape}?25l`

@@ -1,5 +1,5 @@
 /** What a run that came to rest could not do: per lane and source, with the files and reasons behind it. */
-import { type Desk, type SourceStatus, type TargetStatus } from '../control/control.ts'
+import type { Desk, SourceStatus, TargetStatus } from '../control/control.ts'
 import { span, type Line } from './spans.ts'
 import { table } from './table.ts'
 

@@ -1,5 +1,5 @@
 /** Speeds of the lanes, from one status to the next, over a short window so that the numbers can be read. */
-import { type Status } from '../control/control.ts'
+import type { Status } from '../control/control.ts'
 
 export interface Speed {
   readonly filesPerSecond: number

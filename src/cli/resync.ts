@@ -1,6 +1,6 @@
 /** `fanfold resync`: offers files to targets again; only what is missing or different there is sent. */
 import { systemClock } from '../base/clock.ts'
-import { type Resynced, type Status, type TargetStatus } from '../control/control.ts'
+import type { Resynced, Status, TargetStatus } from '../control/control.ts'
 import { withDesk, type OpenDesk } from './desk-access.ts'
 import { StatusDisplay } from './display.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'

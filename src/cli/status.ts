@@ -1,7 +1,7 @@
 /** `fanfold status`: what is watched, what is owed, and whether all is well. */
 import { systemClock } from '../base/clock.ts'
 import { showBytes, showDuration } from '../base/units.ts'
-import { type Status } from '../control/control.ts'
+import type { Status } from '../control/control.ts'
 import { withDesk, type OpenDesk } from './desk-access.ts'
 import { StatusDisplay } from './display.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
@@ -36,7 +36,7 @@ async function printStatus(
   if (flags.json === true) terminal.print(JSON.stringify({ ...now, running: open.isRunning }, null, 2))
   else
     for (const line of statusLines(now, open.isRunning)) terminal.print(renderLine(line, Infinity, terminal.hasColour))
-  return now.healthy && open.isRunning ? exitCode.done : exitCode.failed
+  return now.healthy ? exitCode.done : exitCode.failed
 }
 
 async function watchStatus(

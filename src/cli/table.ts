@@ -1,6 +1,6 @@
 /** Facts in columns, aligned by their width on the screen. */
 import { harmless, padEnd, padStart, span, widthOf, type Line, type Span } from './spans.ts'
-import { type Tone } from './terminal.ts'
+import type { Tone } from './terminal.ts'
 
 export interface Column {
   readonly title: string

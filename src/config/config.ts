@@ -4,11 +4,11 @@ import { resolve } from 'node:path'
 import { asError, errnoOf } from '../base/errors.ts'
 import { parseConfig } from './parse.ts'
 import { ConfigError } from './problems.ts'
-import { type Config } from './settings.ts'
+import type { Config } from './settings.ts'
 
 export { ConfigError, showProblem, type Problem } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
-export { type Config, type Pace, type Select, type SourceConfig, type TargetConfig } from './settings.ts'
+export type { Config, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
 
 /** A larger file is none that a person wrote, and would be held in memory several times over. */
 const configBytesMax = 2 ** 20

@@ -12,7 +12,7 @@ import {
   type YAMLError,
 } from 'yaml'
 import { asError } from '../base/errors.ts'
-import { type Problem, type Where } from './problems.ts'
+import type { Problem, Where } from './problems.ts'
 
 /** Aliases in one file; each may repeat a whole block, and blocks repeating blocks grow without end. */
 const aliasesMax = 100

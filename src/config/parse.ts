@@ -1,13 +1,13 @@
 /** From the text of a configuration file to a Config, or to every problem in it at once. The rules that tie one key to another live here. */
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { type z } from 'zod'
+import type { z } from 'zod'
 import { readText, type ConfigText } from './document.ts'
 import { builtInIgnore } from './ignore-rules.ts'
 import { clashesOf, type Place } from './places.ts'
 import { ConfigError, showGot, showKey, suggestion, type Problem, type Where } from './problems.ts'
 import { fileSchema, type FileValue } from './schema.ts'
-import { type Config, type SourceConfig, type TargetConfig } from './settings.ts'
+import type { Config, SourceConfig, TargetConfig } from './settings.ts'
 
 /** @param file absolute. @throws ConfigError with all problems, in the order of the file. */
 export function parseConfig(file: string, text: string): Config {
@@ -26,10 +26,7 @@ function inOrder(problems: readonly Problem[]): Problem[] {
 
 function problemsOf(issue: z.core.$ZodIssue, source: ConfigText): Problem[] {
   const where = issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))
-  if (issue.code !== 'unrecognized_keys') {
-    const message = `${issue.message}${issue.input === undefined ? ', which is missing' : `, got ${showGot(issue.input)}`}`
-    return [{ ...source.problemAt(where, message), key: showKey(where) }]
-  }
+  if (issue.code !== 'unrecognized_keys') return [{ ...source.problemAt(where, messageOf(issue)), key: showKey(where) }]
   // The message of this one is the list of known keys.
   const known = issue.message.split(' ')
   return issue.keys.map((key) => {
@@ -37,6 +34,12 @@ function problemsOf(issue: z.core.$ZodIssue, source: ConfigText): Problem[] {
     const message = `unknown key; ${suggestion(key, known)}`
     return { ...source.problemAt(place, message, { atKey: true }), key: showKey(place) }
   })
+}
+
+/** What was expected goes with what came; a message that tells more than that stands alone. */
+function messageOf(issue: z.core.$ZodIssue): string {
+  if (!issue.message.startsWith('expected')) return issue.message
+  return issue.input === undefined ? `is missing: ${issue.message}` : `${issue.message}, got ${showGot(issue.input)}`
 }
 
 /** A named entry of a list, read leniently, so that a wrong key elsewhere does not hide what is wrong between entries. */

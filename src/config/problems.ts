@@ -1,5 +1,6 @@
 /** What is wrong with a configuration: every problem with its place, and the error that carries them all. */
 import { OwnerError } from '../base/errors.ts'
+import { showPath } from '../base/path.ts'
 
 /** Keys and list positions from the top of the file down to a value. */
 export type Where = readonly (string | number)[]
@@ -38,7 +39,8 @@ export function showKey(where: Where): string {
 /** What came, for people. */
 export function showGot(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
-  if (typeof value === 'string') return value.length > shownMax ? `"${value.slice(0, shownMax)}…"` : `"${value}"`
+  if (typeof value === 'string')
+    return `"${showPath(value.length > shownMax ? `${value.slice(0, shownMax)}…` : value)}"`
   if (typeof value === 'number') return `the bare number ${value}`
   if (typeof value === 'boolean') return String(value)
   return Array.isArray(value) ? 'a list' : 'a block of keys'

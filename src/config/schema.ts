@@ -41,8 +41,8 @@ function amount<T>(what: string, parse: (text: string) => T | undefined, isWithi
   })
 }
 
-function list<T extends z.ZodType>(item: T, countMax: number) {
-  return z.array(item, expected('a list, such as [ "a", "b" ]')).max(countMax, expected(`at most ${countMax} entries`))
+function list<T extends z.ZodType>(item: T, countMax: number, what = 'a list, such as ["a", "b"]') {
+  return z.array(item, expected(what)).max(countMax, expected(`at most ${countMax} entries`))
 }
 
 /** A text under a rule that answers what is wrong with it, in words. */
@@ -146,7 +146,7 @@ const select = block({
 }).superRefine((lines, context) => {
   const most = lines['max-size']
   if (most === undefined || lines['min-size'] <= most) return
-  const message = `expected at least min-size (${lines['min-size']} bytes); no file would be taken`
+  const message = `expected at least min-size (${lines['min-size']} bytes); no file would be taken otherwise`
   context.addIssue({ code: 'custom', path: ['max-size'], message, input: `${most} bytes` })
 })
 
@@ -200,10 +200,10 @@ export const fileSchema = block({
     .default('/var/lib/fanfold')
     .meta({ description: 'Folder of journal, lock and control socket. A relative path is relative to this file.' }),
   node: node.prefault({}).meta({ description: 'Who this machine is.' }),
-  sources: list(source, sourcesMax)
+  sources: list(source, sourcesMax, 'a list of sources')
     .min(1, expected('at least one source'))
     .meta({ description: 'The folders that are watched.' }),
-  targets: list(target, targetsMax)
+  targets: list(target, targetsMax, 'a list of targets')
     .min(1, expected('at least one target'))
     .meta({ description: 'The places that get a copy.' }),
 })

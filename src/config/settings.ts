@@ -1,5 +1,5 @@
 /** What a configuration says once it is read: plain values, absolute paths, amounts in one unit. How it is read is not its concern. */
-import { type Rate } from '../base/units.ts'
+import type { Rate } from '../base/units.ts'
 
 export interface Config {
   /** Absolute path of the file this came from. */

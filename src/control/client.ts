@@ -1,7 +1,7 @@
 /** Asks a running daemon through its control socket. One connection per question; an abort closes it, and what was asked may be done or not. */
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
-import { type z } from 'zod'
+import type { z } from 'zod'
 import { asError, errnoOf, FanfoldError, OwnerError } from '../base/errors.ts'
 import {
   AskError,

@@ -2,10 +2,10 @@
  * The live status: one look per tick, shared by all who listen, none while nobody does. A listener asks for each frame by reading; one
  * that reads slowly gets fewer frames, one that stops reading is dropped.
  */
-import { type Clock, type Timer } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
-import { type Log } from '../base/log.ts'
-import { type Status } from './desk.ts'
+import type { Log } from '../base/log.ts'
+import type { Status } from './desk.ts'
 
 /** Twice a second reads as movement and costs a daemon nothing. Unit: ms. */
 const tickMs = 500

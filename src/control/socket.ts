@@ -2,7 +2,7 @@
  * The daemon's socket file: put in place with its final mode, in place of a dead one, never of a living one, and taken away again.
  * It is made in a private folder beside its place and linked there complete, so that at no moment somebody else could connect.
  */
-import { type Server } from 'node:http'
+import type { Server } from 'node:http'
 import { once } from 'node:events'
 import { chmod, link, lstat, mkdtemp, open, readdir, rm, unlink, type FileHandle } from 'node:fs/promises'
 import { connect } from 'node:net'

@@ -1,14 +1,7 @@
 /** The edge between a daemon and who asks it: bodies, answers and paths as they cross the socket, parsed on both sides. */
 import { z } from 'zod'
 import { decodeName, encodeName } from '../base/path.ts'
-import {
-  type HistoryLine,
-  type PathVerdict,
-  type Resynced,
-  type ResyncRequest,
-  type Retried,
-  type Status,
-} from './desk.ts'
+import type { HistoryLine, PathVerdict, Resynced, ResyncRequest, Retried, Status } from './desk.ts'
 
 /** Raised when a question or an answer changes its shape, so that an old client says so instead of misreading. */
 export const apiVersion = '1'
