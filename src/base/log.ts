@@ -1,5 +1,5 @@
 /** Log lines with fixed names and fields. Knows no room; `FANFOLD_DEBUG=stage,target` opens rooms' debug lines. */
-import { pino, type DestinationStream } from 'pino'
+import { destination, pino, type DestinationStream } from 'pino'
 
 /** Fields with one meaning everywhere: source, path, target, attempt, ms, bytes, reason, error. */
 export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>
@@ -23,4 +23,9 @@ export function openLog(room: string, to: DestinationStream, debugRooms = ''): L
     warn: (event, fields) => lines.warn(fields ?? {}, event),
     error: (event, fields) => lines.error(fields ?? {}, event),
   }
+}
+
+/** Log lines on standard error, each written before the call returns, so that the last words of a dying process are not lost. */
+export function standardErrorLines(): DestinationStream {
+  return destination({ dest: 2, sync: true })
 }

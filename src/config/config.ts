@@ -1,60 +1,78 @@
-/** The configuration file, read and checked: YAML in, Config out, or every problem at once with its place. */
-import { type Rate } from '../base/units.ts'
+/** The configuration file, found, read and checked: YAML in, Config out, or every problem at once with its place. */
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { asError, errnoOf } from '../base/errors.ts'
+import { parseConfig } from './parse.ts'
+import { ConfigError } from './problems.ts'
+import type { Config } from './settings.ts'
 
-export interface Config {
-  /** Absolute path of the file this came from. */
-  readonly file: string
-  /** Absolute folder of journal, socket and lock. */
-  readonly state: string
-  readonly node: { readonly id: string; readonly roles: readonly ('watch' | 'upload')[] }
-  readonly sources: readonly SourceConfig[]
-  readonly targets: readonly TargetConfig[]
+export { ConfigError, showProblem, type Problem } from './problems.ts'
+export { fileJsonSchema } from './schema.ts'
+export type { Config, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
+
+/** A larger file is none that a person wrote, and would be held in memory several times over. */
+const configBytesMax = 2 ** 20
+
+export const defaultConfigFile = '/etc/fanfold/fanfold.yaml'
+
+/** Which file is meant: the flag, else `$FANFOLD_CONFIG`, else the system's. Absolute. */
+export function findConfig(flag: string | undefined, environment: NodeJS.ProcessEnv): string {
+  const fromEnvironment = environment['FANFOLD_CONFIG']
+  return resolve(
+    flag ?? (fromEnvironment === undefined || fromEnvironment === '' ? defaultConfigFile : fromEnvironment),
+  )
 }
 
-export interface SourceConfig {
-  readonly name: string
-  /** Absolute. */
-  readonly path: string
-  /** gitignore rules, after the built-in ones unless those are switched off. */
-  readonly ignore: readonly string[]
-  /** How long a file without a close must not change before it counts as complete. */
-  readonly settleMs: number
-  /** Time between two reconcile scans. */
-  readonly rescanMs: number
-  readonly watch: 'auto' | 'inotify' | 'poll'
+/** @throws ConfigError when the file cannot be read or used; nothing of it is applied then. */
+export function readConfig(file: string): Config {
+  const path = resolve(file)
+  return parseConfig(path, decode(path, readBytes(path)))
 }
 
-export interface TargetConfig {
-  readonly name: string
-  readonly kind: 'directory'
-  /** Absolute. */
-  readonly path: string
-  readonly select: Select
-  /** Where a copy goes below the target's root: a template over {source} {path} {name} {ext} {host} {yyyy} {mm} {dd}. */
-  readonly at: string
-  readonly onRemove: 'keep'
-  readonly pace: Pace
+/** What may surprise although it is allowed: folders that are not there, targets that would mix files of two sources. */
+export function warningsOf(config: Config): string[] {
+  const missing = config.sources
+    .filter((source) => !isFolder(source.path))
+    .map((source) => `source "${source.name}": ${source.path} is no folder now; it is watched as soon as it appears`)
+  const mixed = config.targets
+    .filter(({ at, select }) => !at.includes('{source}') && (select.sources ?? config.sources).length > 1)
+    .map((target) => `target "${target.name}": "at" lacks {source}, so files of two sources may claim one place`)
+  const flat = config.targets
+    .filter(({ at }) => !at.includes('{path}'))
+    .map((target) => `target "${target.name}": "at" lacks {path}, so files of two folders may claim one place`)
+  return [...missing, ...mixed, ...flat]
 }
 
-/** Which files a target takes; a file has to meet every line. */
-export interface Select {
-  /** undefined: all. */
-  readonly sources: readonly string[] | undefined
-  /** gitignore-like globs over the path below the source; empty: all. */
-  readonly include: readonly string[]
-  readonly exclude: readonly string[]
-  /** Bytes, inclusive. */
-  readonly sizeMin: number
-  /** Bytes, inclusive; undefined: no bound. */
-  readonly sizeMax: number | undefined
-  /** Longest time since the last modification. */
-  readonly newerThanMs: number | undefined
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    // Absent or out of reach: either way nothing can be watched there now.
+    return false
+  }
 }
 
-export interface Pace {
-  /** Deliveries under way at once. */
-  readonly concurrency: number
-  readonly requests: Rate | undefined
-  readonly uploads: Rate | undefined
-  readonly bytesPerSecond: number | undefined
+function readBytes(path: string): Buffer {
+  try {
+    const { size } = statSync(path)
+    if (size > configBytesMax) throw problem(path, `expected at most ${configBytesMax} bytes, got ${size}`)
+    return readFileSync(path)
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) throw thrown
+    if (errnoOf(thrown) === 'ENOENT')
+      throw problem(path, 'there is no such file; name one with --config FILE or $FANFOLD_CONFIG', thrown)
+    throw problem(path, `cannot be read: ${asError(thrown).message}`, thrown)
+  }
+}
+
+function decode(path: string, bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw problem(path, 'expected UTF-8, got other bytes; save the file as UTF-8', cause)
+  }
+}
+
+function problem(file: string, message: string, cause?: unknown): ConfigError {
+  return new ConfigError([{ file, line: 1, column: 1, key: '', message }], { cause })
 }

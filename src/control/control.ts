@@ -1,104 +1,15 @@
-/** What can be asked of a running daemon, and the answers' shapes. The daemon implements Desk; the HTTP server and its client only carry it. */
-
-/** `healthy`: everything selected is delivered or on its way within its time, every source is watched or freshly scanned, nothing is parked. */
-export interface Status {
-  readonly healthy: boolean
-  /** Age of the oldest change that some target still lacks, ms; null when none. */
-  readonly oldestMs: number | null
-  readonly sources: readonly SourceStatus[]
-  readonly targets: readonly TargetStatus[]
-}
-
-export interface SourceStatus {
-  readonly name: string
-  /** In words for people and scripts: `scanning`, `watching`, `polling`, `missing`, `suspect`, `degraded`. */
-  readonly state: string
-  /** Files known to exist. */
-  readonly files: number
-  /** Folders under watch. */
-  readonly watched: number
-  /** Why it is not `watching`, with the next step; null when all is well. */
-  readonly reason: string | null
-  /** Changes seen and not yet written to the journal. */
-  readonly settling: number
-}
-
-export interface TargetStatus {
-  readonly name: string
-  readonly kind: string
-  /** `running`, `paused`, `missing`, `full`, `read-only`, `stopped`. */
-  readonly state: string
-  /** Deliveries owed and not under way, those waiting for a retry included. */
-  readonly waiting: number
-  readonly active: number
-  /** Files of which this target holds a proven copy. */
-  readonly delivered: number
-  readonly parked: number
-  readonly bytesWaiting: number
-  readonly oldestMs: number | null
-  /** Why it is not running, or what its last failure was, with the next step; null when all is well. */
-  readonly reason: string | null
-  /** Files that are still to be offered to this target (a new target, a resync). */
-  readonly offering: number
-  /** Bytes delivered since the daemon started, for rates. */
-  readonly bytesSent: number
-  /** What is under way now, at most 16. */
-  readonly sending: readonly { readonly path: string; readonly bytesDone: number; readonly size: number }[]
-}
-
-export interface ResyncRequest {
-  /** Names; empty: all. */
-  readonly targets: readonly string[]
-  readonly source: string | null
-  /** Glob over paths below the sources. */
-  readonly glob: string | null
-  /** Trust no receipt: compare content by hash at the target. */
-  readonly verify: boolean
-}
-
-export interface Verdict {
-  readonly target: string
-  /** `delivered`, `waiting`, `active`, `postponed`, `parked`, `not-selected`, `to-offer`. */
-  readonly state: string
-  /** Which rule decided, or what failed last, in words. */
-  readonly reason: string
-  readonly attempts: number
-  /** ms until the next try; null where none is planned. */
-  readonly nextTryMs: number | null
-  /** Where the copy lies at the target; null where there is none. */
-  readonly at: string | null
-}
-
-export interface PathVerdict {
-  readonly source: string
-  readonly path: string
-  /** `present`, `removed`, `ignored`, `unknown`. */
-  readonly file: string
-  readonly reason: string
-  readonly size: number | null
-  readonly sha256: string | null
-  readonly targets: readonly Verdict[]
-}
-
-export interface HistoryLine {
-  /** ISO 8601 with ms. */
-  readonly at: string
-  readonly source: string | null
-  readonly path: string | null
-  readonly target: string | null
-  /** `put`, `remove`, `delivered`, `retry`, `parked`, `resync`, `overflow`, … */
-  readonly event: string
-  readonly detail: string
-}
-
-/** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
-export interface Desk {
-  status(): Status
-  /** Sets cursors back. Answers how many files will be offered again, per target. */
-  resync(request: ResyncRequest): { readonly offered: readonly { readonly target: string; readonly files: number }[] }
-  /** Parked and postponed deliveries are due again, paused targets are probed now. Answers how many deliveries. */
-  retry(targets: readonly string[]): { readonly retried: number }
-  /** @param path absolute, or below a source. */
-  why(path: string): readonly PathVerdict[]
-  history(path: string | null, limit: number): readonly HistoryLine[]
-}
+/** The door of the control room: what can be asked of a daemon, and the server that carries it. Who asks imports client.ts. */
+export {
+  AskError,
+  type Desk,
+  type HistoryLine,
+  type PathVerdict,
+  type Resynced,
+  type ResyncRequest,
+  type Retried,
+  type SourceStatus,
+  type Status,
+  type TargetStatus,
+  type Verdict,
+} from './desk.ts'
+export { serveDesk, type DeskServer } from './server.ts'

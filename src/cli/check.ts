@@ -1,0 +1,87 @@
+/** `fanfold check`: whether a configuration can be used, and what it means. Starts and changes nothing. */
+import { showBytes, showDuration, type Rate } from '../base/units.ts'
+import type { Config, SourceConfig, TargetConfig } from '../config/config.ts'
+import { exitCode, type ExitCode } from './exit-code.ts'
+import type { FactFlags } from './flags.ts'
+import { harmless, renderLine, span, type Line } from './spans.ts'
+import { systemTerminal } from './terminal.ts'
+
+export interface CheckFlags extends FactFlags {
+  readonly schema?: boolean
+}
+
+export async function check(flags: CheckFlags): Promise<ExitCode> {
+  const { fileJsonSchema, findConfig, readConfig, warningsOf } = await import('../config/config.ts')
+  const terminal = systemTerminal()
+  if (flags.schema === true) {
+    terminal.print(JSON.stringify(fileJsonSchema(), null, 2))
+    return exitCode.done
+  }
+  const config = readConfig(findConfig(flags.config, process.env))
+  const warnings = warningsOf(config)
+  if (flags.json === true) terminal.print(JSON.stringify({ config, warnings }, null, 2))
+  else for (const line of configLines(config)) terminal.print(renderLine(line, Infinity, terminal.hasColour))
+  for (const warning of warnings) terminal.remark(`fanfold: warning: ${harmless(warning)}`)
+  return exitCode.done
+}
+
+export function configLines(config: Config): Line[] {
+  return [
+    [span(`${harmless(config.file)} is valid`, 'good')],
+    fact('state', config.state),
+    fact('node', `${config.node.id} (${config.node.roles.join(', ')})`),
+    ...config.sources.flatMap(sourceLines),
+    ...config.targets.flatMap(targetLines),
+  ]
+}
+
+function sourceLines(source: SourceConfig): Line[] {
+  return [
+    [],
+    [span(`source ${source.name}`, 'bold')],
+    fact('path', source.path),
+    fact(
+      'watch',
+      `${source.watch}, settled after ${showDuration(source.settleMs)}, compared every ${showDuration(source.rescanMs)}`,
+    ),
+    fact('ignore', source.ignore.join('  ') || 'nothing'),
+  ]
+}
+
+function targetLines(target: TargetConfig): Line[] {
+  return [
+    [],
+    [span(`target ${target.name}`, 'bold')],
+    fact(target.kind, target.path),
+    fact('takes', selectWords(target.select)),
+    fact('at', target.at),
+    fact('on remove', `${target.onRemove} the copy`),
+    fact('pace', paceWords(target.pace)),
+  ]
+}
+
+function fact(name: string, value: string): Line {
+  return [span(`  ${name.padEnd(10)} `, 'dim'), span(harmless(value))]
+}
+
+export function selectWords(select: TargetConfig['select']): string {
+  const words = [select.sources === undefined ? 'files of every source' : `files of ${select.sources.join(', ')}`]
+  if (select.include.length > 0) words.push(`matching ${select.include.join(' or ')}`)
+  if (select.exclude.length > 0) words.push(`not matching ${select.exclude.join(' or ')}`)
+  if (select.sizeMin > 0) words.push(`of ${showBytes(select.sizeMin)} or more`)
+  if (select.sizeMax !== undefined) words.push(`of ${showBytes(select.sizeMax)} or less`)
+  if (select.newerThanMs !== undefined) words.push(`changed within ${showDuration(select.newerThanMs)}`)
+  return words.join(', ')
+}
+
+function paceWords(pace: TargetConfig['pace']): string {
+  const words = [`${pace.concurrency} at once`]
+  if (pace.requests !== undefined) words.push(`${rateWords(pace.requests)} requests`)
+  if (pace.uploads !== undefined) words.push(`${rateWords(pace.uploads)} uploads`)
+  if (pace.bytesPerSecond !== undefined) words.push(`${showBytes(pace.bytesPerSecond)}/s`)
+  return words.join(', ')
+}
+
+function rateWords(rate: Rate): string {
+  return `${rate.count} per ${showDuration(rate.intervalMs)}`
+}

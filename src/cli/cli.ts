@@ -1,0 +1,183 @@
+/** The command line: which commands there are, what they take, and what their failures tell the shell. Each command is loaded when it is called. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { asError, FanfoldError } from '../base/errors.ts'
+import { typedWords } from './arguments.ts'
+import type { CheckFlags } from './check.ts'
+import { exitCode, type ExitCode } from './exit-code.ts'
+import type { FactFlags } from './flags.ts'
+import type { HistoryFlags } from './history.ts'
+import type { QuickstartFlags } from './quickstart.ts'
+import type { ResyncFlags } from './resync.ts'
+import type { RunFlags } from './run.ts'
+import type { StatusFlags } from './status.ts'
+
+/** As many as the daemon gives in one answer. */
+const historyLimitMax = 10_000
+
+export async function runCli(words: readonly string[] = typedWords()): Promise<ExitCode> {
+  let code: ExitCode = exitCode.done
+  const program = buildProgram((ended) => (code = ended))
+  try {
+    await program.parseAsync(words, { from: 'user' })
+    return code
+  } catch (thrown) {
+    return explain(thrown)
+  }
+}
+
+/** Says what went wrong and answers its exit code. Commander has printed its own errors already. */
+async function explain(thrown: unknown): Promise<ExitCode> {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.done : exitCode.usage
+  const error = asError(thrown)
+  if (!(error instanceof FanfoldError)) {
+    process.stderr.write(`fanfold: ${error.stack ?? error.message}\n`)
+    return exitCode.failed
+  }
+  const { ConfigError } = await import('../config/config.ts')
+  if (error instanceof ConfigError) {
+    process.stderr.write(`${error.message}\n`)
+    return exitCode.config
+  }
+  process.stderr.write(`fanfold: ${error.message}\n`)
+  const { AskError } = await import('../control/client.ts')
+  return error instanceof AskError ? exitCode.usage : exitCode.failed
+}
+
+type End = (code: ExitCode) => void
+
+function buildProgram(end: End): Command {
+  const program = new Command('fanfold')
+    .description('Watches folders and keeps a proven copy of every selected file at several places at once.')
+    .version(packageVersion(), '-V, --version')
+    .exitOverride()
+    .showHelpAfterError('(add --help for the usage)')
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold quickstart', 'see it work with sample files'],
+        ['fanfold check --config fanfold.yaml', 'what a configuration means'],
+        ['fanfold run --config fanfold.yaml', 'the daemon in the foreground'],
+        ['fanfold status --watch', 'every lane, live'],
+      ) + '\nExit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration.',
+    )
+  addDaemonCommands(program, end)
+  addAskCommands(program, end)
+  addOrderCommands(program, end)
+  return program
+}
+
+function addDaemonCommands(program: Command, end: End): void {
+  withConfig(program.command('run'))
+    .description('run the daemon in the foreground; logs go to standard error as JSON lines')
+    .option(
+      '--until-idle',
+      'deliver everything that can be delivered, then exit; 1 if anything is parked or still owed',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold run', 'until SIGTERM or Ctrl-C; a second one ends at once'],
+        ['fanfold run --until-idle', 'one pass, for cron'],
+      ),
+    )
+    .action(async (flags: RunFlags) => end(await (await import('./run.ts')).run(flags)))
+  program
+    .command('quickstart')
+    .description('make sample files and four directory targets, and show them being filled')
+    .option(
+      '--folder <folder>',
+      'where to put it (default: the package, or the current folder where that is read-only)',
+    )
+    .addHelpText('after', examples(['fanfold quickstart', 'Ctrl-C ends; a second start uses what is there']))
+    .action(async (flags: QuickstartFlags) => end(await (await import('./quickstart.ts')).quickstart(flags)))
+  withFacts(program.command('check'))
+    .description('check the configuration and say what it means; exits 78 with every problem where it is wrong')
+    .option('--schema', 'print the JSON Schema of the file, for editors')
+    .addHelpText(
+      'after',
+      examples(['fanfold check --config ./fanfold.yaml', ''], ['fanfold check --schema > fanfold.schema.json', '']),
+    )
+    .action(async (flags: CheckFlags) => end(await (await import('./check.ts')).check(flags)))
+}
+
+function addAskCommands(program: Command, end: End): void {
+  withFacts(program.command('status'))
+    .description('show sources and targets, with or without a running daemon; exits 0 when healthy, 1 when not')
+    .option('-w, --watch', 'go on, live on a terminal')
+    .addHelpText(
+      'after',
+      examples(['fanfold status', ''], ['fanfold status --watch', ''], ['fanfold status --json | jq .healthy', '']),
+    )
+    .action(async (flags: StatusFlags) => end(await (await import('./status.ts')).status(flags)))
+  withFacts(program.command('why'))
+    .description('say for each target whether it has a file, and which rule or failure decided it')
+    .argument('<path>', 'a file, or a path below a source')
+    .addHelpText('after', examples(['fanfold why /srv/papers/letter.pdf', ''], ['fanfold why letter.pdf', '']))
+    .action(async (path: string, flags: FactFlags) => end(await (await import('./why.ts')).why(path, flags)))
+  withFacts(program.command('history'))
+    .description('list what happened, newest last')
+    .argument('[path]', 'only of this file')
+    .option('--limit <lines>', `at most so many lines, up to ${historyLimitMax}`, lineCount, 100)
+    .addHelpText('after', examples(['fanfold history', ''], ['fanfold history letter.pdf --limit 20', '']))
+    .action(async (path: string | undefined, flags: HistoryFlags) =>
+      end(await (await import('./history.ts')).history(path, flags)),
+    )
+}
+
+function addOrderCommands(program: Command, end: End): void {
+  withFacts(program.command('resync'))
+    .description(
+      'offer files to targets again: finds what is missing or different there, sends only that, deletes nothing',
+    )
+    .argument('[target...]', 'names of targets (default: all)')
+    .option('--source <name>', 'only files of this source')
+    .option('--path <glob>', 'only paths below the sources that match')
+    .option('--verify', 'trust no receipt: compare content at the target')
+    .option('--wait', 'wait until it is done; exits 1 where something stays open')
+    .addHelpText(
+      'after',
+      examples(['fanfold resync', ''], ["fanfold resync nas --source papers --path '2026/**' --verify --wait", '']),
+    )
+    .action(async (targets: string[], flags: ResyncFlags) =>
+      end(await (await import('./resync.ts')).resync(targets, flags)),
+    )
+  withFacts(program.command('retry'))
+    .description('try parked and postponed deliveries again now')
+    .argument('[target...]', 'names of targets (default: all)')
+    .addHelpText('after', examples(['fanfold retry', ''], ['fanfold retry nas', '']))
+    .action(async (targets: string[], flags: FactFlags) =>
+      end(await (await import('./retry.ts')).retry(targets, flags)),
+    )
+}
+
+function withConfig(command: Command): Command {
+  return command.option(
+    '-c, --config <file>',
+    'configuration file (default: $FANFOLD_CONFIG, else /etc/fanfold/fanfold.yaml)',
+  )
+}
+
+function withFacts(command: Command): Command {
+  return withConfig(command).option('--json', 'print facts as JSON')
+}
+
+/** @param lines commands with what they are for. */
+function examples(...lines: (readonly [command: string, purpose: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length))
+  const rows = lines.map(([command, purpose]) => `  ${command.padEnd(width)}  ${purpose}`.trimEnd())
+  return `\nExamples:\n${rows.join('\n')}\n`
+}
+
+function lineCount(text: string): number {
+  const count = Number(text)
+  if (/^\d+$/.test(text) && count >= 1 && count <= historyLimitMax) return count
+  throw new InvalidArgumentError(`expected a whole number from 1 to ${historyLimitMax}`)
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const parsed: unknown = JSON.parse(text)
+  const version = typeof parsed === 'object' && parsed !== null && 'version' in parsed ? parsed.version : undefined
+  return typeof version === 'string' ? version : 'unknown'
+}

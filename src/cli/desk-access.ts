@@ -1,0 +1,80 @@
+/** How a command reaches the desk: the running daemon's where one runs, else the journal itself, opened for this one command. */
+import { join } from 'node:path'
+import { systemClock, type Clock } from '../base/clock.ts'
+import { openLog, standardErrorLines, type Log } from '../base/log.ts'
+import { systemRandom } from '../base/random.ts'
+import type { Config } from '../config/config.ts'
+import type { DeskClient } from '../control/client.ts'
+import type { Desk, Status } from '../control/control.ts'
+
+export interface OpenDesk {
+  readonly desk: DeskClient
+  readonly isRunning: boolean
+  close(): Promise<void>
+}
+
+/** As often as a daemon sends its status. Unit: ms. */
+const lookMs = 500
+
+export function socketOf(config: Config): string {
+  return join(config.state, 'control.sock')
+}
+
+/** Logs of all rooms as JSON lines on standard error. */
+export function logOpener(): (room: string) => Log {
+  const to = standardErrorLines()
+  return (room) => openLog(room, to, process.env['FANFOLD_DEBUG'])
+}
+
+/** The daemon's desk, or where none runs the journal's. @throws what `connect` and `openDesk` throw. */
+export async function reachDesk(config: Config, signal: AbortSignal): Promise<OpenDesk> {
+  const { connect, NotRunning } = await import('../control/client.ts')
+  try {
+    return { desk: await connect(socketOf(config), signal), isRunning: true, close: () => Promise.resolve() }
+  } catch (thrown) {
+    if (!(thrown instanceof NotRunning)) throw thrown
+  }
+  const { openDesk } = await import('../daemon/daemon.ts')
+  const opened = await openDesk(config, { log: logOpener(), clock: systemClock, random: systemRandom })
+  return { desk: localDesk(opened.desk, systemClock), isRunning: false, close: () => opened.close() }
+}
+
+/** A desk of this process in the form of a distant one. */
+export function localDesk(desk: Desk, clock: Clock): DeskClient {
+  const answer = <T>(look: () => T): Promise<T> => Promise.resolve().then(look)
+  return {
+    status: () => answer(() => desk.status()),
+    watch: (signal) => statusesOf(desk, clock, signal),
+    resync: (request) => answer(() => desk.resync(request)),
+    retry: (targets) => answer(() => desk.retry(targets)),
+    why: (path) => answer(() => desk.why(path)),
+    history: (path, limit) => answer(() => desk.history(path, limit)),
+  }
+}
+
+/** A status now and every 500 ms until the signal is aborted. */
+export async function* statusesOf(desk: Desk, clock: Clock, signal: AbortSignal): AsyncGenerator<Status> {
+  while (!signal.aborted) {
+    yield desk.status()
+    try {
+      await clock.sleep(lookMs, signal)
+    } catch {
+      // Only the abort ends a sleep early, and that is how this ends.
+      return
+    }
+  }
+}
+
+/** Opens the desk for `work` and closes it again, whatever comes of it. */
+export async function withDesk<T>(
+  config: Config,
+  signal: AbortSignal,
+  work: (open: OpenDesk) => Promise<T>,
+): Promise<T> {
+  const open = await reachDesk(config, signal)
+  try {
+    return await work(open)
+  } finally {
+    await open.close()
+  }
+}

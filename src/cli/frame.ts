@@ -1,0 +1,177 @@
+/** One picture of the status: sources above, a block per lane below. Pure: lines out of facts and a size. */
+import { showBytes, showDuration } from '../base/units.ts'
+import type { SourceStatus, Status, TargetStatus } from '../control/control.ts'
+import type { Speed } from './rates.ts'
+import {
+  bar,
+  fit,
+  fitEnd,
+  harmless,
+  padEnd,
+  padStart,
+  percent,
+  renderLine,
+  span,
+  widthOf,
+  wrap,
+  type Line,
+} from './spans.ts'
+import type { Tone } from './terminal.ts'
+
+export interface View {
+  /** Lines above and below the picture. */
+  readonly head: readonly string[]
+  readonly foot: readonly string[]
+  readonly status: Status
+  readonly speedOf: (target: string) => Speed
+}
+
+export interface Size {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** What is being sent now, per lane; more would push other lanes off the screen. */
+const sendingShownMax = 3
+/** A reason names its next step at its end, so it is wrapped rather than cut. */
+const reasonLinesMax = 3
+const nameWidthMax = 24
+const barWidthMax = 40
+/** Below this a bar says nothing. */
+const barWidthMin = 8
+const sendingBarWidth = 10
+
+/** The picture, at most `rows - 1` lines (the cursor stands on the last one) of at most `columns`. */
+export function frameOf(view: View, size: Size, hasColour: boolean): string[] {
+  const room = Math.max(1, size.rows - 1)
+  let lines = picture(view, size.columns, sendingShownMax)
+  // Where the screen is too low, what is sent now gives way first.
+  for (let shown = sendingShownMax - 1; shown >= 0 && lines.length > room; shown--)
+    lines = picture(view, size.columns, shown)
+  if (lines.length > room)
+    lines = [...lines.slice(0, room - 1), [span(`… ${lines.length - room + 1} more lines`, 'dim')]]
+  return lines.map((line) => renderLine(line, size.columns, hasColour))
+}
+
+function picture(view: View, columns: number, sendingMax: number): Line[] {
+  const { sources, targets } = view.status
+  const nameWidth = Math.min(nameWidthMax, longest([...sources, ...targets].map(({ name }) => name)))
+  const stateWidth = longest([...sources, ...targets].map(({ state }) => state))
+  const widths = { columns, nameWidth, stateWidth }
+  return [
+    ...view.head.map((text): Line => [span(text, 'bold')]),
+    healthLine(view.status),
+    [],
+    ...sources.flatMap((source) => sourceLines(source, widths)),
+    ...targets.flatMap((target): Line[] => [[], ...laneLines(target, view.speedOf(target.name), widths, sendingMax)]),
+    ...(view.foot.length > 0 ? [[]] : []),
+    ...view.foot.map((text): Line => [span(text)]),
+  ]
+}
+
+interface Widths {
+  readonly columns: number
+  readonly nameWidth: number
+  readonly stateWidth: number
+}
+
+export function healthLine(status: Status): Line {
+  const health = status.healthy ? span('healthy', 'good') : span('not healthy', 'bad')
+  return [
+    health,
+    span(` · oldest undelivered change: ${status.oldestMs === null ? 'none' : showDuration(status.oldestMs)}`, 'dim'),
+  ]
+}
+
+function sourceLines(source: SourceStatus, widths: Widths): Line[] {
+  const facts = [`${source.files} files`, `${source.watched} folders`]
+  if (source.settling > 0) facts.push(`${source.settling} settling`)
+  return [
+    [...heading(source, widths, sourceTone(source.state)), span(`  ${facts.join(' · ')}`, 'dim')],
+    ...reasonLines(source.reason, widths.columns),
+  ]
+}
+
+function laneLines(lane: TargetStatus, speed: Speed, widths: Widths, sendingMax: number): Line[] {
+  return [
+    [...heading(lane, widths, laneTone(lane.state)), ...progress(lane, widths)],
+    [span('  '), span(laneFacts(lane, speed), 'dim')],
+    ...lane.sending.slice(0, sendingMax).map((copy) => sendingLine(copy, widths.columns)),
+    ...reasonLines(lane.reason, widths.columns),
+  ]
+}
+
+function heading(entry: { name: string; state: string }, widths: Widths, tone: Tone): Line {
+  const name = fit(harmless(entry.name), widths.nameWidth)
+  return [
+    span(padEnd(name, widths.nameWidth), 'bold'),
+    span('  '),
+    span(padEnd(harmless(entry.state), widths.stateWidth), tone),
+  ]
+}
+
+function progress(lane: TargetStatus, widths: Widths): Line {
+  const total = totalOf(lane)
+  const words = `${padStart(percent(lane.delivered, total), 4)}  ${lane.delivered}/${total}`
+  const room = widths.columns - widths.nameWidth - widths.stateWidth - 5 - widthOf(words)
+  const line: Line = [span('  '), span(words)]
+  return room < barWidthMin
+    ? line
+    : [span('  '), span(bar(lane.delivered, total, Math.min(barWidthMax, room)), 'accent'), span(' '), span(words)]
+}
+
+export function totalOf(lane: TargetStatus): number {
+  return lane.delivered + lane.waiting + lane.active + lane.parked
+}
+
+function laneFacts(lane: TargetStatus, speed: Speed): string {
+  const facts = [`${speed.filesPerSecond.toFixed(1)} files/s`, `${showBytes(speed.bytesPerSecond)}/s`]
+  if (lane.active > 0) facts.push(`${lane.active} active`)
+  if (lane.waiting > 0) facts.push(`${lane.waiting} waiting (${showBytes(lane.bytesWaiting)})`)
+  if (lane.parked > 0) facts.push(`${lane.parked} parked`)
+  if (lane.offering > 0) facts.push(`${lane.offering} to offer`)
+  if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
+  return facts.join(' · ')
+}
+
+function sendingLine(copy: TargetStatus['sending'][number], columns: number): Line {
+  const amount = `${padStart(percent(copy.bytesDone, copy.size), 4)} of ${showBytes(copy.size)}`
+  const end = ` ${bar(copy.bytesDone, copy.size, sendingBarWidth)}${amount}`
+  const room = Math.max(1, columns - 4 - widthOf(end))
+  return [span('  > ', 'accent'), span(fitEnd(harmless(copy.path), room)), span(end, 'dim')]
+}
+
+function reasonLines(reason: string | null, columns: number): Line[] {
+  if (reason === null) return []
+  const lines = wrap(harmless(reason), Math.max(10, columns - 4), reasonLinesMax)
+  return lines.map((text, at) => [span(at === 0 ? '  ! ' : '    ', 'warn'), span(text, 'warn')])
+}
+
+export function sourceTone(state: string): Tone {
+  if (state === 'watching' || state === 'polling') return 'good'
+  return state === 'missing' ? 'bad' : 'warn'
+}
+
+export function laneTone(state: string): Tone {
+  if (state === 'running') return 'good'
+  return state === 'paused' ? 'warn' : 'bad'
+}
+
+function longest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map((text) => widthOf(harmless(text))))
+}
+
+/** The same facts in one line, for logs and pipes. @param at ISO 8601. */
+export function plainLine(status: Status, speedOf: (target: string) => Speed, at: string): string {
+  const lanes = status.targets.map((lane) => {
+    const speed = speedOf(lane.name)
+    const counts = `${lane.delivered}/${totalOf(lane)} (${percent(lane.delivered, totalOf(lane))})`
+    const reason = lane.reason === null ? '' : ` (${harmless(lane.reason)})`
+    return `${harmless(lane.name)} ${harmless(lane.state)} ${counts} ${speed.filesPerSecond.toFixed(1)} files/s ${showBytes(speed.bytesPerSecond)}/s${reason}`
+  })
+  const health = status.healthy ? 'healthy' : 'not healthy'
+  return [
+    `${at} ${health}, oldest ${status.oldestMs === null ? 'none' : showDuration(status.oldestMs)}`,
+    ...lanes,
+  ].join(' | ')
+}

@@ -1,0 +1,216 @@
+/** The shape of the configuration file, key by key: what editors complete and what the parser accepts. Knows no file and no place in it. */
+import picomatch from 'picomatch'
+import { z } from 'zod'
+import { parseBytes, parseBytesPerSecond, parseDurationMs, parseRate } from '../base/units.ts'
+import { suggestion } from './problems.ts'
+
+/** Each has its own root to watch and compare every 5 s; more are better given as one folder. */
+const sourcesMax = 1000
+/** Each is one lane with its own connection and threads' work. */
+const targetsMax = 64
+/** Rules of one list: every path is tried against each. */
+const rulesMax = 1000
+/** Deliveries of one target under way at once: each holds one or two open files, of which a process has 1024. */
+const concurrencyMax = 256
+/** Names stand in tables, log lines and file names. Unit: characters. */
+const nameLengthMax = 64
+
+const atFields = ['source', 'path', 'name', 'ext', 'host', 'yyyy', 'mm', 'dd']
+const availableKinds = ['directory']
+
+/** An error says what was expected; what came and where is added by the reader of the issue. */
+function expected(what: string): { error: () => string } {
+  return { error: () => `expected ${what}` }
+}
+
+/** A block in which an unknown key is an error; for that one the message carries the known keys. */
+function block<S extends z.core.$ZodShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  const known = Object.keys(shape).join(' ')
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? known : 'expected a block of keys'),
+  })
+}
+
+/** A text that `parse` turns into a value within bounds. */
+function amount<T>(what: string, parse: (text: string) => T | undefined, isWithin: (value: T) => boolean = () => true) {
+  return z.string(expected(what)).transform((text, context): T => {
+    const value = parse(text)
+    if (value !== undefined && isWithin(value)) return value
+    context.issues.push({ code: 'custom', message: `expected ${what}`, input: text })
+    return z.NEVER
+  })
+}
+
+function list<T extends z.ZodType>(item: T, countMax: number, what = 'a list, such as ["a", "b"]') {
+  return z.array(item, expected(what)).max(countMax, expected(`at most ${countMax} entries`))
+}
+
+/** A text under a rule that answers what is wrong with it, in words. */
+function ruled(what: string, faultOf: (text: string) => string | undefined) {
+  return z.string(expected(what)).superRefine((text, context) => {
+    const fault = faultOf(text)
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, input: text })
+  })
+}
+
+const nameText = z
+  .string(expected('a name of a-z, 0-9, "_" and "-"'))
+  .regex(/^[a-z0-9_-]+$/, expected('a name of a-z, 0-9, "_" and "-"'))
+  .max(nameLengthMax, expected(`a name of at most ${nameLengthMax} characters`))
+
+const folderText = ruled('a folder', (text) => {
+  if (text === '' || text.includes('\0')) return 'expected a folder'
+  if (/^~(\/|$)/.test(text)) return '"~" is not expanded here; write the whole path'
+  if (/^\$/.test(text)) return 'variables are not expanded here; write the whole path'
+  return undefined
+})
+
+const globText = ruled('a glob, such as "**/*.pdf"', (text) => {
+  if (text.trim() === '' || /[\0\n]/.test(text)) return 'expected a glob, such as "**/*.pdf"'
+  if (text.split('/').some((name) => name === '.' || name === '..'))
+    return 'this glob can never match: paths are counted from the source\'s root and have no "." or ".."'
+  try {
+    picomatch.makeRe(text, { strictBrackets: true, dot: true })
+    return undefined
+  } catch (thrown) {
+    return `this glob is broken: ${thrown instanceof Error ? thrown.message : String(thrown)}`
+  }
+})
+
+const ignoreText = ruled('a gitignore rule, such as "*.bak"', (text) => {
+  if (text.trim() === '' || /[\0\n]/.test(text)) return 'expected a gitignore rule, such as "*.bak"'
+  if (text.startsWith('#')) return 'gitignore reads this as a remark; write "\\#" for a name that begins with "#"'
+  if (/(^|[^\\])(\\\\)*\\$/.test(text)) return 'this rule ends in a lone "\\", which no name matches'
+  return undefined
+})
+
+const atText = ruled('a template, such as "{source}/{path}"', (text) => {
+  const fields = [...text.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? '')
+  const unknown = fields.find((field) => !atFields.includes(field))
+  if (unknown !== undefined) return `there is no field {${unknown}}; ${suggestion(unknown, atFields)}`
+  const rest = text.replace(/\{[^{}]*\}/g, 'x')
+  if (/[{}]/.test(rest)) return 'a brace is open; fields are written {path}'
+  if (rest.split('/').some((name) => name === '' || name === '.' || name === '..') || rest.includes('\0'))
+    return 'expected a path below the target: no leading or double "/", no "." and no ".."'
+  if (!fields.includes('path') && !fields.includes('name'))
+    return 'without {path} or {name} every file would go to the same place; add one'
+  return undefined
+})
+
+const size = amount('a size with a unit, such as 10MiB', parseBytes)
+const duration = (what: string, leastMs: number, mostMs: number) =>
+  amount(what, parseDurationMs, (ms) => ms >= leastMs && ms <= mostMs)
+const rate = amount('a rate, such as 10/s or 600/min', parseRate)
+const bandwidth = amount('a bandwidth with a unit, such as 20MiB/s or 8Mbit/s', parseBytesPerSecond)
+
+const hourMs = 3_600_000
+
+const source = block({
+  name: nameText.meta({ description: 'What this source is called in commands, tables and target paths.' }),
+  path: folderText.meta({ description: 'The folder to watch. A relative path is relative to this file.' }),
+  ignore: list(ignoreText, rulesMax)
+    .default([])
+    .meta({ description: 'gitignore rules for what is left out; a .fanfoldignore file inside the tree works too.' }),
+  'built-in-ignore': z
+    .boolean(expected('true or false'))
+    .default(true)
+    .meta({ description: 'Leave out half-done downloads, editor locks and desktop droppings.' }),
+  settle: duration('a duration with a unit between 0s and 1h, such as 2s', 0, hourMs)
+    .prefault('2s')
+    .meta({ description: 'How long a file must rest before it counts as complete, where its closing cannot be seen.' }),
+  rescan: duration('a duration with a unit between 1s and 30d, such as 1h', 1000, 30 * 24 * hourMs)
+    .prefault('1h')
+    .meta({ description: 'Time between two comparisons of the whole folder with what is known.' }),
+  watch: z
+    .enum(['auto', 'inotify', 'poll'], expected('auto, inotify or poll'))
+    .default('auto')
+    .meta({ description: 'How changes are noticed; auto polls where the file system tells nothing.' }),
+})
+
+const select = block({
+  sources: list(nameText, sourcesMax)
+    .min(1, expected('at least one source; leave the key out for all'))
+    .optional()
+    .meta({ description: 'Names of sources; all where left out.' }),
+  include: list(globText, rulesMax)
+    .default([])
+    .meta({ description: 'Globs over the path below the source; a file has to match one. All where left out.' }),
+  exclude: list(globText, rulesMax)
+    .default([])
+    .meta({ description: 'Globs over the path below the source; a file that matches one is left out.' }),
+  'min-size': size.prefault('0B').meta({ description: 'Smallest file taken.' }),
+  'max-size': size.optional().meta({ description: 'Largest file taken; no bound where left out.' }),
+  'newer-than': duration('a duration with a unit, such as 30d', 1000, 1000 * 366 * 24 * hourMs)
+    .optional()
+    .meta({ description: 'Longest time since the last modification.' }),
+}).superRefine((lines, context) => {
+  const most = lines['max-size']
+  if (most === undefined || lines['min-size'] <= most) return
+  const message = `expected at least min-size (${lines['min-size']} bytes); no file would be taken otherwise`
+  context.addIssue({ code: 'custom', path: ['max-size'], message, input: `${most} bytes` })
+})
+
+const pace = block({
+  concurrency: z
+    .int(expected('a whole number'))
+    .min(1, expected(`a whole number from 1 to ${concurrencyMax}`))
+    .max(concurrencyMax, expected(`a whole number from 1 to ${concurrencyMax}`))
+    .default(32)
+    .meta({ description: 'Deliveries under way at once.' }),
+  requests: rate.optional().meta({ description: 'Most calls to the target in a time, such as 10/s.' }),
+  uploads: rate.optional().meta({ description: 'Most files begun in a time, such as 3/s.' }),
+  bandwidth: bandwidth.optional().meta({ description: 'Most bytes in a time, such as 20MiB/s.' }),
+})
+
+const target = block({
+  name: nameText.meta({ description: 'What this target is called in commands and tables.' }),
+  kind: z
+    .enum(['directory'], {
+      error: () => `expected one of the kinds available in this version (${availableKinds.join(', ')})`,
+    })
+    .meta({ description: 'What stands behind it: a directory.' }),
+  path: folderText.meta({ description: 'The folder that takes the copies. A relative path is relative to this file.' }),
+  select: select.prefault({}).meta({ description: 'Which files go there; all where left out.' }),
+  at: atText
+    .default('{source}/{path}')
+    .meta({ description: `Where a copy goes below the target: ${atFields.map((field) => `{${field}}`).join(' ')}.` }),
+  'on-remove': z
+    .enum(['keep'], expected('keep (the only choice in this version)'))
+    .default('keep')
+    .meta({ description: 'What happens to the copy when the file is removed at the source.' }),
+  pace: pace.prefault({}).meta({ description: 'How hard this target may be used.' }),
+})
+
+const roles = ['watch', 'upload'] as const
+
+const node = block({
+  id: nameText
+    .optional()
+    .meta({ description: "This machine's name among others; from the host's name where left out." }),
+  roles: z
+    .array(z.enum(roles, expected('watch or upload')), expected('a list of watch and upload'))
+    .min(1, expected('at least one of watch and upload'))
+    .max(roles.length, expected('each role once'))
+    .default([...roles])
+    .meta({ description: 'What this machine does.' }),
+})
+
+export const fileSchema = block({
+  state: folderText
+    .default('/var/lib/fanfold')
+    .meta({ description: 'Folder of journal, lock and control socket. A relative path is relative to this file.' }),
+  node: node.prefault({}).meta({ description: 'Who this machine is.' }),
+  sources: list(source, sourcesMax, 'a list of sources')
+    .min(1, expected('at least one source'))
+    .meta({ description: 'The folders that are watched.' }),
+  targets: list(target, targetsMax, 'a list of targets')
+    .min(1, expected('at least one target'))
+    .meta({ description: 'The places that get a copy.' }),
+})
+
+export type FileValue = z.output<typeof fileSchema>
+
+/** JSON Schema (draft 2020-12) of the file, for completion and checks in editors. */
+export function fileJsonSchema(): Record<string, unknown> {
+  return { title: 'Fanfold configuration', ...z.toJSONSchema(fileSchema, { io: 'input' }) }
+}

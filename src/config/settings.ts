@@ -1,0 +1,60 @@
+/** What a configuration says once it is read: plain values, absolute paths, amounts in one unit. How it is read is not its concern. */
+import type { Rate } from '../base/units.ts'
+
+export interface Config {
+  /** Absolute path of the file this came from. */
+  readonly file: string
+  /** Absolute folder of journal, socket and lock. */
+  readonly state: string
+  readonly node: { readonly id: string; readonly roles: readonly ('watch' | 'upload')[] }
+  readonly sources: readonly SourceConfig[]
+  readonly targets: readonly TargetConfig[]
+}
+
+export interface SourceConfig {
+  readonly name: string
+  /** Absolute. */
+  readonly path: string
+  /** All gitignore rules in force, the built-in ones first unless those are switched off. Who reads this adds none of its own. */
+  readonly ignore: readonly string[]
+  /** How long a file without a close must not change before it counts as complete. */
+  readonly settleMs: number
+  /** Time between two reconcile scans. */
+  readonly rescanMs: number
+  readonly watch: 'auto' | 'inotify' | 'poll'
+}
+
+export interface TargetConfig {
+  readonly name: string
+  readonly kind: 'directory'
+  /** Absolute. */
+  readonly path: string
+  readonly select: Select
+  /** Where a copy goes below the target's root: a template over {source} {path} {name} {ext} {host} {yyyy} {mm} {dd}. */
+  readonly at: string
+  readonly onRemove: 'keep'
+  readonly pace: Pace
+}
+
+/** Which files a target takes; a file has to meet every line. */
+export interface Select {
+  /** undefined: all. */
+  readonly sources: readonly string[] | undefined
+  /** gitignore-like globs over the path below the source; empty: all. */
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+  /** Bytes, inclusive. */
+  readonly sizeMin: number
+  /** Bytes, inclusive; undefined: no bound. */
+  readonly sizeMax: number | undefined
+  /** Longest time since the last modification. */
+  readonly newerThanMs: number | undefined
+}
+
+export interface Pace {
+  /** Deliveries under way at once. */
+  readonly concurrency: number
+  readonly requests: Rate | undefined
+  readonly uploads: Rate | undefined
+  readonly bytesPerSecond: number | undefined
+}

@@ -1,0 +1,213 @@
+/** Asks a running daemon through its control socket. One connection per question; an abort closes it, and what was asked may be done or not. */
+import { once } from 'node:events'
+import { request, type IncomingMessage } from 'node:http'
+import type { z } from 'zod'
+import { asError, errnoOf, FanfoldError, OwnerError } from '../base/errors.ts'
+import {
+  AskError,
+  type HistoryLine,
+  type PathVerdict,
+  type Resynced,
+  type ResyncRequest,
+  type Retried,
+  type Status,
+} from './desk.ts'
+import { openAddress } from './socket.ts'
+export { AskError } from './desk.ts'
+import {
+  apiHeader,
+  apiVersion,
+  encodeQueryPath,
+  errorAnswer,
+  helloAnswer,
+  historyAnswer,
+  resyncAnswer,
+  retryAnswer,
+  statusAnswer,
+  whyAnswer,
+} from './wire.ts'
+
+/** A resync of millions of rows takes seconds; nothing takes this long. Unit: ms. */
+const answerMsMax = 60_000
+/** The largest answer is a full history, some 3 MB; more is no daemon of ours. Unit: bytes. */
+const answerBytesMax = 64 * 2 ** 20
+
+/** The Desk's verbs, with an answer that takes its time. */
+export interface DeskClient {
+  status(signal: AbortSignal): Promise<Status>
+  /** A status every 500 ms until the signal is aborted or the daemon ends. Ends without error in both cases. */
+  watch(signal: AbortSignal): AsyncIterable<Status>
+  resync(request: ResyncRequest, signal: AbortSignal): Promise<Resynced>
+  retry(targets: readonly string[], signal: AbortSignal): Promise<Retried>
+  why(path: string, signal: AbortSignal): Promise<readonly PathVerdict[]>
+  history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
+}
+
+/** No daemon answers at the socket. */
+export class NotRunning extends OwnerError {}
+
+/** The daemon understood the question and failed at it; its log says more. */
+export class DeskFailed extends FanfoldError {
+  readonly action = 'retry'
+}
+
+/**
+ * A client of the daemon at `socketPath`, once that has answered.
+ * @throws NotRunning, OwnerError (no permission, other version).
+ */
+export async function connect(socketPath: string, signal: AbortSignal): Promise<DeskClient> {
+  const get = <T>(path: string, shape: z.ZodType<T>, given: AbortSignal): Promise<T> =>
+    ask(socketPath, { method: 'GET', path }, shape, given)
+  const post = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): Promise<T> =>
+    ask(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  await get('/', helloAnswer, signal)
+  return {
+    status: (given) => get('/status', statusAnswer, given),
+    watch: (given) => watch(socketPath, given),
+    resync: (asked, given) => post('/resync', asked, resyncAnswer, given),
+    retry: (targets, given) => post('/retry', { targets }, retryAnswer, given),
+    why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
+    history: (path, limit, given) =>
+      get(`/history?limit=${limit}${path === null ? '' : `&path=${encodeQueryPath(path)}`}`, historyAnswer, given),
+  }
+}
+
+interface Question {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly body?: string
+}
+
+async function ask<T>(socketPath: string, question: Question, shape: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(answerMsMax)])
+  const answer = await send(socketPath, question, bounded)
+  let text: string
+  try {
+    text = await textOf(answer)
+  } catch (thrown) {
+    throw transportError(socketPath, thrown, bounded)
+  }
+  refuseFailure(answer, text)
+  return parseAnswer(text, shape)
+}
+
+/** Sends one question; answers when the head of the answer is there. */
+async function send(socketPath: string, question: Question, signal: AbortSignal): Promise<IncomingMessage> {
+  const address = await openAddress(socketPath).catch((thrown: unknown) => {
+    throw transportError(socketPath, thrown, signal)
+  })
+  try {
+    const asking = request({
+      socketPath: address.address,
+      method: question.method,
+      path: question.path,
+      headers: { host: 'fanfold', 'content-type': 'application/json' },
+      agent: false,
+      signal,
+    })
+    asking.end(question.body)
+    const [answer] = (await once(asking, 'response')) as [IncomingMessage]
+    // A connection cut later shows as an error of the answer; without a listener it would end the process.
+    asking.on('error', () => {})
+    refuseOtherVersion(answer)
+    return answer
+  } catch (thrown) {
+    throw transportError(socketPath, thrown, signal)
+  } finally {
+    await address.close()
+  }
+}
+
+function refuseOtherVersion(answer: IncomingMessage): void {
+  const theirs = answer.headers[apiHeader]
+  if (theirs === apiVersion) return
+  answer.destroy()
+  const version = typeof theirs === 'string' ? `version ${theirs}` : 'no version of it'
+  throw new OwnerError(
+    `the running daemon speaks ${version} of the control protocol, this command version ${apiVersion}; restart the daemon after an upgrade`,
+  )
+}
+
+function refuseFailure(answer: IncomingMessage, text: string): void {
+  const status = answer.statusCode ?? 0
+  if (status < 300) return
+  const { error } = parseAnswer(text, errorAnswer)
+  throw status < 500 ? new AskError(error) : new DeskFailed(`the daemon could not answer: ${error}`)
+}
+
+function parseAnswer<T>(text: string, shape: z.ZodType<T>): T {
+  try {
+    return shape.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new OwnerError(
+      'the running daemon gave an answer that this version does not know; restart it after an upgrade',
+      {
+        cause,
+      },
+    )
+  }
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of answer as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > answerBytesMax) throw new DeskFailed(`the answer is longer than ${answerBytesMax} bytes`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+/** A failed connection, in words with the next step. */
+function transportError(socketPath: string, thrown: unknown, signal: AbortSignal): Error {
+  if (thrown instanceof FanfoldError) return thrown
+  if (signal.aborted) return asError(signal.reason)
+  const code = errnoOf(thrown)
+  const options = { cause: thrown }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    return new NotRunning(`no daemon runs at ${socketPath}; start it with "fanfold run"`, options)
+  if (code === 'EACCES' || code === 'EPERM')
+    return new OwnerError(`no permission to ask the daemon at ${socketPath}; join its group or use sudo`, options)
+  return new DeskFailed(`the daemon at ${socketPath} did not answer: ${asError(thrown).message}`, options)
+}
+
+async function* watch(socketPath: string, signal: AbortSignal): AsyncGenerator<Status> {
+  let answer: IncomingMessage
+  try {
+    answer = await send(socketPath, { method: 'GET', path: '/status/stream' }, signal)
+  } catch (thrown) {
+    if (signal.aborted) return
+    throw thrown
+  }
+  if (answer.statusCode !== 200) {
+    refuseFailure(answer, await textOf(answer))
+    return
+  }
+  try {
+    for await (const frame of framesOf(answer)) yield parseAnswer(frame, statusAnswer)
+  } catch (thrown) {
+    // The daemon's end and our own abort both cut the stream; only what is none of them is an error.
+    if (!signal.aborted && errnoOf(thrown) !== 'ECONNRESET') throw thrown
+  } finally {
+    answer.destroy()
+  }
+}
+
+/** The `data:` of each server-sent event. */
+async function* framesOf(answer: IncomingMessage): AsyncGenerator<string> {
+  answer.setEncoding('utf8')
+  let rest = ''
+  for await (const part of answer as AsyncIterable<string>) {
+    rest += part
+    if (rest.length > answerBytesMax) throw new DeskFailed(`one status is longer than ${answerBytesMax} bytes`)
+    for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
+      const data = rest
+        .slice(0, end)
+        .split('\n')
+        .filter((line) => line.startsWith('data: '))
+      rest = rest.slice(end + 2)
+      if (data.length > 0) yield data.map((line) => line.slice(6)).join('\n')
+    }
+  }
+}

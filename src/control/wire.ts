@@ -1,0 +1,132 @@
+/** The edge between a daemon and who asks it: bodies, answers and paths as they cross the socket, parsed on both sides. */
+import { z } from 'zod'
+import { decodeName, encodeName } from '../base/path.ts'
+import type { HistoryLine, PathVerdict, Resynced, ResyncRequest, Retried, Status } from './desk.ts'
+
+/** Raised when a question or an answer changes its shape, so that an old client says so instead of misreading. */
+export const apiVersion = '1'
+export const apiHeader = 'fanfold-api'
+
+/** The largest question: a resync that names every target many times over. */
+export const bodyBytesMax = 64 * 1024
+/** More lines than a person reads and a terminal keeps; the answer stays below some 3 MB. */
+export const historyLinesMax = 10_000
+
+/** Names per question; a configuration has at most 64 targets. */
+const namesMax = 1000
+/** Linux takes no longer path in one call (PATH_MAX). Unit: characters. */
+const pathLengthMax = 4096
+
+const count = z.number().min(0)
+
+const names = z.array(z.string().max(pathLengthMax)).max(namesMax)
+
+export const resyncBody: z.ZodType<ResyncRequest> = z.strictObject({
+  targets: names.default([]),
+  source: z.string().max(pathLengthMax).nullable().default(null),
+  glob: z.string().max(pathLengthMax).nullable().default(null),
+  verify: z.boolean().default(false),
+})
+
+export const retryBody: z.ZodType<{ targets: readonly string[] }> = z.strictObject({ targets: names.default([]) })
+
+const source = z.object({
+  name: z.string(),
+  state: z.string(),
+  files: count,
+  watched: count,
+  reason: z.string().nullable(),
+  settling: count,
+})
+
+const target = z.object({
+  name: z.string(),
+  kind: z.string(),
+  state: z.string(),
+  waiting: count,
+  active: count,
+  delivered: count,
+  parked: count,
+  bytesWaiting: count,
+  oldestMs: count.nullable(),
+  reason: z.string().nullable(),
+  offering: count,
+  bytesSent: count,
+  sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
+})
+
+export const statusAnswer: z.ZodType<Status> = z.object({
+  healthy: z.boolean(),
+  oldestMs: count.nullable(),
+  sources: z.array(source),
+  targets: z.array(target),
+})
+
+export const resyncAnswer: z.ZodType<Resynced> = z.object({
+  offered: z.array(z.object({ target: z.string(), files: count })),
+})
+
+export const retryAnswer: z.ZodType<Retried> = z.object({ retried: count })
+
+const verdict = z.object({
+  target: z.string(),
+  state: z.string(),
+  reason: z.string(),
+  attempts: count,
+  nextTryMs: z.number().nullable(),
+  at: z.string().nullable(),
+})
+
+export const whyAnswer: z.ZodType<readonly PathVerdict[]> = z.array(
+  z.object({
+    source: z.string(),
+    path: z.string(),
+    file: z.string(),
+    reason: z.string(),
+    size: count.nullable(),
+    sha256: z.string().nullable(),
+    targets: z.array(verdict),
+  }),
+)
+
+export const historyAnswer: z.ZodType<readonly HistoryLine[]> = z.array(
+  z.object({
+    at: z.string(),
+    source: z.string().nullable(),
+    path: z.string().nullable(),
+    target: z.string().nullable(),
+    event: z.string(),
+    detail: z.string(),
+  }),
+)
+
+export const helloAnswer = z.object({ api: z.string() })
+export const errorAnswer = z.object({ error: z.string() })
+
+/** A path in a query string: its bytes, each percent-encoded unless harmless, so that names that are no UTF-8 cross unharmed (F17). */
+export function encodeQueryPath(path: string): string {
+  let text = ''
+  for (const byte of encodeName(path)) {
+    const character = String.fromCharCode(byte)
+    text += /[A-Za-z0-9/._-]/.test(character) ? character : `%${byte.toString(16).padStart(2, '0')}`
+  }
+  return text
+}
+
+/** The values of a raw query string, percent-decoded to bytes and read as names. "+" stands for itself. */
+export function decodeQuery(query: string): Map<string, string> {
+  const values = new Map<string, string>()
+  for (const part of query === '' ? [] : query.split('&')) {
+    const equals = part.indexOf('=')
+    const key = equals < 0 ? part : part.slice(0, equals)
+    values.set(decodePercent(key), equals < 0 ? '' : decodePercent(part.slice(equals + 1)))
+  }
+  return values
+}
+
+function decodePercent(text: string): string {
+  const latin1 = Buffer.from(text, 'utf8')
+    .toString('latin1')
+    .replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return decodeName(Buffer.from(latin1, 'latin1'))
+}
