@@ -1,26 +1,7 @@
 /** Code of a digest thread: answers what it is asked about files, and keeps those open that are being digested step by step. */
 import { serveThread, type Handlers } from '../base/thread.ts'
-import { type ContentFailure } from './errors.ts'
-import { asReadFailure, LongReading, readWhole, type SeenFile, type Sums } from './reading.ts'
-
-export type Answer<T> =
-  { readonly kind: 'read'; readonly value: T } | { readonly kind: 'failed'; readonly failure: ContentFailure }
-
-export interface Whole {
-  readonly sums: Sums
-  readonly bytes: Uint8Array<ArrayBuffer>
-}
-
-export type DigestVerbs = {
-  /** Small files, each read whole. */
-  whole: { in: readonly SeenFile[]; out: readonly Answer<Whole>[] }
-  /** Opens a large file under an id that the caller chose. */
-  begin: { in: { readonly id: number; readonly file: SeenFile }; out: Answer<undefined> }
-  /** Reads on; the sums when the file is through. */
-  step: { in: { readonly id: number }; out: Answer<Sums | undefined> }
-  /** Closes the file, whether its `begin` succeeded or not. */
-  drop: { in: { readonly id: number }; out: undefined }
-}
+import { asReadFailure, LongReading, readWhole } from './reading.ts'
+import { type Answer, type DigestVerbs, type Whole } from './verbs.ts'
 
 /** Bytes read in one step: about 10 ms, so that neither an abort nor a small file waits long, and large enough that the calls cost nothing. */
 const stepBytes = 8 * 2 ** 20

@@ -2,7 +2,7 @@
 import { abortReason } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import { type IdleThread } from '../base/idle-thread.ts'
-import { type Answer, type DigestVerbs, type Whole } from './digest-thread.ts'
+import { type Answer, type DigestVerbs, type Whole } from './verbs.ts'
 import { type SeenFile } from './reading.ts'
 
 /** Files of one call: enough that the call itself costs little, few enough that both threads get some. */
