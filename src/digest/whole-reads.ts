@@ -1,0 +1,85 @@
+/** Small files on their way to the digest threads: those that arrive while the threads are busy travel together. */
+import { abortReason } from '../base/clock.ts'
+import { asError } from '../base/errors.ts'
+import { type IdleThread } from '../base/idle-thread.ts'
+import { type Answer, type DigestVerbs, type Whole } from './verbs.ts'
+import { type SeenFile } from './reading.ts'
+
+/** Files of one call: enough that the call itself costs little, few enough that both threads get some. */
+const batchFilesMax = 64
+/** Bytes of one call, so that a thread comes back within some 20 ms. */
+const batchBytesMax = 8 * 2 ** 20
+
+interface Waiting {
+  readonly file: SeenFile
+  readonly resolve: (answer: Answer<Whole>) => void
+  readonly reject: (error: Error) => void
+}
+
+/** The queue needs no bound of its own: it holds one entry for each caller that waits. */
+export class WholeReads {
+  readonly #idle: IdleThread<DigestVerbs>[]
+  readonly #queue = new Set<Waiting>()
+
+  constructor(threads: readonly IdleThread<DigestVerbs>[]) {
+    this.#idle = [...threads]
+  }
+
+  read(file: SeenFile, signal: AbortSignal): Promise<Answer<Whole>> {
+    return new Promise((resolve, reject) => {
+      const waiting: Waiting = { file, resolve, reject }
+      this.#queue.add(waiting)
+      signal.addEventListener('abort', () => {
+        this.#queue.delete(waiting)
+        reject(abortReason(signal))
+      })
+      // One turn later, so that what is asked in one go travels together.
+      queueMicrotask(() => this.#send())
+    })
+  }
+
+  #send(): void {
+    while (this.#queue.size > 0) {
+      const thread = this.#idle.shift()
+      if (thread === undefined) return
+      const batch = this.#take()
+      thread
+        .call(
+          'whole',
+          batch.map((waiting) => waiting.file),
+        )
+        .then(
+          (answers) => settle(batch, answers),
+          (thrown: unknown) => fail(batch, thrown),
+        )
+        .finally(() => {
+          this.#idle.push(thread)
+          this.#send()
+        })
+    }
+  }
+
+  #take(): Waiting[] {
+    const batch: Waiting[] = []
+    let bytes = 0
+    for (const waiting of this.#queue) {
+      if (batch.length >= batchFilesMax || bytes >= batchBytesMax) break
+      this.#queue.delete(waiting)
+      batch.push(waiting)
+      bytes += waiting.file.size
+    }
+    return batch
+  }
+}
+
+function settle(batch: readonly Waiting[], answers: readonly Answer<Whole>[]): void {
+  for (const [index, waiting] of batch.entries()) {
+    const answer = answers[index]
+    if (answer === undefined) waiting.reject(new Error('the digest thread answered too little'))
+    else waiting.resolve(answer)
+  }
+}
+
+function fail(batch: readonly Waiting[], thrown: unknown): void {
+  for (const waiting of batch) waiting.reject(asError(thrown))
+}
