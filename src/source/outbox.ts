@@ -30,7 +30,6 @@ export class Outbox {
 
   path(id: number, dirty: DirtyPath): void {
     const box = this.#box(id)
-    // What collapsed is scanned as a whole; but a folder that went away may be known below a path that the scan does not reach.
     if (box.collapsed.size > 0 && box.collapsed.covers(dirty.path)) return
     const before = box.paths.get(dirty.path)
     if (before === undefined) this.#pathCount++

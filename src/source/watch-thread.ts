@@ -19,6 +19,8 @@ const readBytes = 64 * 1024
 const readsMax = 64
 /** Folders put under watch in a row before events are read again: a few milliseconds. */
 const walkStepCount = 100
+/** New folders waiting to be watched; past it the whole tree is walked instead, which finds them all. */
+const walksMax = 10_000
 /** Longest sleep, ms: so often the thread shows that it lives. */
 const beatMs = 1_000
 /** Batches sent and not yet taken by the program. */
@@ -111,7 +113,10 @@ class WatchLoop {
   }
 
   #walkBelow(tree: Tree, parent: WatchedFolder | undefined, name: string): void {
-    this.#walks.push(new WatchWalk(this.#watches, tree, parent, name))
+    if (this.#walks.length >= walksMax) {
+      this.#walks = this.#walks.filter((walk) => walk.tree !== tree)
+      this.#walks.push(new WatchWalk(this.#watches, tree, undefined, ''))
+    } else this.#walks.push(new WatchWalk(this.#watches, tree, parent, name))
   }
 
   #drain(): void {
@@ -160,8 +165,8 @@ class WatchLoop {
     } else if ((mask & (events.create | events.movedTo)) !== 0) {
       this.#dirty(folder, event, { sign: 'gone', isTree: false })
       this.#enter(folder, name)
-    } else if ((mask & events.attrib) !== 0 && watched === undefined) {
-      // It could not be read before, perhaps; its mode may have changed now (F41).
+    } else if ((mask & events.attrib) !== 0 && (watched?.children.size ?? 0) === 0) {
+      // It could not be read before, perhaps; its mode may allow it now (F41).
       this.#enter(folder, name)
     }
   }
@@ -187,12 +192,13 @@ class WatchLoop {
   }
 
   #walk(): void {
-    const [walk] = this.#walks
-    if (walk === undefined) return
-    walk.step(walkStepCount)
-    if (!walk.isEnd) return
-    this.#walks.shift()
-    this.#reportWalk(walk)
+    let left = walkStepCount
+    for (let walk = this.#walks[0]; walk !== undefined && left > 0; walk = this.#walks[0]) {
+      left -= walk.step(left)
+      if (!walk.isEnd) return
+      this.#walks.shift()
+      this.#reportWalk(walk)
+    }
   }
 
   #reportWalk({ tree, top, failures }: WatchWalk): void {

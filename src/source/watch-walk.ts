@@ -35,13 +35,14 @@ export class WatchWalk {
     return this.#ahead.length === 0
   }
 
-  /** Watches and lists up to `count` folders. */
-  step(count: number): void {
+  /** Watches and lists up to `count` folders; answers how many. */
+  step(count: number): number {
     for (let done = 0; done < count; done++) {
       const next = this.#ahead.pop()
-      if (next === undefined) return
+      if (next === undefined) return done
       this.#watch(next.parent, next.name)
     }
+    return count
   }
 
   #watch(parent: WatchedFolder | undefined, name: string): void {

@@ -21,7 +21,7 @@ const stopWaitMs = 5_000
 export interface WatchListener {
   report(report: WatchReport): void
   lost(reason: string): void
-  /** There is no watching for now; a later `lost` says that it begins again. */
+  /** There is no watching for now; a later report `watched` says that it began again. */
   unavailable(reason: string): void
 }
 
@@ -46,6 +46,7 @@ export class Watch {
   #timer: Timer | undefined
   #lastBeat = -1
   #silentChecks = 0
+  #startedMs = -restartDelayMs
   #nextId = 1
   #isStopped = false
 
@@ -58,7 +59,8 @@ export class Watch {
   add(root: string, ignore: readonly string[], listener: WatchListener): number {
     const id = this.#nextId++
     this.#watching.set(id, { root, ignore, listener })
-    if (this.#running === undefined) this.#start()
+    // Without a thread, either this is the first source, or the timer starts it again for all.
+    if (this.#running === undefined && this.#timer === undefined) this.#start()
     else this.#tell({ kind: 'watch', id, root, ignore })
     return id
   }
@@ -92,6 +94,8 @@ export class Watch {
   #start(): void {
     if (this.#isStopped || this.#running !== undefined) return
     this.#timer?.clear()
+    this.#timer = undefined
+    this.#startedMs = this.#clock.monotonicMs()
     try {
       this.#running = this.#startThread()
     } catch (thrown) {
@@ -108,12 +112,11 @@ export class Watch {
     const hint = code === 'EMFILE' ? '; raise fs.inotify.max_user_instances' : ''
     this.#log.warn('watch unavailable', { error: error.message })
     for (const { listener } of this.#watching.values()) listener.unavailable(`cannot watch: ${error.message}${hint}`)
-    this.#timer = this.#clock.after(restartDelayMs, () => this.#restart('watching is possible again'))
+    this.#timer = this.#clock.after(restartDelayMs, () => this.#start())
   }
 
   #startThread(): Running {
-    const inotify = openInotify()
-    const wakeup = openWakeup()
+    const { inotify, wakeup } = openDescriptors()
     const memory = new SharedArrayBuffer(shared.length * Int32Array.BYTES_PER_ELEMENT)
     const start: WatchThreadStart = { inotify, wakeup, shared: memory }
     const worker = new Worker(new URL('./watch-thread.js', import.meta.url), { name: 'watch', workerData: start })
@@ -178,6 +181,19 @@ export class Watch {
   #restart(reason: string): void {
     if (this.#isStopped || this.#watching.size === 0) return
     for (const { listener } of this.#watching.values()) listener.lost(reason)
-    this.#start()
+    // One that dies again and again must not keep the machine busy with starting it.
+    const sinceStartMs = this.#clock.monotonicMs() - this.#startedMs
+    if (sinceStartMs >= restartDelayMs) this.#start()
+    else this.#timer = this.#clock.after(restartDelayMs - sinceStartMs, () => this.#start())
+  }
+}
+
+function openDescriptors(): { inotify: number; wakeup: number } {
+  const inotify = openInotify()
+  try {
+    return { inotify, wakeup: openWakeup() }
+  } catch (thrown) {
+    closeFd(inotify)
+    throw thrown
   }
 }
