@@ -1,5 +1,6 @@
 /** The few system calls that Node does not offer, bound with koffi. Calls are synchronous; only threads made for it may block in them. */
 import koffi from 'koffi'
+import { type FsPath } from './path.ts'
 
 const libc = koffi.load(null)
 
@@ -52,4 +53,96 @@ function optionalCall(prototype: string): ReturnType<typeof libc.func> | undefin
     // Not every C library has it; the caller does without.
     return undefined
   }
+}
+
+/** koffi types every call as any; all calls below answer with a C int or ssize_t. */
+function whole(result: unknown): number {
+  return Number(result)
+}
+
+/** As node:fs takes paths, but ended by the zero byte that C wants. */
+function cPath(path: FsPath): Buffer {
+  return Buffer.concat([typeof path === 'string' ? Buffer.from(path, 'utf8') : path, Buffer.of(0)])
+}
+
+const inotifyInitCall = libc.func('int inotify_init1(int flags)')
+const inotifyAddCall = libc.func('int inotify_add_watch(int fd, const uint8_t *path, uint32_t mask)')
+const inotifyRemoveCall = libc.func('int inotify_rm_watch(int fd, int wd)')
+const eventfdCall = libc.func('int eventfd(unsigned int start, int flags)')
+const readCall = libc.func('ssize_t read(int fd, _Out_ uint8_t *to, size_t count)')
+const writeCall = libc.func('ssize_t write(int fd, const uint8_t *from, size_t count)')
+const closeCall = libc.func('int close(int fd)')
+const pollCall = libc.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeoutMs)')
+
+/** O_NONBLOCK | O_CLOEXEC, which IN_* and EFD_* repeat with the same values. */
+const nonBlockingCloseOnExec = 0o4000 | 0o2000000
+const pollIn = 1
+const pollEntryBytes = 8
+
+/** A new inotify instance. @throws EMFILE at fs.inotify.max_user_instances. Source: inotify(7). */
+export function openInotify(): number {
+  const fd = whole(inotifyInitCall(nonBlockingCloseOnExec))
+  if (fd < 0) throw lastError('inotify_init1')
+  return fd
+}
+
+/** Watch descriptor of the folder; the same one again for a folder already watched. @throws ENOSPC at max_user_watches. */
+export function addWatch(inotify: number, path: FsPath, mask: number): number {
+  const wd = whole(inotifyAddCall(inotify, cPath(path), mask))
+  if (wd < 0) throw lastError('inotify_add_watch')
+  return wd
+}
+
+/** Ends a watch. One that the kernel has ended already is no failure. */
+export function removeWatch(inotify: number, wd: number): void {
+  inotifyRemoveCall(inotify, wd)
+}
+
+/** A counter that another thread waits for in `waitReadable`. */
+export function openWakeup(): number {
+  const fd = whole(eventfdCall(0, nonBlockingCloseOnExec))
+  if (fd < 0) throw lastError('eventfd')
+  return fd
+}
+
+const one = Buffer.from(new BigUint64Array([1n]).buffer)
+const counter = Buffer.alloc(8)
+
+/** Wakes whoever waits for `wakeup`. A full counter refuses the write, but then the other side is awake anyway. */
+export function wake(wakeup: number): void {
+  writeCall(wakeup, one, one.length)
+}
+
+/** Sets the counter back, so that the next wait blocks again. */
+export function clearWakeup(wakeup: number): void {
+  readCall(wakeup, counter, counter.length)
+}
+
+/** Reads what is there into `to`: bytes read, 0 when nothing waits. */
+export function readReady(fd: number, to: Buffer): number {
+  const bytes = whole(readCall(fd, to, to.length))
+  if (bytes >= 0) return bytes
+  const error = lastError('read')
+  if (error.code === 'EAGAIN' || error.code === 'EINTR') return 0
+  throw error
+}
+
+export function closeFd(fd: number): void {
+  closeCall(fd)
+}
+
+/** Blocks until one of `fds` is readable or the time is over; answers which are. */
+export function waitReadable(fds: readonly number[], timeoutMs: number): readonly boolean[] {
+  const entries = Buffer.alloc(fds.length * pollEntryBytes)
+  fds.forEach((fd, index) => {
+    entries.writeInt32LE(fd, index * pollEntryBytes)
+    entries.writeInt16LE(pollIn, index * pollEntryBytes + 4)
+  })
+  const ready = whole(pollCall(entries, fds.length, timeoutMs))
+  if (ready < 0) {
+    const error = lastError('poll')
+    if (error.code !== 'EINTR') throw error
+    return fds.map(() => false)
+  }
+  return fds.map((_, index) => entries.readInt16LE(index * pollEntryBytes + 6) !== 0)
 }

@@ -1,0 +1,108 @@
+/** The dirty paths of one source, ordered by when each is to be looked at. Bounded; decides nothing about files (settle.ts does). */
+import { type SourcePath } from '../base/path.ts'
+import { commonFolder } from './dirty-folders.ts'
+import { firstLookMs, touch, type Settling, type Sign } from './settle.ts'
+
+/** Dirty paths of a source: some 30 MB. Past it a scan of their common folder takes their place. */
+export const dirtyPathsMax = 100_000
+
+/** A path that was taken out to be looked at, as it was then. */
+export interface Due {
+  readonly path: SourcePath
+  readonly settling: Settling
+}
+
+export class Collector {
+  readonly #settleMs: number
+  /** Looked at within milliseconds, and after `settleMs`. Two maps, since each then keeps its order by insertion alone. */
+  readonly #soon = new Map<SourcePath, Settling>()
+  readonly #later = new Map<SourcePath, Settling>()
+
+  constructor(settleMs: number) {
+    this.#settleMs = settleMs
+  }
+
+  get size(): number {
+    return this.#soon.size + this.#later.size
+  }
+
+  has(path: SourcePath): boolean {
+    return this.#soon.has(path) || this.#later.has(path)
+  }
+
+  touch(path: SourcePath, sign: Sign, nowMs: number, isTree = false): void {
+    const before = this.#soon.get(path) ?? this.#later.get(path)
+    const after = touch(before, sign, { nowMs, settleMs: this.#settleMs })
+    this.#put(path, isTree ? { ...after, isTree } : after, nowMs)
+  }
+
+  /** Monotonic ms of the next look; undefined when nothing waits. */
+  nextDueMs(): number | undefined {
+    const [soon] = this.#soon.values()
+    const [later] = this.#later.values()
+    if (soon === undefined || later === undefined) return (soon ?? later)?.dueMs
+    return Math.min(soon.dueMs, later.dueMs)
+  }
+
+  /** Up to `count` paths whose time has come. They stay here until `settle` or `wait` answers for them. */
+  due(nowMs: number, count: number): Due[] {
+    const due: Due[] = []
+    for (const waiting of [this.#soon, this.#later]) {
+      for (const [path, settling] of waiting) {
+        if (settling.dueMs > nowMs || due.length >= count) break
+        due.push({ path, settling })
+      }
+    }
+    return due
+  }
+
+  /** The path is done with, unless something happened to it since it was taken out. */
+  settle({ path, settling }: Due): void {
+    if (this.#isUntouched(path, settling)) this.#drop(path)
+  }
+
+  /** The path waits on as `next`, unless something happened to it since. */
+  wait({ path, settling }: Due, next: Settling, nowMs: number): void {
+    if (this.#isUntouched(path, settling)) this.#put(path, next, nowMs)
+  }
+
+  isUntouched({ path, settling }: Due): boolean {
+    return this.#isUntouched(path, settling)
+  }
+
+  /** Empties itself and answers the folder in which everything was. */
+  collapse(): string {
+    const folder = commonFolder(this.#paths())
+    this.clear()
+    return folder
+  }
+
+  clear(): void {
+    this.#soon.clear()
+    this.#later.clear()
+  }
+
+  /** States are never changed in place, so the same object means that nothing happened. */
+  #isUntouched(path: SourcePath, settling: Settling): boolean {
+    return (this.#soon.get(path) ?? this.#later.get(path)) === settling
+  }
+
+  #put(path: SourcePath, settling: Settling, nowMs: number): void {
+    const isSoon = settling.dueMs <= nowMs + firstLookMs
+    // An entry that keeps its time keeps its place; one with a later time goes to the end.
+    if (isSoon) this.#later.delete(path)
+    else this.#drop(path)
+    const waiting = isSoon ? this.#soon : this.#later
+    waiting.set(path, settling)
+  }
+
+  #drop(path: SourcePath): void {
+    this.#soon.delete(path)
+    this.#later.delete(path)
+  }
+
+  *#paths(): Generator<string> {
+    yield* this.#soon.keys()
+    yield* this.#later.keys()
+  }
+}

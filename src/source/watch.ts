@@ -1,0 +1,199 @@
+/**
+ * The program's side of the watch thread: starts it, sees that it lives, starts it again when it does not (F18), and hands each
+ * source its reports. One thread and one inotify instance for all sources. Judges no report.
+ */
+import { Worker } from 'node:worker_threads'
+import { type Clock, type Timer } from '../base/clock.ts'
+import { asError, errnoOf } from '../base/errors.ts'
+import { closeFd, openInotify, openWakeup, wake } from '../base/libc.ts'
+import { type Log } from '../base/log.ts'
+import { shared, type WatchCommand, type WatchReport, type WatchThreadStart } from './watch-reports.ts'
+
+/** Time between two looks at the thread's beat, ms; silent at two in a row, it is given up (F18: 5 s). */
+const beatCheckMs = 2_500
+const silentChecksMax = 2
+/** Pause before a thread that could not be started is tried again, ms. */
+const restartDelayMs = 30_000
+/** How long a stop waits for the thread, ms; longer it can only hang in a dead file system, and ends with the process. */
+const stopWaitMs = 5_000
+
+/** What a source hears. Reports come in order; `lost` says that any change may have been missed since the last report. */
+export interface WatchListener {
+  report(report: WatchReport): void
+  lost(reason: string): void
+  /** There is no watching for now; a later report `watched` says that it began again. */
+  unavailable(reason: string): void
+}
+
+interface Watching {
+  readonly root: string
+  readonly ignore: readonly string[]
+  readonly listener: WatchListener
+}
+
+interface Running {
+  readonly worker: Worker
+  readonly start: WatchThreadStart
+  readonly counters: Int32Array
+  readonly ended: Promise<void>
+}
+
+export class Watch {
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #watching = new Map<number, Watching>()
+  #running: Running | undefined
+  #timer: Timer | undefined
+  #lastBeat = -1
+  #silentChecks = 0
+  #startedMs = -restartDelayMs
+  #nextId = 1
+  #isStopped = false
+
+  constructor(clock: Clock, log: Log) {
+    this.#clock = clock
+    this.#log = log
+  }
+
+  /** Watches the tree at `root` until `remove` is called with the number answered. */
+  add(root: string, ignore: readonly string[], listener: WatchListener): number {
+    const id = this.#nextId++
+    this.#watching.set(id, { root, ignore, listener })
+    // Without a thread, either this is the first source, or the timer starts it again for all.
+    if (this.#running === undefined && this.#timer === undefined) this.#start()
+    else this.#tell({ kind: 'watch', id, root, ignore })
+    return id
+  }
+
+  remove(id: number): void {
+    if (this.#watching.delete(id)) this.#tell({ kind: 'unwatch', id })
+  }
+
+  /** Tries again to watch a folder that could not be watched. */
+  extend(id: number, folder: string): void {
+    this.#tell({ kind: 'extend', id, folder })
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#timer?.clear()
+    this.#watching.clear()
+    const running = this.#running
+    this.#running = undefined
+    if (running === undefined) return
+    running.worker.postMessage({ kind: 'stop' } satisfies WatchCommand)
+    wake(running.start.wakeup)
+    const waiting = new AbortController()
+    const tooLong = this.#clock.sleep(stopWaitMs, waiting.signal).catch(() => {
+      // Ended in time: nobody waits for this any more.
+    })
+    await Promise.race([running.ended, tooLong])
+    waiting.abort()
+  }
+
+  #start(): void {
+    if (this.#isStopped || this.#running !== undefined) return
+    this.#timer?.clear()
+    this.#timer = undefined
+    this.#startedMs = this.#clock.monotonicMs()
+    try {
+      this.#running = this.#startThread()
+    } catch (thrown) {
+      this.#unavailable(asError(thrown), errnoOf(thrown))
+      return
+    }
+    for (const [id, { root, ignore }] of this.#watching) this.#tell({ kind: 'watch', id, root, ignore })
+    this.#lastBeat = -1
+    this.#silentChecks = 0
+    this.#checkLater()
+  }
+
+  #unavailable(error: Error, code: string | undefined): void {
+    const hint = code === 'EMFILE' ? '; raise fs.inotify.max_user_instances' : ''
+    this.#log.warn('watch unavailable', { error: error.message })
+    for (const { listener } of this.#watching.values()) listener.unavailable(`cannot watch: ${error.message}${hint}`)
+    this.#timer = this.#clock.after(restartDelayMs, () => this.#start())
+  }
+
+  #startThread(): Running {
+    const { inotify, wakeup } = openDescriptors()
+    const memory = new SharedArrayBuffer(shared.length * Int32Array.BYTES_PER_ELEMENT)
+    const start: WatchThreadStart = { inotify, wakeup, shared: memory }
+    const worker = new Worker(new URL('./watch-thread.js', import.meta.url), { name: 'watch', workerData: start })
+    worker.unref()
+    const ended = new Promise<void>((resolve) => {
+      worker.on('exit', () => {
+        // Closed only here: a thread that still runs must not find another file under its numbers.
+        closeFd(inotify)
+        closeFd(wakeup)
+        resolve()
+      })
+    })
+    const running: Running = { worker, start, counters: new Int32Array(memory), ended }
+    worker.on('message', (reports: readonly WatchReport[]) => this.#take(running, reports))
+    worker.on('error', (thrown) => this.#died(running, asError(thrown).message))
+    worker.on('exit', (code) => this.#died(running, `it ended with code ${code}`))
+    return running
+  }
+
+  #take(running: Running, reports: readonly WatchReport[]): void {
+    // A thread that was given up may still speak; its successor tells all of it again.
+    if (running !== this.#running) return
+    for (const report of reports) this.#handOn(report)
+    Atomics.add(running.counters, shared.takenCount, 1)
+    if (Atomics.load(running.counters, shared.isHolding) === 1) wake(running.start.wakeup)
+  }
+
+  #handOn(report: WatchReport): void {
+    if ('id' in report) this.#watching.get(report.id)?.listener.report(report)
+    else for (const { listener } of this.#watching.values()) listener.report(report)
+  }
+
+  #tell(command: WatchCommand): void {
+    if (this.#running === undefined) return
+    this.#running.worker.postMessage(command)
+    wake(this.#running.start.wakeup)
+  }
+
+  #checkLater(): void {
+    this.#timer = this.#clock.after(beatCheckMs, () => this.#checkBeat())
+  }
+
+  #checkBeat(): void {
+    const running = this.#running
+    if (running === undefined) return
+    const beat = Atomics.load(running.counters, shared.beat)
+    this.#silentChecks = beat === this.#lastBeat ? this.#silentChecks + 1 : 0
+    this.#lastBeat = beat
+    if (this.#silentChecks < silentChecksMax) this.#checkLater()
+    else this.#died(running, `it was silent for ${(beatCheckMs * silentChecksMax) / 1_000} s`)
+  }
+
+  #died(running: Running, reason: string): void {
+    if (running !== this.#running) return
+    this.#running = undefined
+    this.#log.error('watch thread lost', { reason })
+    // It may hang in a call that nothing interrupts; it is told to end as soon as it returns, and not waited for.
+    running.worker.terminate().catch((thrown: unknown) => this.#log.warn('watch thread', { error: String(thrown) }))
+    this.#restart(`the watch thread was lost: ${reason}`)
+  }
+
+  #restart(reason: string): void {
+    if (this.#isStopped || this.#watching.size === 0) return
+    for (const { listener } of this.#watching.values()) listener.lost(reason)
+    // One that dies again and again must not keep the machine busy with starting it.
+    const sinceStartMs = this.#clock.monotonicMs() - this.#startedMs
+    if (sinceStartMs >= restartDelayMs) this.#start()
+    else this.#timer = this.#clock.after(restartDelayMs - sinceStartMs, () => this.#start())
+  }
+}
+
+function openDescriptors(): { inotify: number; wakeup: number } {
+  const inotify = openInotify()
+  try {
+    return { inotify, wakeup: openWakeup() }
+  } catch (thrown) {
+    closeFd(inotify)
+    throw thrown
+  }
+}
