@@ -52,7 +52,7 @@ export interface Digest {
 }
 
 /** Files up to this size are kept in memory, bytes: larger ones are sent from disk, with their own proof. */
-const wholeBytesMax = 2 ** 20
+export const wholeBytesMax = 2 ** 20
 
 /** @param options.cacheBytesMax bytes of small files kept for the other lanes; 64 MiB is a good measure. */
 export function openDigest(options: {

@@ -6,7 +6,7 @@ import {
   ContentChanged,
   ContentGone,
   ContentUnreadable,
-  smallBytesMax,
+  wholeBytesMax,
   type Content,
   type ContentRef,
   type Digest,
@@ -99,7 +99,7 @@ function alreadyThere(receipt: Receipt, crc32: number | undefined): Outcome {
 }
 
 async function contentOf(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Content> {
-  const isLarge = delivery.size > smallBytesMax
+  const isLarge = delivery.size > wholeBytesMax
   if (isLarge && delivery.digest !== undefined) return { ...delivery.digest, bytes: undefined }
   const content = await parts.digest.of(contentRef(delivery, parts), signal)
   if (isLarge) await parts.journal.keepDigest(delivery, content)

@@ -9,7 +9,7 @@ import {
   producer,
   producerConsumer,
   type Producer,
-  type ProducerConsumer,
+  type Source,
 } from '../stage/stage.ts'
 
 /** Changes that may wait to be recorded. Beyond it `take` waits, and with it the scans: the watch thread collapses instead. */
@@ -31,7 +31,7 @@ export interface Intake {
   /** Resolves when all of it is in the journal. @throws what broke the journal. */
   take(changes: readonly Change[]): Promise<void>
   /** What lanes subscribe to. */
-  readonly accepted: ProducerConsumer<Arrival, Accepted>
+  readonly accepted: Source<Accepted>
   /** Changes taken and not recorded yet. */
   readonly waitingCount: number
   stop(): Promise<void>

@@ -15,14 +15,7 @@ import { type Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import { type Digest } from '../digest/digest.ts'
 import { everything, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
-import {
-  consumer,
-  producer,
-  type Consumer,
-  type Producer,
-  type ProducerConsumer,
-  type Subscription,
-} from '../stage/stage.ts'
+import { consumer, producer, type Consumer, type Producer, type Source, type Subscription } from '../stage/stage.ts'
 import { TargetError, type Target } from '../target/target.ts'
 import { attempt } from './attempt.ts'
 import { pathRules, type Selector } from './selector.ts'
@@ -100,7 +93,7 @@ export class Lane {
   #bytesSent = 0
   #probeNow: AbortController | undefined
 
-  constructor(config: LaneConfig, targetId: number, accepted: ProducerConsumer<never, Accepted>, parts: LaneParts) {
+  constructor(config: LaneConfig, targetId: number, accepted: Source<Accepted>, parts: LaneParts) {
     this.name = config.name
     this.kind = config.kind
     this.#config = config
