@@ -53,7 +53,10 @@ export class Outbox {
     this.#singles = []
     let left = batchPathsMax
     for (const [id, box] of this.#boxes) {
-      for (const [folders, isCollapse] of [[box.subtrees, false], [box.collapsed, true]] as const) {
+      for (const [folders, isCollapse] of [
+        [box.subtrees, false],
+        [box.collapsed, true],
+      ] as const) {
         for (const folder of folders) reports.push({ kind: 'subtree', id, folder, isCollapse })
         folders.clear()
       }

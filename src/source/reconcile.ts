@@ -38,7 +38,9 @@ export interface Differences {
   unreadable(folder: SourcePath, reason: string): void
   skipped(kind: string): void
   scanned(count: number): void
-  /** Called before each piece is asked for, and awaited: the place to hold the scan back. */
+  /** Called before the thread looks at the next files. */
+  asks(): void
+  /** Called before each piece, and awaited: the place to hold the scan back. */
   ready(): Promise<void>
   /** Called when a piece's differences were all named. */
   endPiece(): Promise<void>
@@ -82,12 +84,13 @@ export async function reconcile(
   const comparison = new Comparison(view, found)
   try {
     for (;;) {
-      await found.ready()
       options.signal.throwIfAborted()
+      found.asks()
       const next = await view.scanner.call('next', { walk })
       if (next.kind === 'blind') return 'blind'
       for (const piece of next.pieces) {
         if (options.doubtsEmptyRoot && isEmptyRoot(piece) && comparison.believesAnything()) return 'empty'
+        await found.ready()
         await comparison.piece(piece)
       }
       await found.endPiece()

@@ -5,7 +5,15 @@ import { decodeName, folderOf, fsPath, joinPath } from '../base/path.ts'
 import { serveThread } from '../base/thread.ts'
 import { IgnoreRules } from './ignore-rules.ts'
 import { Mounts } from './mounts.ts'
-import { looksMax, type Look, type Looks, type Pieces, type RootIdentity, type RootLook, type ScanVerbs } from './scan.ts'
+import {
+  looksMax,
+  type Look,
+  type Looks,
+  type Pieces,
+  type RootIdentity,
+  type RootLook,
+  type ScanVerbs,
+} from './scan.ts'
 import { fileStat, kindOf, Walk, type WalkedRoot } from './walk.ts'
 
 interface OpenRoot extends WalkedRoot {
@@ -84,7 +92,9 @@ function lookAt(root: OpenRoot, path: string): Look {
 
 function absence(root: OpenRoot, path: string): Look {
   const mount = root.mounts.missing(path)
-  return mount === undefined ? { kind: 'absent' } : { kind: 'unreadable', reason: `the file system at ${mount} is gone` }
+  return mount === undefined
+    ? { kind: 'absent' }
+    : { kind: 'unreadable', reason: `the file system at ${mount} is gone` }
 }
 
 function presence(root: OpenRoot, path: string, stat: BigIntStats): Look {

@@ -70,7 +70,8 @@ export function unpackStat(from: BigInt64Array, index: number): FileStat {
 
 /** The root as it is now; `fsType` is statfs's magic number. */
 export type RootLook =
-  { readonly kind: 'folder'; readonly identity: RootIdentity; readonly fsType: number } | { readonly kind: 'absent'; readonly reason: string }
+  | { readonly kind: 'folder'; readonly identity: RootIdentity; readonly fsType: number }
+  | { readonly kind: 'absent'; readonly reason: string }
 
 /** `blind`: the root is not the folder it was, so nothing below it means anything (F11). */
 export type Looks = { readonly kind: 'seen'; readonly looks: readonly Look[] } | { readonly kind: 'blind' }

@@ -19,7 +19,7 @@ export class Scanner {
   }
 
   /** @throws Error when the thread dies before it answers. */
-  call<K extends keyof ScanVerbs & string>(verb: K, input: ScanVerbs[K]['in']): Promise<ScanVerbs[K]['out']> {
+  call<K extends keyof ScanVerbs>(verb: K, input: ScanVerbs[K]['in']): Promise<ScanVerbs[K]['out']> {
     if (this.#isStopped) return Promise.reject(new Error('stopping'))
     this.#thread ??= this.#start()
     return this.#thread.call(verb, input)

@@ -33,7 +33,7 @@ export interface Settling {
 }
 
 /** Pause before the first look, ms. A file written and at once renamed over its target is never seen under its first name (F25). */
-export const firstLookMs = 4
+export const firstLookMs = 3
 
 /** Files written less than this before they are looked at may be written again without a trace in their times, ns (F43). */
 const racyNs = 2_000_000_000n
@@ -75,15 +75,23 @@ export interface Moment {
   readonly settleMs: number
 }
 
-/** @param known what is believed of the path; for one that is not there, `isKnown` says whether anything at or below it is believed. */
-export function judge(settling: Settling, look: Look, known: Version | undefined, isKnown: boolean, at: Moment): Outcome {
+/** @param known what is believed of the file; `isKnown` says whether anything is believed at the path, or below it where that went away. */
+export function judge(
+  settling: Settling,
+  look: Look,
+  known: Version | undefined,
+  isKnown: boolean,
+  at: Moment,
+): Outcome {
   switch (look.kind) {
     case 'file':
       return judgeFile(settling, look.stat, known, at)
     case 'absent':
+      return isKnown ? judgeGone(settling, at) : { kind: 'drop' }
     case 'folder':
     case 'skipped':
-      return isKnown ? judgeGone(settling, at) : { kind: 'drop' }
+      // Something else has the name now, so the file will not come back as it was: nothing is gained by waiting (F39).
+      return isKnown ? { kind: 'remove' } : { kind: 'drop' }
     case 'ignored':
     case 'unreadable':
       return { kind: 'drop' }

@@ -102,7 +102,7 @@ function openFolder(path: string): Dir {
   if (lstatSync(fsPath(path)).isSymbolicLink()) throw Object.assign(new Error('is a link'), { code: 'ENOTDIR' })
   const given = fsPath(path)
   // opendir is typed for strings only, while it takes the same paths as all of node:fs.
-  return opendirSync(given as string, options)
+  return opendirSync(given, options)
 }
 
 function failed(folder: string, isFirst: boolean, failure: string | undefined): Piece {

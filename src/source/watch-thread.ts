@@ -66,7 +66,7 @@ class WatchLoop {
   #takeCommands(): void {
     for (let got = receiveMessageOnPort(this.#port); got !== undefined; got = receiveMessageOnPort(this.#port)) {
       // Only watch.ts writes to this port.
-      const { message } = got as { message: WatchCommand }
+      const { message } = got
       this.#obey(message)
     }
   }

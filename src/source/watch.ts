@@ -61,6 +61,8 @@ export class Watch {
     this.#watching.set(id, { root, ignore, listener })
     // Without a thread, either this is the first source, or the timer starts it again for all.
     if (this.#running === undefined && this.#timer === undefined) this.#start()
+    else if (this.#running === undefined)
+      listener.unavailable('the watch thread is not running; it is started again soon')
     else this.#tell({ kind: 'watch', id, root, ignore })
     return id
   }

@@ -1,0 +1,50 @@
+/**
+ * The state of a source, as one word and a reason, out of what it knows of itself:
+ * - `missing`: the root is absent, unreadable or on another file system; nothing is concluded, nothing removed (F10, F11). Left when it is back.
+ * - `suspect`: changes may have been missed, or an empty root is doubted. Left when a whole scan has ended.
+ * - `scanning`: the first scan of this root runs.
+ * - `degraded`: parts cannot be watched and are polled instead. Left when watching them works.
+ * - `polling`: no watch, by configuration or because the file system would not tell (F8).
+ * - `watching`: all is well.
+ */
+import { unwatchedReason } from './root.ts'
+
+export interface SourceState {
+  readonly state: 'scanning' | 'watching' | 'polling' | 'missing' | 'suspect' | 'degraded'
+  /** Why it is not `watching`, with the next step; null when all is well. */
+  readonly reason: string | null
+  /** Folders under watch. */
+  readonly watched: number
+  /** Paths seen dirty and not yet handed on. */
+  readonly settling: number
+  /** Files looked at by the scan that runs, or by the last one of the whole source. */
+  readonly scannedCount: number
+  /** When the last whole scan ended, on the monotonic clock; null before the first. */
+  readonly lastScanMonotonicMs: number | null
+  /** Entries left alone in the last whole scan and since, by kind: `link`, `fifo`, `socket`, `device`, `unreadable`. */
+  readonly skipped: ReadonlyMap<string, number>
+}
+
+export interface Facts {
+  readonly missing: string | undefined
+  readonly suspect: string | undefined
+  readonly isFirstScanDone: boolean
+  /** Why nothing at all can be watched. */
+  readonly unavailable: string | undefined
+  /** Folders that could not be watched, with the errno. */
+  readonly unwatched: ReadonlyMap<string, string>
+  readonly watchedCount: number
+  readonly pollsBecause: string | undefined
+}
+
+export function conditionOf(facts: Facts): Pick<SourceState, 'state' | 'reason'> {
+  if (facts.missing !== undefined) return { state: 'missing', reason: facts.missing }
+  if (facts.suspect !== undefined) return { state: 'suspect', reason: facts.suspect }
+  if (!facts.isFirstScanDone) return { state: 'scanning', reason: 'the first scan is not complete' }
+  if (facts.unavailable !== undefined) return { state: 'degraded', reason: facts.unavailable }
+  const [code] = facts.unwatched.values()
+  if (code !== undefined)
+    return { state: 'degraded', reason: unwatchedReason(code, facts.unwatched.size, facts.watchedCount) }
+  if (facts.pollsBecause !== undefined) return { state: 'polling', reason: facts.pollsBecause }
+  return { state: 'watching', reason: null }
+}

@@ -1,0 +1,33 @@
+/** What is known of the file systems a root may lie on, and of the kernel's limits. Reads; decides no state. */
+import { readFileSync } from 'node:fs'
+import { type RootIdentity } from './scan.ts'
+
+/** statfs types where changes by other hosts, or by the file system's own process, raise no event (F8). Source: statfs(2), linux/magic.h. */
+const blindTypes: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x01021997, '9p'],
+  [0x65735546, 'FUSE'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+])
+
+/** Name of the file system, where watching is blind on it; undefined where it sees. */
+export function blindFileSystem(fsType: number): string | undefined {
+  // Node gives the magic number as a signed or an unsigned word, by platform.
+  return blindTypes.get(fsType >>> 0)
+}
+
+export function isSameRoot(one: RootIdentity, other: RootIdentity): boolean {
+  return one.path === other.path && one.device === other.device && one.inode === other.inode
+}
+
+/** Why folders are not watched, with numbers and the next step (F7). */
+export function unwatchedReason(code: string, folderCount: number, watchedCount: number): string {
+  const folders = folderCount === 1 ? '1 folder is' : `${folderCount} folders are`
+  if (code !== 'ENOSPC') return `${folders} not watched but polled: ${code}`
+  const limit = readFileSync('/proc/sys/fs/inotify/max_user_watches', 'latin1').trim()
+  return `${folders} not watched but polled: ${watchedCount} watches are in use here and the limit is ${limit}; raise fs.inotify.max_user_watches`
+}
