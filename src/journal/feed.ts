@@ -53,20 +53,44 @@ const sql = {
   changeFile: `
     UPDATE file SET seq = ?, present = 1, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, sha256 = NULL, crc32 = NULL WHERE id = ?`,
   removeFile: 'UPDATE file SET seq = ?, present = 0 WHERE id = ?',
-  // A change that overtakes an undelivered one keeps its age: the target has been behind since then.
+  // A change that overtakes an undelivered one keeps its age: the target has been behind since then. It also keeps the doubt.
   owe: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
-    VALUES (?, ?, ?, 'waiting', 0, ?, NULL, 0, ?, 'trust', NULL)
+    VALUES (@targetId, @fileId, @seq, 'waiting', 0, @nowMs, NULL, 0, @bytes, 'trust', NULL)
     ON CONFLICT (target_id, file_id) DO UPDATE SET
-      wanted_seq = excluded.wanted_seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = excluded.bytes, reason = NULL`,
+      wanted_seq = excluded.wanted_seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = excluded.bytes, reason = NULL,
+      look = CASE WHEN look = 'receipt' OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END`,
+  open: 'SELECT wanted_seq AS seq, look FROM delivery WHERE target_id = ? AND file_id = ?',
   disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ?',
+  doubt: `
+    UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 1, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
+    WHERE target_id = ? AND file_id = ?`,
   after: `
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
   receiptSeq: 'SELECT seq FROM receipt WHERE target_id = ? AND file_id = ?',
   oweAgain: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
     VALUES (?, ?, ?, 'waiting', 1, ?, NULL, 0, ?, ?, NULL)
-    ON CONFLICT (target_id, file_id) DO UPDATE SET state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, look = excluded.look`,
+    ON CONFLICT (target_id, file_id) DO UPDATE SET state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = excluded.bytes,
+      look = CASE WHEN excluded.look = 'trust' AND look <> 'trust' THEN 'entry' ELSE excluded.look END`,
+}
+
+interface FeedParts {
+  readonly tree: Tree
+  readonly targets: Targets
+  readonly history: History
+  readonly clock: Clock
+  /** An attempt at this file is under way at this target. */
+  readonly isLeased: (targetId: number, fileId: number) => boolean
+}
+
+interface Debt {
+  readonly targetId: number
+  readonly fileId: number
+  readonly seq: number
+  readonly nowMs: number
+  readonly bytes: number
+  readonly doubtfulSeq: number
 }
 
 export class Feed {
@@ -77,9 +101,13 @@ export class Feed {
   readonly #statements
   readonly #recordAll
   readonly #offerStep
+  readonly #isLeased: (targetId: number, fileId: number) => boolean
+  /** What was owed when the journal was opened may have been tried by a process that could not tell: its receipts are in doubt. */
+  readonly #doubtfulSeq: number
   #head: number
 
-  constructor(connection: Connection, parts: { tree: Tree; targets: Targets; history: History; clock: Clock }) {
+  constructor(connection: Connection, parts: FeedParts) {
+    this.#isLeased = parts.isLeased
     this.#tree = parts.tree
     this.#targets = parts.targets
     this.#history = parts.history
@@ -91,13 +119,16 @@ export class Feed {
       ),
       changeFile: connection.prepare<[number, number, bigint, bigint, bigint, bigint]>(sql.changeFile),
       removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
-      owe: connection.prepare<[number, number, number, number, number]>(sql.owe),
+      owe: connection.prepare<[Debt]>(sql.owe),
+      open: connection.prepare<[number, number], { seq: number; look: Look }>(sql.open),
+      doubt: connection.prepare<[number, number, number]>(sql.doubt),
       disown: connection.prepare<[number, number]>(sql.disown),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
       receiptSeq: connection.prepare<[number, number], { seq: number }>(sql.receiptSeq),
       oweAgain: connection.prepare<[number, number, number, number, number, Look]>(sql.oweAgain),
     }
     this.#head = required(this.#statements.head.get()).seq
+    this.#doubtfulSeq = this.#head
     this.#recordAll = connection.transaction((changes: readonly Change[], selection: Selection) => {
       const head = this.#head
       const accepted = changes.map((change) => this.#recordOne(change, selection))
@@ -108,6 +139,11 @@ export class Feed {
       (name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass') =>
         this.#offerSome(name, limit, takes),
     )
+  }
+
+  /** Deliveries of this seq and before were owed already when the journal was opened. */
+  get doubtfulSeq(): number {
+    return this.#doubtfulSeq
   }
 
   /** The newest seq. */
@@ -168,9 +204,19 @@ export class Feed {
 
   /** Leaves exactly the deliveries that the newest state of the file calls for. */
   #settleDebts(fileId: number, owedTo: readonly number[], bytes: number): void {
-    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#statements.disown.run(id, fileId)
+    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
     const nowMs = this.#clock.wallMs()
-    for (const targetId of owedTo) this.#statements.owe.run(targetId, fileId, this.#head, nowMs, bytes)
+    const debt = { fileId, seq: this.#head, nowMs, bytes, doubtfulSeq: this.#doubtfulSeq }
+    for (const targetId of owedTo) this.#statements.owe.run({ targetId, ...debt })
+  }
+
+  /** No copy is owed any more. Where an attempt may have changed the object already, its receipt has to be made true. */
+  #disown(targetId: number, fileId: number): void {
+    const open = this.#statements.open.get(targetId, fileId)
+    if (open === undefined) return
+    const isDoubtful = open.look !== 'trust' || open.seq <= this.#doubtfulSeq || this.#isLeased(targetId, fileId)
+    if (isDoubtful) this.#statements.doubt.run(this.#head, targetId, fileId)
+    else this.#statements.disown.run(targetId, fileId)
   }
 
   /**
@@ -201,7 +247,7 @@ export class Feed {
     const fileId = Number(row.id)
     const { source, path } = this.#tree.pathOf(Number(row.folder_id), row.name)
     const verdict = takes({ source, path, size: Number(row.size), mtimeNs: row.mtime_ns })
-    if (verdict === 'leave') this.#statements.disown.run(targetId, fileId)
+    if (verdict === 'leave') this.#disown(targetId, fileId)
     if (verdict !== 'take') return false
     const isProven = this.#statements.receiptSeq.get(targetId, fileId)?.seq === Number(row.seq)
     if (isProven && look === 'trust') return false

@@ -47,8 +47,9 @@ export class Journal {
     this.#history = new History(connection, this.#tree, clock)
     this.#targets = new Targets(connection)
     const parts = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group, clock }
-    this.#feed = new Feed(connection, parts)
-    this.#spool = new Spool(connection, parts)
+    const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
+    this.#feed = new Feed(connection, { ...parts, isLeased })
+    this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
   }
 
   /** Declares who writes here, once for the journal's life. */

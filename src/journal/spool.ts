@@ -58,8 +58,12 @@ export type Outcome =
   /** `isCounted`: the delivery is to blame, not the target. */
   | { readonly kind: 'postponed'; readonly delayMs: number; readonly reason: string; readonly isCounted: boolean }
   | { readonly kind: 'parked'; readonly reason: string; readonly againInMs: number | null }
-  /** The target could not work: nothing happened to this delivery. */
+  /** The attempt was broken off, by the target's failure or by the end of the daemon: what it left at the target is unknown. */
+  | { readonly kind: 'interrupted' }
+  /** The attempt was never begun. */
   | { readonly kind: 'released' }
+  /** Nothing was owed but a true receipt: this is what the target holds; undefined: nothing. */
+  | { readonly kind: 'looked'; readonly receipt: Omit<StoredReceipt, 'seq'> | undefined }
 
 export interface OpenDelivery {
   readonly target: string
@@ -100,6 +104,8 @@ const sql = {
     ON CONFLICT (target_id, file_id) DO UPDATE SET seq = excluded.seq, path = excluded.path, remote_id = excluded.remote_id,
       revision = excluded.revision, size = excluded.size, sha256 = excluded.sha256, mtime_ns = excluded.mtime_ns, at_ms = excluded.at_ms`,
   pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ?',
+  forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
+  doubt: "UPDATE delivery SET look = 'entry' WHERE target_id = ? AND file_id = ? AND look = 'trust'",
   digested: 'UPDATE file SET sha256 = ?, crc32 = ? WHERE id = ? AND seq = ? AND sha256 IS NULL',
   postpone: `
     UPDATE delivery SET state = 'postponed', due_ms = ?, attempts = attempts + ?, reason = ?
@@ -175,16 +181,27 @@ interface ReceiptRow {
   readonly mtimeNs: bigint
 }
 
+interface SpoolParts {
+  readonly tree: Tree
+  readonly history: History
+  readonly group: GroupCommit
+  readonly clock: Clock
+  /** Deliveries of this seq and before may have been tried by a process that could not tell. */
+  readonly doubtfulSeq: number
+}
+
 export class Spool {
   readonly #tree: Tree
   readonly #history: History
   readonly #group: GroupCommit
   readonly #clock: Clock
+  readonly #doubtfulSeq: number
   readonly #statements
   readonly #retryAll
   readonly #lanes = new Map<number, Lane>()
 
-  constructor(connection: Connection, parts: { tree: Tree; history: History; group: GroupCommit; clock: Clock }) {
+  constructor(connection: Connection, parts: SpoolParts) {
+    this.#doubtfulSeq = parts.doubtfulSeq
     this.#tree = parts.tree
     this.#history = parts.history
     this.#group = parts.group
@@ -198,6 +215,8 @@ export class Spool {
         sql.receipt,
       ),
       pay: connection.prepare<[number, number, number]>(sql.pay),
+      forget: connection.prepare<[number, number]>(sql.forget),
+      doubt: connection.prepare<[number, number]>(sql.doubt),
       digested: connection.prepare<[Buffer, number, number, number]>(sql.digested),
       postpone: connection.prepare<[number, number, string, number, number, number]>(sql.postpone),
       park: connection.prepare<[number | null, string, number, number, number]>(sql.park),
@@ -219,6 +238,10 @@ export class Spool {
     const made: Lane = { leases: new Set(), places: [firstPlace, firstPlace], fromFrontMs: 0 }
     this.#lanes.set(targetId, made)
     return made
+  }
+
+  isLeased(targetId: number, fileId: number): boolean {
+    return this.#lane(targetId).leases.has(fileId)
   }
 
   /** Deliveries under way at a target. */
@@ -290,7 +313,7 @@ export class Spool {
       inode: inodeOfCell(row.inode),
       digest: row.sha256 === null ? undefined : { sha256: row.sha256.toString('hex'), crc32: Number(row.crc32) },
       attempts: Number(row.attempts),
-      look: row.look,
+      look: row.look === 'trust' && row.seq <= this.#doubtfulSeq ? 'entry' : row.look,
       receipt: row.receiptSeq === null ? undefined : receiptOfClaim(row, row.receiptSeq),
       session: row.session === null || row.sessionSeq !== row.seq ? undefined : parseSession(row.session),
     }
@@ -313,9 +336,22 @@ export class Spool {
 
   #write(delivery: Delivery, outcome: Exclude<Outcome, { kind: 'released' }>): void {
     const { targetId, fileId, seq } = delivery
+    // Whatever row there is by now, of this change or of a newer one: after an attempt that did not end well no receipt is trusted.
+    if (outcome.kind !== 'delivered' && outcome.kind !== 'looked') this.#statements.doubt.run(targetId, fileId)
     switch (outcome.kind) {
       case 'delivered':
-        return this.#writeReceipt(delivery, outcome)
+        this.#writeReceipt(delivery, outcome.receipt, seq)
+        if (outcome.crc32 !== undefined)
+          this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
+        return this.#note(delivery, 'delivered', deliveredWords(outcome))
+      case 'looked':
+        // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
+        if (outcome.receipt === undefined) this.#statements.forget.run(targetId, fileId)
+        else this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
+        this.#statements.pay.run(targetId, fileId, seq)
+        return
+      case 'interrupted':
+        return
       case 'postponed': {
         const dueMs = Math.round(this.#clock.wallMs() + outcome.delayMs)
         this.#statements.postpone.run(dueMs, outcome.isCounted ? 1 : 0, outcome.reason, targetId, fileId, seq)
@@ -329,17 +365,25 @@ export class Spool {
     }
   }
 
-  #writeReceipt(delivery: Delivery, { receipt, crc32, sent }: Extract<Outcome, { kind: 'delivered' }>): void {
-    const { targetId, fileId, seq } = delivery
+  #writeReceipt({ targetId, fileId, seq }: Delivery, receipt: Omit<StoredReceipt, 'seq'>, receiptSeq: number): void {
     const { path, remoteId, revision, size, sha256, mtimeNs } = receipt
     const hash = hashCell(sha256)
     assert(hash.length === 32, `receipt without a sha256: ${sha256}`)
     const atMs = this.#clock.wallMs()
-    this.#statements.receipt.run(targetId, fileId, seq, nameCell(path), remoteId, revision, size, hash, mtimeNs, atMs)
+    this.#statements.receipt.run(
+      targetId,
+      fileId,
+      receiptSeq,
+      nameCell(path),
+      remoteId,
+      revision,
+      size,
+      hash,
+      mtimeNs,
+      atMs,
+    )
     this.#statements.pay.run(targetId, fileId, seq)
     this.#statements.dropSession.run(targetId, fileId)
-    if (crc32 !== undefined) this.#statements.digested.run(hash, crc32, fileId, seq)
-    this.#note(delivery, 'delivered', `${sent ? 'sent' : 'already there'}: ${size} bytes, sha256 ${sha256}, at ${path}`)
   }
 
   #note({ targetId, fileId, source }: Delivery, event: string, detail: string): void {
@@ -382,6 +426,11 @@ export class Spool {
   reasonOf(targetId: number, state: 'parked' | 'postponed'): string | null {
     return this.#statements.lastReason.get(targetId, state)?.reason ?? null
   }
+}
+
+function deliveredWords({ receipt, sent }: Extract<Outcome, { kind: 'delivered' }>): string {
+  const { size, sha256, path } = receipt
+  return `${sent ? 'sent' : 'already there'}: ${size} bytes, sha256 ${sha256}, at ${path}`
 }
 
 function receiptOfClaim(row: ClaimRow, seq: bigint): StoredReceipt {

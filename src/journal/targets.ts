@@ -2,8 +2,12 @@
 import { type Connection } from './open.ts'
 import { required } from './tree.ts'
 
-/** How closely a delivery looks before it sends: trusts the receipt, compares the object's marks, or compares content by hash. */
-export type Look = 'trust' | 'entry' | 'hash'
+/**
+ * How closely a delivery looks before it sends: trusts the receipt, compares the object's marks, or compares content by hash.
+ * `receipt` sends nothing: no copy is owed any more, but an attempt may have changed the object without our having recorded it,
+ * so that the receipt has to be made true again.
+ */
+export type Look = 'trust' | 'entry' | 'hash' | 'receipt'
 
 /** Which part of the feed is offered to a target again. */
 export interface Offer {

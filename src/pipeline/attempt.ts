@@ -44,13 +44,14 @@ export async function attempt(delivery: Delivery, parts: AttemptParts, signal: A
   try {
     return ended(await deliver(delivery, parts, signal))
   } catch (thrown) {
-    if (signal.aborted) return ended({ kind: 'released' })
+    if (signal.aborted) return ended({ kind: 'interrupted' })
     return await failed(delivery, asError(thrown), parts)
   }
 }
 
 async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Outcome> {
   const at = parts.placeAt(delivery)
+  if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
   if (held !== undefined && held.isProven && delivery.look !== 'trust') {
     const entry = await parts.target.look(at, { hash: delivery.look === 'hash' }, signal)
@@ -62,6 +63,21 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
     return alreadyThere(previous, content.crc32)
   }
   return send({ delivery, content, at, previous }, parts, signal)
+}
+
+/** Nothing is owed but a true receipt: says what the target holds where the last attempt may have left something. */
+async function lookOnly(
+  delivery: Delivery,
+  at: RemotePath,
+  parts: AttemptParts,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const places = new Set([at, ...(delivery.receipt === undefined ? [] : [receiptOf(delivery.receipt).path])])
+  for (const place of places) {
+    const entry = await parts.target.look(place, { hash: true }, signal)
+    if (entry?.sha256 !== undefined) return { kind: 'looked', receipt: { ...entry, sha256: entry.sha256 } }
+  }
+  return { kind: 'looked', receipt: undefined }
 }
 
 interface Held {

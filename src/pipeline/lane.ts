@@ -6,6 +6,7 @@
  *   paused    claims nothing, probes with a growing delay         -> running when the target can be opened again
  *   stopped   for good
  */
+import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
 import { type Clock, type Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
@@ -99,6 +100,8 @@ export class Lane {
     this.#config = config
     this.#parts = parts
     this.#targetId = targetId
+    // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
+    setMaxListeners(0, this.#hurry.signal)
     this.#queue = new PQueue({ concurrency: config.slots })
     this.#tasks = new Tasks((_name, error) => parts.onFailure(error))
     this.#spool = producer<Delivery>({
@@ -214,7 +217,7 @@ export class Lane {
     this.#sending.delete(delivery.fileId)
     if (ending.kind === 'target-paused') {
       this.#pause(ending.state, ending.reason)
-      return { kind: 'released' }
+      return { kind: 'interrupted' }
     }
     this.#noteEnding(delivery, ending.outcome)
     return ending.outcome

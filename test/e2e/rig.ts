@@ -44,7 +44,8 @@ export function writeConfig(bench: Bench, targets: TargetLines, sourceLines = 's
       .map((line) => `    ${line.trim()}\n`)
       .join('')
   const entries = Object.entries(targets).map(
-    ([name, lines]) => `  - name: ${name}\n    kind: directory\n    path: ./copies/${name}\n    at: '{path}'\n${indented(lines)}`,
+    ([name, lines]) =>
+      `  - name: ${name}\n    kind: directory\n    path: ./copies/${name}\n    at: '{path}'\n${indented(lines)}`,
   )
   const source = `  - name: inbox\n    path: ./inbox\n${indented(sourceLines)}`
   writeFileSync(bench.config, `state: ./state\nsources:\n${source}targets:\n${entries.join('')}`)
@@ -56,11 +57,20 @@ export interface Ended {
   readonly stderr: string
 }
 
+/** Runs one command to its end as another user: what root may read proves nothing. */
+export async function fanfoldAs(
+  user: { uid: number; gid: number } | undefined,
+  config: string,
+  ...words: string[]
+): Promise<Ended> {
+  return collect(
+    spawn(process.execPath, [program, ...words, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'], ...user }),
+  )
+}
+
 /** Runs one command to its end. */
 export async function fanfold(bench: Bench, ...words: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [program, ...words, '--config', bench.config], { stdio: ['ignore', 'pipe', 'pipe'] })
-  const ended = collect(child)
-  return ended
+  return fanfoldAs(undefined, bench.config, ...words)
 }
 
 async function collect(child: ChildProcess): Promise<Ended> {
@@ -86,7 +96,9 @@ export interface RunningDaemon {
 
 /** Starts `fanfold run` and waits until it answers. Ended with the test. */
 export async function startDaemon(bench: Bench): Promise<RunningDaemon> {
-  const child = spawn(process.execPath, [program, 'run', '--config', bench.config], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn(process.execPath, [program, 'run', '--config', bench.config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let log = ''
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
   const daemon: RunningDaemon = {
@@ -117,7 +129,8 @@ async function until(daemon: RunningDaemon, isThere: (status: Status) => boolean
   const deadline = performance.now() + withinMs
   let last: unknown = 'never answered'
   while (performance.now() < deadline) {
-    if (daemon.child.exitCode !== null) throw new Error(`the daemon ended with ${daemon.child.exitCode}: ${daemon.log()}`)
+    if (daemon.child.exitCode !== null)
+      throw new Error(`the daemon ended with ${daemon.child.exitCode}: ${daemon.log()}`)
     try {
       const status = await daemon.status()
       if (isThere(status)) return status
@@ -138,6 +151,8 @@ export function targetOf(status: Status, name: string): TargetStatus {
 
 /** Nothing owed, nothing settling, every source seen through. */
 export function isAtRest(status: Status): boolean {
-  const isQuiet = status.targets.every(({ waiting, active, offering }) => waiting === 0 && active === 0 && offering === 0)
+  const isQuiet = status.targets.every(
+    ({ waiting, active, offering }) => waiting === 0 && active === 0 && offering === 0,
+  )
   return isQuiet && status.sources.every(({ settling, state }) => settling === 0 && state !== 'scanning')
 }

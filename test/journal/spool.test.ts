@@ -179,3 +179,63 @@ describe('durability', () => {
     rig.journal = openJournal(rig.file, systemClock).journal
   })
 })
+
+describe('receipts in doubt', () => {
+  test('a crash between the copy and its receipt: what was owed then is looked at before it is believed', () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('a')], () => [rig.nas])
+    claimOne(rig)
+
+    rig.reopen()
+
+    expect(claimOne(rig).look).toBe('entry')
+  })
+
+  test('the doubt outlives a newer change of the file', () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('a', { size: 1 })], () => [rig.nas])
+    rig.reopen()
+
+    rig.journal.record([aPut('a', { size: 2 })], () => [rig.nas])
+
+    expect(claimOne(rig)).toMatchObject({ seq: 2, look: 'entry' })
+  })
+
+  test('a file that is removed while its delivery is in doubt leaves a look behind, which makes the receipt true', async () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('a')], () => [rig.nas])
+    const first = claimOne(rig)
+    await rig.journal.finish(first, delivered(first, 'aa'.repeat(32)))
+    rig.journal.record([aPut('a', { size: 11 })], () => [rig.nas])
+    rig.reopen()
+    rig.journal.record([aRemove('a')], () => [])
+    const look = claimOne(rig)
+    const receipt = { path: 'a', remoteId: '8', revision: 'r2', size: 11, sha256: 'bb'.repeat(32), mtimeNs: 5n }
+
+    await rig.journal.finish(look, { kind: 'looked', receipt })
+
+    expect(look.look).toBe('receipt')
+    expect(rig.journal.receiptsOf(look.fileId).get('nas')).toMatchObject({ sha256: 'bb'.repeat(32), seq: 1 })
+    expect(rig.journal.counts(rig.nas)).toMatchObject({ waiting: 0, delivered: 1 })
+  })
+
+  test('a failed attempt leaves doubt also to a newer change that came while it ran', async () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('a', { size: 1 })], () => [rig.nas])
+    const running = claimOne(rig)
+    rig.journal.record([aPut('a', { size: 2 })], () => [rig.nas])
+
+    await rig.journal.finish(running, { kind: 'postponed', delayMs: 1, reason: 'connection lost', isCounted: true })
+
+    expect(claimOne(rig)).toMatchObject({ seq: 2, look: 'entry' })
+  })
+
+  test('a change that nobody tried is simply forgotten when its file goes', () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('a')], () => [rig.nas])
+
+    rig.journal.record([aRemove('a')], () => [])
+
+    expect(rig.journal.counts(rig.nas).waiting).toBe(0)
+  })
+})
