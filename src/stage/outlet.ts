@@ -275,7 +275,7 @@ export class Outlet<T> implements ProducerEnd<T> {
     this.#askUpstream()
     if (this.#afterDispatch.length > 0) this.#runDeferred()
     if (this.#isEnding) this.#life.finishIfDone()
-    else this.#life.wake()
+    this.#life.wake()
   }
 
   #askUpstream(): void {
