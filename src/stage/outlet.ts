@@ -90,11 +90,7 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   /** Ending, and nothing left to hand over. */
   get isDrained(): boolean {
-    return this.#isEnding && !this.#isDispatching && this.#buffer.count === 0
-  }
-
-  get isEnding(): boolean {
-    return this.#isEnding
+    return this.#isEnding && !this.#isDispatching && this.#afterDispatch.length === 0 && this.#buffer.count === 0
   }
 
   get seatOptions(): readonly string[] {
@@ -252,9 +248,11 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   #place(events: readonly T[]): number {
     this.#isDispatching = true
-    const placed = this.#dispatcher.dispatch(events)
-    this.#isDispatching = false
-    return placed
+    try {
+      return this.#dispatcher.dispatch(events)
+    } finally {
+      this.#isDispatching = false
+    }
   }
 
   #keep(events: readonly T[], start: number): void {

@@ -3,10 +3,12 @@ import { expect, test } from 'vitest'
 import {
   broadcastDispatcher,
   consumer,
+  type Consumer,
   producer,
   producerConsumer,
   type Producer,
   type Source,
+  type SubscribeOptions,
 } from '../../src/stage/stage.ts'
 import { atRest, countingProducer, range, until, watchedConsumer } from './watched.ts'
 
@@ -31,49 +33,50 @@ function busyFor(ms: number): void {
   while (performance.now() < endMs);
 }
 
-const endless: [string, (source: Source<number>, count: () => void) => unknown][] = [
-  ['synchronous', (source, count) => consumer<number>({ handleEvents: count }).subscribe(source, { maxDemand: 1 })],
+/** Joins a consumer to the source and answers it, so that it can be stopped: what it was given, it would handle first. */
+const endless: [string, (source: Source<number>, count: () => void) => Consumer<number>][] = [
+  ['synchronous', (source, count) => joined(consumer({ handleEvents: count }), source, { maxDemand: 1 })],
   [
     'asynchronous, settled at once',
     (source, count) =>
-      consumer<number>({
-        async handleEvents() {
-          await Promise.resolve()
-          count()
-        },
-      }).subscribe(source, { maxDemand: 1 }),
+      joined(consumer({ handleEvents: () => Promise.resolve().then(count) }), source, { maxDemand: 1 }),
   ],
   [
     'with a producer-consumer that filters everything',
     (source, count) => {
       const middle = producerConsumer<number, number>({ handleEvents: () => (count(), []) })
-      middle.subscribe(source, { maxDemand: 2 })
-      consumer<number>({ handleEvents: () => {} }).subscribe(middle)
+      joined(middle, source, { maxDemand: 2 })
+      return joined(consumer({ handleEvents: () => {} }), middle, {})
     },
   ],
   [
     'of slow chunks out of one large message',
-    (source, count) =>
-      consumer<number>({
-        handleEvents() {
-          count()
-          busyFor(1)
-        },
-      }).subscribe(source, { maxDemand: 10_000, minDemand: 9_999 }),
+    (source, count) => {
+      const handleEvents = (): void => {
+        count()
+        busyFor(1)
+      }
+      return joined(consumer({ handleEvents }), source, { maxDemand: 10_000, minDemand: 9_999 })
+    },
   ],
 ]
+
+function joined(stage: Consumer<number>, source: Source<number>, options: SubscribeOptions<number>): Consumer<number> {
+  stage.subscribe(source, options)
+  return stage
+}
 
 test.each(endless)('a chain without end (%s) delays a 10 ms timer by less than 20 ms', async (_, join) => {
   const { stage: source } = countingProducer(1)
   let chunks = 0
-  join(source, () => {
+  const last = join(source, () => {
     chunks++
   })
   await until('running', () => chunks > 10)
 
   const lateMs = await medianLateness()
   const chunksAfter = chunks
-  await source.stop()
+  await Promise.all([source.stop(), last.stop()])
 
   expect(lateMs).toBeLessThan(lateMsMax)
   expect(chunksAfter).toBeGreaterThan(50)
