@@ -38,6 +38,13 @@ interface Outlet {
   readonly origin: number | undefined
 }
 
+/** What a middle took from its source; it hands on all of it. */
+interface Passing {
+  readonly from: Outlet
+  readonly to: HandOut<Made>
+  readonly seen: Made[]
+}
+
 interface Eater {
   readonly stage: Consumer<Made>
   readonly readers: Reader[]
@@ -52,6 +59,7 @@ export class World {
   readonly #mayDie: boolean
   readonly #outlets: Outlet[] = []
   readonly #eaters: Eater[] = []
+  readonly #passings: Passing[] = []
   readonly #gates: (() => void)[] = []
   /** Per origin: events made so far, the demand not yet answered, and how it answers. */
   readonly #made: number[] = []
@@ -99,6 +107,12 @@ export class World {
     return Math.floor(this.#random() * count)
   }
 
+  #pick<T>(things: readonly T[]): T {
+    const thing = things[this.#below(things.length)]
+    if (thing === undefined) throw new Error('nothing to pick from')
+    return thing
+  }
+
   #dispatcher(isBroadcast: boolean): () => Dispatcher<Made> {
     return isBroadcast ? broadcastDispatcher() : demandDispatcher({ start: this.#below(3) })
   }
@@ -128,13 +142,19 @@ export class World {
     const isBroadcast = this.#random() < 0.5
     const guard = this.#alone('middle')
     const isAsync = this.#random() < 0.5
+    const from = this.#pick(this.#outlets.slice(0, 2))
+    const seen: Made[] = []
     const stage = producerConsumer<Made, Made>({
       name: 'middle',
       dispatcher: this.#dispatcher(isBroadcast),
-      handleEvents: (events) => guard(isAsync && this.#random() < 0.5, () => events),
+      handleEvents: (events) =>
+        guard(isAsync && this.#random() < 0.5, () => {
+          seen.push(...events)
+          return events
+        }),
     })
-    const from = this.#outlets[this.#below(2)]
-    if (from !== undefined) stage.subscribe(from.stage, { ...this.#window(), cancel: 'temporary' })
+    stage.subscribe(from.stage, { ...this.#window(), cancel: 'temporary' })
+    this.#passings.push({ from, to: stage, seen })
     return { stage, isBroadcast, origin: undefined }
   }
 
@@ -184,8 +204,7 @@ export class World {
     const free = this.#eaters.find((eater) => !eater.isDead && this.#random() < 0.3)
     const live = this.#eaters.filter((eater) => !eater.isDead && eater.readers.some((r) => r.subscription.isOpen))
     const eater = free ?? (live.length < eatersMax ? this.#eater(this.#random() < 0.5) : undefined)
-    const from = this.#outlets[this.#below(this.#outlets.length)]
-    if (eater !== undefined && from !== undefined) this.#read(eater, from)
+    if (eater !== undefined) this.#read(eater, this.#pick(this.#outlets))
   }
 
   /** @param askCount undefined: a window of its own, or by hand. */
@@ -299,24 +318,28 @@ export class World {
         this.faults.push(`${from.stage.name}: ${seen[at]?.seq} after ${seen[at - 1]?.seq}`)
   }
 
-  /** A source's broadcast reaches a subscription without a gap, apart from what its selector rejects. */
-  #checkGapless({ seen, from, selector }: Reader): void {
+  /** A source's broadcast reaches a subscription without a gap, and to the end as long as it is open, apart from what its selector rejects. */
+  #checkGapless({ seen, from, selector, subscription }: Reader): void {
     const [first, last] = [seen[0], seen[seen.length - 1]]
     if (first === undefined || last === undefined || from.origin === undefined) return
-    const expected = range(first.seq, last.seq)
+    const end = subscription.isOpen ? (this.#made[from.origin] ?? 0) - 1 : last.seq
+    const expected = range(first.seq, end)
       .map((seq) => ({ origin: first.origin, seq }))
       .filter((event) => selector?.(event) !== false)
-    if (expected.length !== seen.length)
-      this.faults.push(`${from.stage.name}: a gap between ${first.seq} and ${last.seq}`)
+    if (expected.length !== seen.length) this.faults.push(`${from.stage.name}: a gap between ${first.seq} and ${end}`)
   }
 
-  /** By demand, each event is handled once by one subscription; none is missing as long as nobody died with it. */
-  #checkOnce({ stage, origin }: Outlet, readers: readonly Reader[]): void {
-    const seen = readers.flatMap((reader) => reader.seen.map((event) => event.seq))
-    if (new Set(seen).size !== seen.length) this.faults.push(`${stage.name}: an event was handled twice`)
-    const isSharedWithMiddles = this.#outlets.length > 2
-    if (origin === undefined || this.#mayDie || isSharedWithMiddles) return
-    if (seen.length !== this.#made[origin])
-      this.faults.push(`${stage.name}: ${seen.length} of ${this.#made[origin]} events handled`)
+  /** By demand, each event is handled once by one subscriber; none is missing as long as nobody died with it. */
+  #checkOnce(outlet: Outlet, readers: readonly Reader[]): void {
+    const takers = [...readers, ...this.#passings.filter(({ from }) => from === outlet)]
+    const seen = takers.flatMap((taker) => taker.seen.map((event) => event.seq))
+    const { name } = outlet.stage
+    if (new Set(seen).size !== seen.length) this.faults.push(`${name}: an event was handled twice`)
+    const count = outlet.origin === undefined ? this.#passedBy(outlet) : (this.#made[outlet.origin] ?? 0)
+    if (!this.#mayDie && seen.length !== count) this.faults.push(`${name}: ${seen.length} of ${count} events handled`)
+  }
+
+  #passedBy(outlet: Outlet): number {
+    return this.#passings.find(({ to }) => to === outlet.stage)?.seen.length ?? 0
   }
 }
