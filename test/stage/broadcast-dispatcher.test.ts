@@ -358,3 +358,21 @@ test('a selector may emit, cancel and stop: all of it happens after the dispatch
 
   expect(log).toEqual(['meddler 1,2', 'other 1,2', 'other 10', 'other 3'])
 })
+
+test('a selector that emits the next event for each one it sees does not grow the stack', async () => {
+  const source = broadcasting({ bufferSize: Infinity })
+  const { stage, chunks } = watchedConsumer<number>()
+  stage.subscribe(source.stage, {
+    selector(event) {
+      if (event < 50_000) source.stage.emit([event + 1])
+      return false
+    },
+  })
+
+  source.stage.emit([1])
+  await atRest()
+
+  expect(chunks).toEqual([])
+  expect(source.stage.bufferedCount).toBe(0)
+  expect(await settledOr(source.stage.stopped)).toBeUndefined()
+})

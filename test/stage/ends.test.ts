@@ -126,7 +126,7 @@ describe('S53: cancel', () => {
     expect(slow.events()).toEqual([1, 2])
   })
 
-  test('the first reason wins, and asks after it are void', async () => {
+  test('the first reason wins, and S57: asks after it are void', async () => {
     const source = watchedProducer<number>()
     const { stage } = watchedConsumer<number>()
     const subscription = stage.subscribe(source.stage, { mode: 'manual', cancel: 'temporary' })
@@ -139,6 +139,17 @@ describe('S53: cancel', () => {
     expect(await subscription.closed).toBe('first')
     expect(source.asks).toEqual([])
   })
+})
+
+test('a consumer that stops before it has noticed a cancel leaves the reason of the cancel', async () => {
+  const source = producer<number>()
+  const { stage } = watchedConsumer<number>()
+  const subscription = stage.subscribe(source, { cancel: 'temporary' })
+
+  subscription.cancel('first')
+  await stage.stop('second')
+
+  expect(await subscription.closed).toBe('first')
 })
 
 const afterClose: [Cancel, Reason, Reason | undefined][] = [
@@ -477,12 +488,33 @@ describe('S5: a handler that throws stops its stage with that error, which both 
     expect(await settledOr(source.stage.stopped)).toBeUndefined()
   })
 
+  test('S4: a consumer that returns events lives on, and they go nowhere', async () => {
+    const seen: number[] = []
+    const handleEvents = (events: readonly number[]): undefined => {
+      seen.push(...events)
+      return JSON.parse('[3]') as undefined
+    }
+    const source = producer<number>()
+    const stage = consumer<number>({ handleEvents })
+    stage.subscribe(source)
+
+    source.emit([1])
+    await atRest()
+    source.emit([2])
+    await atRest()
+
+    expect(seen).toEqual([1, 2])
+    expect(await settledOr(stage.stopped)).toBeUndefined()
+  })
+
   test('a producer that returns something else than events', async () => {
     const handleDemand = (): never => JSON.parse('7') as never
     const source = producer<number>({ handleDemand })
 
     watchedConsumer<number>().stage.subscribe(source)
 
-    expect(String(await source.stopped)).toBe('TypeError: expected an array of events or nothing, got number')
+    expect(String(await source.stopped)).toBe(
+      'TypeError: returned by a handler: expected an array of events, got number',
+    )
   })
 })
