@@ -107,7 +107,9 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
     for (const link of links) link.finish(reason)
   }
 
-  #replaced(subscription: Subscription, outlet: object): Link<I> {
+  #replaced(subscription: Subscription, outlet: object): Link<I> | undefined {
+    // One that has closed by itself meanwhile leaves nothing to take over.
+    if (!subscription.isOpen) return undefined
     for (const link of this.#links) if (link === subscription && link.leadsFrom(outlet)) return link
     throw new TypeError('replacing: expected a subscription of this consumer to this producer')
   }

@@ -52,6 +52,7 @@ export class Outlet<T> implements ProducerEnd<T> {
   #owedCount = 0
   /** Selectors are foreign code in the middle of a dispatch: what they call here waits until the dispatch is over. */
   #isDispatching = false
+  /** Bounded by what the selectors do in one dispatch. */
   readonly #afterDispatch: (() => void)[] = []
   #isRunningDeferred = false
   #isEnding = false
@@ -81,7 +82,7 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   /** Events that would find a taker now. */
   get wantedCount(): number {
-    return this.#mode === 'forward' ? this.#dispatcher.wantedCount : 0
+    return this.#mode === 'forward' && !this.#isClosed ? this.#dispatcher.wantedCount : 0
   }
 
   get demandMode(): DemandMode {
@@ -90,11 +91,7 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   /** Ending, and nothing left to hand over. */
   get isDrained(): boolean {
-    return this.#isEnding && !this.#isDispatching && this.#buffer.count === 0
-  }
-
-  get isEnding(): boolean {
-    return this.#isEnding
+    return this.#isEnding && !this.#isDispatching && this.#afterDispatch.length === 0 && this.#buffer.count === 0
   }
 
   get seatOptions(): readonly string[] {
@@ -103,6 +100,7 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   /** Events from outside any callback. */
   push(events: readonly T[]): void {
+    checkEvents('emit', events)
     if (this.#isEnding || !this.#life.isLive) this.#ignoredCount += events.length
     else this.produced(events)
   }
@@ -116,8 +114,8 @@ export class Outlet<T> implements ProducerEnd<T> {
       return
     }
     this.#owedCount = Math.max(0, this.#owedCount - events.length)
-    // A fresh event never passes a buffered one. Where something is buffered nobody wants anything, except while accumulating.
-    const placed = this.wantedCount > 0 && this.#buffer.count === 0 ? this.#place(events) : 0
+    // A fresh event never passes a buffered one: where something is buffered nobody wants anything, or is said to while accumulating.
+    const placed = this.wantedCount > 0 ? this.#place(events) : 0
     if (placed < events.length) this.#keep(events, placed)
     this.#settle()
   }
@@ -125,7 +123,7 @@ export class Outlet<T> implements ProducerEnd<T> {
   /** What a callback gave back. @throws TypeError on anything but an array or nothing. */
   returned(events: Events<T>): void {
     if (events === undefined) return
-    if (!Array.isArray(events)) throw new TypeError(`expected an array of events or nothing, got ${typeof events}`)
+    checkEvents('returned by a handler', events)
     this.produced(events)
   }
 
@@ -135,7 +133,8 @@ export class Outlet<T> implements ProducerEnd<T> {
     const asks = this.#recordedAsks
     this.#recordedAsks = []
     this.#settle()
-    for (const { link, count } of asks) if (link.isOpen) this.asked(link, count)
+    // One who has left meanwhile has no place any more, so its ask is void.
+    for (const { link, count } of asks) this.asked(link, count)
   }
 
   /** Finishes behind the buffer: nothing new is taken, nobody is asked for more. */
@@ -252,9 +251,11 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   #place(events: readonly T[]): number {
     this.#isDispatching = true
-    const placed = this.#dispatcher.dispatch(events)
-    this.#isDispatching = false
-    return placed
+    try {
+      return this.#dispatcher.dispatch(events)
+    } finally {
+      this.#isDispatching = false
+    }
   }
 
   #keep(events: readonly T[], start: number): void {
@@ -275,7 +276,7 @@ export class Outlet<T> implements ProducerEnd<T> {
     this.#askUpstream()
     if (this.#afterDispatch.length > 0) this.#runDeferred()
     if (this.#isEnding) this.#life.finishIfDone()
-    else this.#life.wake()
+    this.#life.wake()
   }
 
   #askUpstream(): void {
@@ -311,4 +312,8 @@ export class Outlet<T> implements ProducerEnd<T> {
     for (let work = this.#afterDispatch.shift(); work !== undefined; work = this.#afterDispatch.shift()) work()
     this.#isRunningDeferred = false
   }
+}
+
+function checkEvents(where: string, events: unknown): void {
+  if (!Array.isArray(events)) throw new TypeError(`${where}: expected an array of events, got ${typeof events}`)
 }

@@ -22,11 +22,7 @@ export interface ProducerConsumerOptions<I, O> extends HandOutOptions<O> {
 }
 
 /** Its `end` cancels its subscriptions, handles what they have brought, hands over what it made of that, then stops `normal`. */
-export interface ProducerConsumer<I, O> extends HandOut<O>, Consumer<I> {
-  readonly name: string
-  readonly stopped: Promise<Reason>
-  stop(reason?: Reason): Promise<Reason>
-}
+export type ProducerConsumer<I, O> = HandOut<O> & Consumer<I>
 
 /** @throws TypeError on an unknown or impossible option. */
 export function producerConsumer<I, O>(options: ProducerConsumerOptions<I, O>): ProducerConsumer<I, O> {

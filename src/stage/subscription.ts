@@ -67,6 +67,7 @@ export class Link<T> implements Subscription, Seat<T> {
   /** Closing it says nothing about the producer (refused, taken over), so the consumer lives on whatever its mode. */
   isHarmless = false
   #state: 'open' | 'closing' | 'closed' = 'open'
+  #reason: Reason | undefined
   #resolveClosed: (reason: Reason) => void = () => {}
 
   constructor(producer: ProducerEnd<T>, consumer: ConsumerEnd<T>, options: SubscribeOptions<T>) {
@@ -120,6 +121,7 @@ export class Link<T> implements Subscription, Seat<T> {
   close(reason: Reason): void {
     if (this.#state !== 'open') return
     this.#state = 'closing'
+    this.#reason = reason
     this.#producer.left(this, reason)
     this.#consumer.ended(this, reason)
   }
@@ -128,8 +130,9 @@ export class Link<T> implements Subscription, Seat<T> {
   finish(reason: Reason): void {
     const wasOpen = this.#state === 'open'
     this.#state = 'closed'
+    this.#reason ??= reason
     if (wasOpen) this.#producer.left(this, reason)
-    this.#resolveClosed(reason)
+    this.#resolveClosed(this.#reason)
   }
 }
 

@@ -17,10 +17,6 @@ export class Window {
     return this.#maxDemand - this.#minDemand
   }
 
-  get pendingCount(): number {
-    return this.#pendingCount
-  }
-
   /** @returns the amount to ask for before anything has come. */
   open(): number {
     this.#pendingCount = this.#maxDemand

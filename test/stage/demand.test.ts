@@ -82,9 +82,12 @@ describe('automatic subscriptions', () => {
     source.stage.emit(range(1, 12))
     await atRest()
 
-    expect(chunks.map((chunk) => chunk.length)).toEqual([5, 5, 2])
+    source.stage.emit(range(13, 15))
+    await atRest()
+
+    expect(chunks.map((chunk) => chunk.length)).toEqual([5, 5, 2, 3])
     expect(source.asks).toEqual([10, 2, 5, 5])
-    expect(source.stage.wantedCount).toBe(10)
+    expect(source.stage.wantedCount).toBe(7)
   })
 })
 

@@ -157,3 +157,9 @@ test('S3: it may emit outside of its handler, in order with what that returns', 
 
   expect(events()).toEqual([1, 2, 3])
 })
+
+test('S21: it has no demand mode to set', () => {
+  const middle = watchedMiddle()
+
+  expect('setDemand' in middle.stage).toBe(false)
+})
