@@ -16,6 +16,7 @@ const listenersMax = 16
 
 interface Listener {
   readonly controller: ReadableStreamDefaultController<Uint8Array>
+  readonly cutConnection: () => void
   isWaiting: boolean
   missedTicks: number
 }
@@ -37,14 +38,17 @@ export class StatusFeed {
     return this.#listeners.size
   }
 
-  /** A stream of server-sent events, the first at once; undefined where too many listen already. */
-  open(): ReadableStream<Uint8Array> | undefined {
+  /**
+   * A stream of server-sent events, the first at once; undefined where too many listen already.
+   * @param cutConnection called once when the listener is dropped: a stream's own error waits behind what nobody reads.
+   */
+  open(cutConnection: () => void): ReadableStream<Uint8Array> | undefined {
     if (this.#listeners.size >= listenersMax) return undefined
     let listener: Listener | undefined
     return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          listener = { controller, isWaiting: false, missedTicks: 0 }
+          listener = { controller, cutConnection, isWaiting: false, missedTicks: 0 }
           this.#add(listener)
           controller.enqueue(this.#frame())
         },
@@ -96,7 +100,7 @@ export class StatusFeed {
       for (const listener of listeners) this.#serve(listener, frame)
     } catch (thrown) {
       this.#log.error('status failed', { error: asError(thrown).message })
-      for (const listener of listeners) this.#fail(listener, asError(thrown))
+      for (const listener of listeners) this.#cut(listener)
     }
   }
 
@@ -107,13 +111,13 @@ export class StatusFeed {
       listener.controller.enqueue(frame)
     } else if (++listener.missedTicks >= missedTicksMax) {
       this.#log.info('status listener dropped', { reason: 'it stopped reading' })
-      this.#fail(listener, new Error('this listener stopped reading'))
+      this.#cut(listener)
     }
   }
 
-  #fail(listener: Listener, error: Error): void {
+  #cut(listener: Listener): void {
     this.#drop(listener)
-    listener.controller.error(error)
+    listener.cutConnection()
   }
 
   #frame(): Uint8Array {

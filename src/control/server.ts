@@ -1,11 +1,11 @@
 /** The daemon's side of its control socket: HTTP questions in, the Desk's answers out. What is true is the Desk's concern. */
-import type { Server } from 'node:http'
-import { createAdaptorServer } from '@hono/node-server'
-import { Hono, type Context } from 'hono'
+import { createServer, type Server } from 'node:http'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { Hono, type Context as AnyContext } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
-import { asError, BrokenInvariant } from '../base/errors.ts'
+import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
@@ -17,6 +17,11 @@ const connectionsMax = 64
 /** A question is small and comes from this machine. Unit: ms. */
 const questionMsMax = 10_000
 const historyLinesDefault = 100
+
+interface Bindings {
+  readonly Bindings: HttpBindings
+}
+type Context = AnyContext<Bindings>
 
 export interface DeskServer {
   /** Ends streams and connections and takes the socket file away. */
@@ -41,21 +46,18 @@ export async function serveDesk(desk: Desk, socketPath: string, deps: { clock: C
   }
 }
 
-function httpServer(app: Hono): Server {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    // The program's own globals stay Node's.
-    overrideGlobalObjects: false,
-    serverOptions: { requestTimeout: questionMsMax, headersTimeout: questionMsMax },
+function httpServer(app: Hono<Bindings>): Server {
+  // The program's own globals stay Node's.
+  const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false })
+  const server = createServer({ requestTimeout: questionMsMax, headersTimeout: questionMsMax }, (question, reply) => {
+    answer(question, reply).catch(() => reply.destroy())
   })
-  if (!('headersTimeout' in server && 'maxConnections' in server))
-    throw new BrokenInvariant('expected an HTTP/1 server')
   server.maxConnections = connectionsMax
   return server
 }
 
-function routes(desk: Desk, feed: StatusFeed, log: Log): Hono {
-  const app = new Hono()
+function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
+  const app = new Hono<Bindings>()
   app.use(async (context, next) => {
     await next()
     context.header(apiHeader, apiVersion)
@@ -84,7 +86,7 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono {
 }
 
 function streamAnswer(context: Context, feed: StatusFeed): Response {
-  const stream = feed.open()
+  const stream = feed.open(() => context.env.outgoing.destroy())
   if (stream === undefined) return context.json({ error: 'too many listen to the status already' }, 503)
   return context.body(stream, 200, { 'content-type': 'text/event-stream' })
 }
