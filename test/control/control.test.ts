@@ -1,7 +1,7 @@
 /** The control socket as its users meet it: who may connect, what is answered, what is refused. */
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { createServer, request } from 'node:http'
+import { createServer, request, type IncomingMessage } from 'node:http'
 import { connect as connectRaw, createServer as createRawServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +42,7 @@ async function askRaw(socketPath: string, question: RawQuestion): Promise<{ stat
   // A refusal may come while the body is still being sent.
   asking.on('error', () => {})
   asking.end(question.body)
-  const [answer] = (await once(asking, 'response')) as [import('node:http').IncomingMessage]
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage]
   let text = ''
   for await (const part of answer) text += String(part)
   return { status: answer.statusCode ?? 0, body: JSON.parse(text) as unknown }
@@ -395,9 +395,7 @@ test('a listener that stops reading is dropped after 10 s; others stay', async (
   await until(() => desk.asked.length === 1)
   const stop = new AbortController()
   let framesRead = 0
-  const reading = (async () => {
-    for await (const _ of (await connect(path, never)).watch(stop.signal)) framesRead++
-  })()
+  const reading = readAll(path, stop.signal, () => framesRead++)
 
   while (logged.length === 0) {
     await settleReads()
@@ -418,6 +416,11 @@ test('a listener that stops reading is dropped after 10 s; others stay', async (
   expect(clock.monotonicMs()).toBeGreaterThanOrEqual(10_000)
 })
 
+async function readAll(path: string, signal: AbortSignal, onFrame: () => void): Promise<void> {
+  const client = await connect(path, never)
+  for await (const status of client.watch(signal)) if (status.healthy) onFrame()
+}
+
 test('the seventeenth listener is refused', async () => {
   const client = await connect(await served(smallDesk(), new ManualClock()), never)
   const listeners = Array.from({ length: 16 }, () => client.watch(new AbortController().signal)[Symbol.asyncIterator]())
@@ -426,5 +429,5 @@ test('the seventeenth listener is refused', async () => {
   const refused = client.watch(never)[Symbol.asyncIterator]().next()
 
   await expect(refused).rejects.toThrow('too many listen to the status already')
-  await Promise.all(listeners.map((listener) => listener.return?.()))
+  await Promise.all(listeners.map((listener) => listener.return?.() ?? Promise.resolve()))
 })
