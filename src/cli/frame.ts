@@ -60,7 +60,8 @@ function picture(view: View, columns: number, sendingMax: number): Line[] {
   const { sources, targets } = view.status
   const nameWidth = Math.min(nameWidthMax, longest([...sources, ...targets].map(({ name }) => name)))
   const stateWidth = longest([...sources, ...targets].map(({ state }) => state))
-  const widths = { columns, nameWidth, stateWidth }
+  const countWidth = longest(targets.map((lane) => countWords(lane)))
+  const widths = { columns, nameWidth, stateWidth, countWidth }
   return [
     ...view.head.map((text): Line => [span(text, 'bold')]),
     healthLine(view.status),
@@ -76,6 +77,8 @@ interface Widths {
   readonly columns: number
   readonly nameWidth: number
   readonly stateWidth: number
+  /** Of all lanes, so that their bars are of one length. */
+  readonly countWidth: number
 }
 
 export function healthLine(status: Status): Line {
@@ -115,12 +118,17 @@ function heading(entry: { name: string; state: string }, widths: Widths, tone: T
 
 function progress(lane: TargetStatus, widths: Widths): Line {
   const total = totalOf(lane)
-  const words = `${padStart(percent(lane.delivered, total), 4)}  ${lane.delivered}/${total}`
-  const room = widths.columns - widths.nameWidth - widths.stateWidth - 5 - widthOf(words)
+  const words = countWords(lane)
+  const room = widths.columns - widths.nameWidth - widths.stateWidth - 5 - widths.countWidth
   const line: Line = [span('  '), span(words)]
   return room < barWidthMin
     ? line
     : [span('  '), span(bar(lane.delivered, total, Math.min(barWidthMax, room)), 'accent'), span(' '), span(words)]
+}
+
+function countWords(lane: TargetStatus): string {
+  const total = totalOf(lane)
+  return `${padStart(percent(lane.delivered, total), 4)}  ${lane.delivered}/${total}`
 }
 
 export function totalOf(lane: TargetStatus): number {

@@ -81,7 +81,7 @@ describe('the live picture', () => {
         '  > video/recording.bin ██████░░░░  60% of 64.0 MiB',
         '  > …lder name/grüße aus 東京 🎏.txt ░░░░░░░░░░   0% of 12 B',
         '',
-        'stick   missing   ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   0%  0/1204',
+        'stick   missing   ░░░░░░░░░░░░░░░░░░░░░░░░░░░   0%  0/1204',
         '  0.0 files/s · 0 B/s · 1204 waiting (0 B)',
         '  ! /media/stick is not there; plug the stick in, or give',
         '    this target another path and run "fanfold check"',
