@@ -192,16 +192,28 @@ describe('F97: each wrong value is reported at its place with what was expected 
       '10:24 targets[0].select.sources: expected at least one source; leave the key out for all, got a list',
     ],
     [
-      'broken glob',
+      'broken rule',
       10,
       '    select: { include: ["a/[b"] }',
-      '10:25 targets[0].select.include[0]: this glob is broken: Missing closing: "]" - use "\\\\]" to match literal characters',
+      '10:25 targets[0].select.include[0]: this rule is broken: a "[" stays open; write "\\[" for the character itself',
     ],
     [
-      'glob that cannot match',
+      'braces, which gitignore does not know',
+      10,
+      '    select: { include: ["*.{jpg,png}"] }',
+      '10:25 targets[0].select.include[0]: gitignore rules know no {a,b}; write one rule for each',
+    ],
+    [
+      'rule that cannot match',
       10,
       '    select: { exclude: ["./draft/**"] }',
-      '10:25 targets[0].select.exclude[0]: this glob can never match: paths are counted from the source\'s root and have no "." or ".."',
+      '10:25 targets[0].select.exclude[0]: this rule can never match: paths are counted from the source\'s root and have no "." or ".."',
+    ],
+    [
+      'rule that ends in a backslash',
+      5,
+      "    ignore: ['a\\']",
+      '5:14 sources[0].ignore[0]: this rule ends in a lone "\\", which no name matches',
     ],
     [
       'smallest above largest',
@@ -432,6 +444,12 @@ describe('F15: folders that cannot work together are refused, both places named'
       `7:34 targets[1].path: target "u" (${folder}/out/u) lies inside target "t" (${folder}/out, targets[0].path in line 6): two targets would write over each other; give them separate folders`,
     ])
   })
+})
+
+test('characters that are escaped or harmless are no fault of a rule', async () => {
+  const rules = ['\\[draft', 'a{b}', 'report (1).pdf', '\\#x', '!keep', '[a-c]*', '/top', '\\{a,b}', 'a\\\\']
+
+  expect(await faultsOf(valid({ 5: `    ignore: ${JSON.stringify(rules)}` }))).toEqual([])
 })
 
 test('names that stand twice are refused with the line of the first', async () => {
