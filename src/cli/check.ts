@@ -44,8 +44,12 @@ function sourceLines(source: SourceConfig): Line[] {
       'watch',
       `${source.watch}, settled after ${showDuration(source.settleMs)}, compared every ${showDuration(source.rescanMs)}`,
     ),
-    fact('ignore', source.ignore.join('  ') || 'nothing'),
+    fact('ignore', ignoreWords(source.ignore)),
   ]
+}
+
+function ignoreWords(rules: readonly string[]): string {
+  return rules[0] === '!*' ? rules.slice(1).join('  ') || 'nothing' : ['built-in rules', ...rules].join('  ')
 }
 
 function targetLines(target: TargetConfig): Line[] {

@@ -40,6 +40,9 @@ const barWidthMax = 40
 /** Below this a bar says nothing. */
 const barWidthMin = 8
 const sendingBarWidth = 10
+/** On a narrower screen the path needs the bar's place. */
+const sendingBarColumnsMin = 60
+const separator = ' · '
 
 /** The picture, at most `rows - 1` lines (the cursor stands on the last one) of at most `columns`. */
 export function frameOf(view: View, size: Size, hasColour: boolean): string[] {
@@ -57,7 +60,8 @@ function picture(view: View, columns: number, sendingMax: number): Line[] {
   const { sources, targets } = view.status
   const nameWidth = Math.min(nameWidthMax, longest([...sources, ...targets].map(({ name }) => name)))
   const stateWidth = longest([...sources, ...targets].map(({ state }) => state))
-  const widths = { columns, nameWidth, stateWidth }
+  const countWidth = longest(targets.map((lane) => countWords(lane)))
+  const widths = { columns, nameWidth, stateWidth, countWidth }
   return [
     ...view.head.map((text): Line => [span(text, 'bold')]),
     healthLine(view.status),
@@ -73,6 +77,8 @@ interface Widths {
   readonly columns: number
   readonly nameWidth: number
   readonly stateWidth: number
+  /** Of all lanes, so that their bars are of one length. */
+  readonly countWidth: number
 }
 
 export function healthLine(status: Status): Line {
@@ -87,7 +93,7 @@ function sourceLines(source: SourceStatus, widths: Widths): Line[] {
   const facts = [`${source.files} files`, `${source.watched} folders`]
   if (source.settling > 0) facts.push(`${source.settling} settling`)
   return [
-    [...heading(source, widths, sourceTone(source.state)), span(`  ${facts.join(' · ')}`, 'dim')],
+    [...heading(source, widths, sourceTone(source.state)), span(`  ${facts.join(separator)}`, 'dim')],
     ...reasonLines(source.reason, widths.columns),
   ]
 }
@@ -95,7 +101,7 @@ function sourceLines(source: SourceStatus, widths: Widths): Line[] {
 function laneLines(lane: TargetStatus, speed: Speed, widths: Widths, sendingMax: number): Line[] {
   return [
     [...heading(lane, widths, laneTone(lane.state)), ...progress(lane, widths)],
-    [span('  '), span(laneFacts(lane, speed), 'dim')],
+    ...joinFacts(laneFacts(lane, speed), widths.columns - 2).map((text): Line => [span('  '), span(text, 'dim')]),
     ...lane.sending.slice(0, sendingMax).map((copy) => sendingLine(copy, widths.columns)),
     ...reasonLines(lane.reason, widths.columns),
   ]
@@ -112,31 +118,48 @@ function heading(entry: { name: string; state: string }, widths: Widths, tone: T
 
 function progress(lane: TargetStatus, widths: Widths): Line {
   const total = totalOf(lane)
-  const words = `${padStart(percent(lane.delivered, total), 4)}  ${lane.delivered}/${total}`
-  const room = widths.columns - widths.nameWidth - widths.stateWidth - 5 - widthOf(words)
+  const words = countWords(lane)
+  const room = widths.columns - widths.nameWidth - widths.stateWidth - 5 - widths.countWidth
   const line: Line = [span('  '), span(words)]
   return room < barWidthMin
     ? line
     : [span('  '), span(bar(lane.delivered, total, Math.min(barWidthMax, room)), 'accent'), span(' '), span(words)]
 }
 
+function countWords(lane: TargetStatus): string {
+  const total = totalOf(lane)
+  return `${padStart(percent(lane.delivered, total), 4)}  ${lane.delivered}/${total}`
+}
+
 export function totalOf(lane: TargetStatus): number {
   return lane.delivered + lane.waiting + lane.active + lane.parked
 }
 
-function laneFacts(lane: TargetStatus, speed: Speed): string {
+function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   const facts = [`${speed.filesPerSecond.toFixed(1)} files/s`, `${showBytes(speed.bytesPerSecond)}/s`]
   if (lane.active > 0) facts.push(`${lane.active} active`)
   if (lane.waiting > 0) facts.push(`${lane.waiting} waiting (${showBytes(lane.bytesWaiting)})`)
   if (lane.parked > 0) facts.push(`${lane.parked} parked`)
   if (lane.offering > 0) facts.push(`${lane.offering} to offer`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
-  return facts.join(' · ')
+  return facts
+}
+
+/** Facts in as few lines as they fit, never broken inside one. */
+function joinFacts(facts: readonly string[], columns: number): string[] {
+  const lines: string[] = []
+  for (const fact of facts) {
+    const longer = `${lines.at(-1) ?? ''}${separator}${fact}`
+    if (lines.length > 0 && widthOf(longer) <= columns) lines[lines.length - 1] = longer
+    else lines.push(fact)
+  }
+  return lines
 }
 
 function sendingLine(copy: TargetStatus['sending'][number], columns: number): Line {
   const amount = `${padStart(percent(copy.bytesDone, copy.size), 4)} of ${showBytes(copy.size)}`
-  const end = ` ${bar(copy.bytesDone, copy.size, sendingBarWidth)}${amount}`
+  const picture = columns < sendingBarColumnsMin ? '' : ` ${bar(copy.bytesDone, copy.size, sendingBarWidth)}`
+  const end = `${picture} ${amount}`
   const room = Math.max(1, columns - 4 - widthOf(end))
   return [span('  > ', 'accent'), span(fitEnd(harmless(copy.path), room)), span(end, 'dim')]
 }

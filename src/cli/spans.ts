@@ -62,18 +62,25 @@ export function padStart(text: string, columns: number): string {
   return ' '.repeat(Math.max(0, columns - widthOf(text))) + text
 }
 
-/** Lines of at most `columns`, broken at spaces; the last of `linesMax` is cut. */
+/** Lines of at most `columns`, broken at spaces, else between characters; the last of `linesMax` is cut. */
 export function wrap(text: string, columns: number, linesMax: number): string[] {
   const lines: string[] = []
-  let rest = text
+  let rest = text.trim()
   while (rest !== '' && lines.length < linesMax - 1 && widthOf(rest) > columns) {
-    const whole = fit(rest, columns + 1).replace(/…$/, '')
-    const space = whole.lastIndexOf(' ')
-    const end = space > 0 && rest[whole.length] !== ' ' ? space : whole.length
-    lines.push(rest.slice(0, end))
-    rest = rest.slice(end).trimStart()
+    const length = lineLength(rest, columns)
+    lines.push(rest.slice(0, length).trimEnd())
+    rest = rest.slice(length).trimStart()
   }
   return rest === '' ? lines : [...lines, fit(rest, columns)]
+}
+
+/** How much of a text that is too wide goes on one line; at least one character, so that wrapping ends. */
+function lineLength(text: string, columns: number): number {
+  const pieces = [...graphemes.segment(text)].map(({ segment }) => segment)
+  const whole = takeColumns(pieces, columns) || (pieces[0] ?? '')
+  if (text[whole.length] === ' ') return whole.length
+  const space = whole.lastIndexOf(' ')
+  return space > 0 ? space : whole.length
 }
 
 /** The line on a screen so wide, cut at its edge. */

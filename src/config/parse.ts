@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
 import { readText, type ConfigText } from './document.ts'
-import { builtInIgnore } from './ignore-rules.ts'
 import { clashesOf, type Place } from './places.ts'
 import { ConfigError, showGot, showKey, suggestion, type Problem, type Where } from './problems.ts'
 import { fileSchema, type FileValue } from './schema.ts'
@@ -142,7 +141,8 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
   return {
     name: source.name,
     path: resolve(base, source.path),
-    ignore: [...(source['built-in-ignore'] ? builtInIgnore : []), ...source.ignore],
+    // Where everything is taken back first, no built-in rule is asked.
+    ignore: source['built-in-ignore'] ? source.ignore : ['!*', ...source.ignore],
     settleMs: source.settle,
     rescanMs: source.rescan,
     watch: source.watch,

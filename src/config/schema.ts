@@ -1,5 +1,4 @@
 /** The shape of the configuration file, key by key: what editors complete and what the parser accepts. Knows no file and no place in it. */
-import picomatch from 'picomatch'
 import { z } from 'zod'
 import { parseBytes, parseBytesPerSecond, parseDurationMs, parseRate } from '../base/units.ts'
 import { suggestion } from './problems.ts'
@@ -65,24 +64,23 @@ const folderText = ruled('a folder', (text) => {
   return undefined
 })
 
-const globText = ruled('a glob, such as "**/*.pdf"', (text) => {
-  if (text.trim() === '' || /[\0\n]/.test(text)) return 'expected a glob, such as "**/*.pdf"'
-  if (text.split('/').some((name) => name === '.' || name === '..'))
-    return 'this glob can never match: paths are counted from the source\'s root and have no "." or ".."'
-  try {
-    picomatch.makeRe(text, { strictBrackets: true, dot: true })
-    return undefined
-  } catch (thrown) {
-    return `this glob is broken: ${thrown instanceof Error ? thrown.message : String(thrown)}`
-  }
-})
-
-const ignoreText = ruled('a gitignore rule, such as "*.bak"', (text) => {
-  if (text.trim() === '' || /[\0\n]/.test(text)) return 'expected a gitignore rule, such as "*.bak"'
+/** What keeps a gitignore rule from doing what its writer meant; such rules never fail, they just match nothing. */
+function ruleFault(text: string): string | undefined {
+  const bare = text.replace(/\\./g, 'x')
   if (text.startsWith('#')) return 'gitignore reads this as a remark; write "\\#" for a name that begins with "#"'
-  if (/(^|[^\\])(\\\\)*\\$/.test(text)) return 'this rule ends in a lone "\\", which no name matches'
+  if (bare.endsWith('\\')) return 'this rule ends in a lone "\\", which no name matches'
+  if (/\[[^\]]*$/.test(bare)) return 'this rule is broken: a "[" stays open; write "\\[" for the character itself'
+  if (/\{[^{}]*,[^{}]*\}/.test(bare)) return 'gitignore rules know no {a,b}; write one rule for each'
+  if (bare.split('/').some((name) => name === '.' || name === '..'))
+    return 'this rule can never match: paths are counted from the source\'s root and have no "." or ".."'
   return undefined
-})
+}
+
+const ruleText = (what: string) =>
+  ruled(what, (text) => (text.trim() === '' || /[\0\n]/.test(text) ? `expected ${what}` : ruleFault(text)))
+
+const globText = ruleText('a gitignore rule, such as "**/*.pdf"')
+const ignoreText = ruleText('a gitignore rule, such as "*.bak"')
 
 const atText = ruled('a template, such as "{source}/{path}"', (text) => {
   const fields = [...text.matchAll(/\{([^{}]*)\}/g)].map((match) => match[1] ?? '')
@@ -134,10 +132,10 @@ const select = block({
     .meta({ description: 'Names of sources; all where left out.' }),
   include: list(globText, rulesMax)
     .default([])
-    .meta({ description: 'Globs over the path below the source; a file has to match one. All where left out.' }),
+    .meta({ description: 'gitignore rules over the path below the source; a file has to match. All where left out.' }),
   exclude: list(globText, rulesMax)
     .default([])
-    .meta({ description: 'Globs over the path below the source; a file that matches one is left out.' }),
+    .meta({ description: 'gitignore rules over the path below the source; a file that matches is left out.' }),
   'min-size': size.prefault('0B').meta({ description: 'Smallest file taken.' }),
   'max-size': size.optional().meta({ description: 'Largest file taken; no bound where left out.' }),
   'newer-than': duration('a duration with a unit, such as 30d', 1000, 1000 * 366 * 24 * hourMs)

@@ -15,7 +15,7 @@ export interface SourceConfig {
   readonly name: string
   /** Absolute. */
   readonly path: string
-  /** All gitignore rules in force, the built-in ones first unless those are switched off. Who reads this adds none of its own. */
+  /** gitignore rules that follow the built-in ones and win over them; a first rule `!*` takes all of those back. */
   readonly ignore: readonly string[]
   /** How long a file without a close must not change before it counts as complete. */
   readonly settleMs: number

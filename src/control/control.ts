@@ -6,10 +6,9 @@ export {
   type PathVerdict,
   type Resynced,
   type ResyncRequest,
-  type Retried,
   type SourceStatus,
   type Status,
   type TargetStatus,
   type Verdict,
 } from './desk.ts'
-export { serveDesk, type DeskServer } from './server.ts'
+export { serveDesk } from './server.ts'

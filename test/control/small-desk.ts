@@ -1,0 +1,72 @@
+/** A desk with a few facts that remembers what it was asked. */
+import { AskError, type Desk, type ResyncRequest, type Status } from '../../src/control/control.ts'
+
+export function aStatus(changes: Partial<Status> = {}): Status {
+  return {
+    healthy: true,
+    oldestMs: null,
+    sources: [{ name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0 }],
+    targets: [aLane()],
+    ...changes,
+  }
+}
+
+export function aLane(changes: Partial<Status['targets'][number]> = {}): Status['targets'][number] {
+  return {
+    name: 'nas',
+    kind: 'directory',
+    state: 'running',
+    waiting: 0,
+    active: 0,
+    delivered: 1204,
+    parked: 0,
+    bytesWaiting: 0,
+    oldestMs: null,
+    reason: null,
+    offering: 0,
+    bytesSent: 0,
+    sending: [],
+    ...changes,
+  }
+}
+
+export interface SmallDesk extends Desk {
+  now: Status
+  readonly asked: unknown[]
+}
+
+export function smallDesk(now: Status = aStatus()): SmallDesk {
+  const asked: unknown[] = []
+  return {
+    now,
+    asked,
+    status() {
+      asked.push('status')
+      return this.now
+    },
+    resync(request: ResyncRequest) {
+      asked.push(request)
+      if (request.targets.includes('nowhere')) throw new AskError('there is no target "nowhere"; known here: nas')
+      return { offered: [{ target: 'nas', files: 3 }] }
+    },
+    retry(targets) {
+      asked.push(targets)
+      if (targets.includes('broken')) throw new Error('the journal is on fire')
+      return { retried: 2 }
+    },
+    why(path) {
+      asked.push(path)
+      if (path === 'nothing.txt') return []
+      const lane = { target: 'nas', state: 'parked', reason: 'EACCES', attempts: 2, nextTryMs: null, at: null }
+      return [{ source: 'papers', path, file: 'present', reason: '', size: 5, sha256: null, targets: [lane] }]
+    },
+    history(path, limit) {
+      asked.push([path, limit])
+      const line = { source: 'papers', path: 'a.txt', target: 'nas' }
+      return [
+        { ...line, at: '2026-11-20T10:00:01.000Z', event: 'delivered', detail: '5 bytes' },
+        { ...line, at: '2026-11-20T10:00:00.000Z', event: 'retry', detail: 'EIO' },
+      ]
+    },
+  }
+}
