@@ -68,12 +68,13 @@ interface Puts {
   readonly large: LocalCopy
   readonly smalls: readonly LocalCopy[]
   readonly sessionFile: string
+  readonly childFile: string
 }
 
 /** Lines the child wrote until it ended or was killed, `killMs` after it had opened the target. */
 async function putKilled(puts: Puts, killMs: number | undefined): Promise<string[]> {
   const text = JSON.stringify(puts, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
-  const running = spawn(process.execPath, ['--input-type=module', '-e', child], {
+  const running = spawn(process.execPath, [puts.childFile], {
     env: { ...process.env, PUTS: text },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -107,17 +108,22 @@ test('F61, F83: kill -9 at any moment leaves whole objects, costs one session st
   const { mark } = await fixture.target.open(undefined, never)
   await fixture.target.close()
   const large = await copyOf(join(source, 'large'), bytes, true)
-  const puts: Puts = { root: fixture.root, mark, large, smalls, sessionFile: join(source, 'session') }
+  const files = { sessionFile: join(source, 'session'), childFile: join(source, 'child.mjs') }
+  const puts: Puts = { root: fixture.root, mark, large, smalls, ...files }
+  await writeFile(puts.childFile, child)
   await writeFile(puts.sessionFile, 'null')
 
   let kills = 0
   let reachedBytes = 0
+  let resumedCount = 0
   while (kills < killsMin) {
     const lines = await putKilled(puts, random() * 250)
     const offsets = lines.map(Number).filter((offset) => !Number.isNaN(offset))
     expect(reachedBytes - (offsets[0] ?? reachedBytes), `seed ${seed}, kill ${kills}`).toBeLessThanOrEqual(
       sentAgainBytesMax,
     )
+    if ((offsets[0] ?? 0) > 0) resumedCount++
+    expect(lines[0], `seed ${seed}, kill ${kills}`).toBe('opened')
     reachedBytes = Math.max(offsets.at(-1) ?? reachedBytes, 0)
     expect(isWhole('large', large), `seed ${seed}, kill ${kills}`).toBe(true)
     for (const [n, small] of smalls.entries()) {
@@ -132,6 +138,7 @@ test('F61, F83: kill -9 at any moment leaves whole objects, costs one session st
   }
   const last = await putKilled(puts, undefined)
 
+  expect(resumedCount).toBeGreaterThan(0)
   expect(last.at(-1)).toBe('done')
   expect(await fixture.names()).toEqual(['d0', 'd1', 'd2', 'd3', 'd4', 'large'])
   expect(sha256Of(await readFile(join(fixture.root, 'large')))).toBe(large.sha256)
