@@ -73,7 +73,7 @@ async function putUntil(bytes: number): Promise<UploadSession | undefined> {
 /** Counts the bytes a put sends. */
 function counting(session: UploadSession | undefined): {
   readonly work: ReturnType<typeof aWork>
-  sentBytes(): number
+  readonly sentBytes: () => number
 } {
   let sentBytes = 0
   const allow = (bytes: number): Promise<void> => {
