@@ -1,6 +1,7 @@
 /** A worker thread that its first call starts and that ends after a time without work, so that an idle daemon is small. */
 import { type Transferable } from 'node:worker_threads'
-import { type Clock, type Timer, abortReason } from './clock.ts'
+import { orAbort } from './abort.ts'
+import { abortReason, type Clock, type Timer } from './clock.ts'
 import { type Log } from './log.ts'
 import { Tasks } from './tasks.ts'
 import { type Thread, type Verbs } from './thread.ts'
@@ -25,10 +26,6 @@ export class IdleThread<V extends Verbs> {
     this.#clock = options.clock
     this.#log = options.log
     this.#tasks = new Tasks((name, error) => options.log.error('thread task failed', { name, error: error.message }))
-  }
-
-  get isRunning(): boolean {
-    return this.#thread !== undefined
   }
 
   /**
@@ -105,14 +102,4 @@ export class IdleThread<V extends Verbs> {
     this.#thread = undefined
     this.#tasks.run('stop', () => thread.stop())
   }
-}
-
-/** The answer, or the signal's reason as soon as it is aborted. */
-export function orAbort<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(abortReason(signal))
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

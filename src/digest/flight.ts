@@ -1,6 +1,6 @@
 /** One piece of work that several callers wait for. It is aborted only when the last of them has given up. */
 import { abortReason } from '../base/clock.ts'
-import { orAbort } from '../base/idle-thread.ts'
+import { orAbort } from '../base/abort.ts'
 
 export class Flight<T> {
   readonly #abort = new AbortController()

@@ -1,5 +1,5 @@
 /** Small files on their way to the digest threads: those that arrive while the threads are busy travel together. */
-import { abortReason } from '../base/clock.ts'
+import { onAbort } from '../base/abort.ts'
 import { asError } from '../base/errors.ts'
 import { type IdleThread } from '../base/idle-thread.ts'
 import { type Answer, type DigestVerbs, type Whole } from './verbs.ts'
@@ -29,9 +29,10 @@ export class WholeReads {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { file, resolve, reject }
       this.#queue.add(waiting)
-      signal.addEventListener('abort', () => {
+      // Nobody else listens to the signal of one flight, and it ends with it.
+      onAbort(signal, (reason) => {
         this.#queue.delete(waiting)
-        reject(abortReason(signal))
+        reject(reason)
       })
       // One turn later, so that what is asked in one go travels together.
       queueMicrotask(() => this.#send())

@@ -102,7 +102,10 @@ export interface Target {
   /** Content of an entry from byte `start` on. */
   get(entry: RemoteEntry, range: { readonly start: number }, signal: AbortSignal): Promise<Readable>
   about(signal: AbortSignal): Promise<Space>
-  /** Nothing is under way: puts away whatever is only there for work under way. */
+  /**
+   * Puts away whatever is only there for work under way. Called when nothing is, and no saved session waits to be gone on with:
+   * one that is put with all the same begins anew.
+   */
   rest(): Promise<void>
   close(): Promise<void>
 }

@@ -10,7 +10,7 @@ import { randomName } from '../../base/random.ts'
 import { asFailure, during, Failure } from './failure.ts'
 import { type Folders } from './folders.ts'
 import { checkFree, checkName, look, statAt, type Stored, storedAfter } from './objects.ts'
-import { removeTemporaryFolder, temporary } from './temporary.ts'
+import { temporary } from './temporary.ts'
 
 export interface SmallPut {
   readonly path: string
@@ -52,7 +52,6 @@ export function putBatch(folders: Folders, puts: readonly SmallPut[], bytes: Uin
   each(folders, pieces, harden)
   each(folders, pieces, publish)
   syncFolders(folders, pieces)
-  removeTemporaryFolder(folders)
   return pieces.map((piece) => piece.outcome ?? failed(new Error('a piece of the batch has no outcome')))
 }
 

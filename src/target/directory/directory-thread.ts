@@ -71,11 +71,9 @@ const copying: Pick<
     copy.harden()
     return copy.begun
   },
-  finishCopy: ({ id, place }) => {
+  finishCopy: ({ id }) => {
     const stored = known(copies, id).finish()
     taken(copies, id)?.close()
-    using folders = new Folders(place)
-    removeTemporaryFolder(folders)
     return stored
   },
   dropCopy: ({ id, place, keep }) => {
@@ -174,6 +172,11 @@ const handlers: Handlers<DirectoryVerbs> = {
     using folders = new Folders(place)
     const stat = statfsSync(below(folders.enter('', false), '.'))
     return { usedBytes: (stat.blocks - stat.bfree) * stat.bsize, freeBytes: folders.freeBytes() }
+  },
+  tidy: ({ place }) => {
+    using folders = new Folders(place)
+    removeTemporaryFolder(folders)
+    return undefined
   },
   rest: ({ place }) => {
     using folders = new Folders(place)

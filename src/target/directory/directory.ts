@@ -44,6 +44,7 @@ class DirectoryTarget implements Target {
   #mark: string | undefined
   #isCaseSensitive = true
   #nextId = 1
+  #putsUnderWay = 0
 
   constructor({ name, root, log, clock }: DirectoryOptions) {
     this.#name = name
@@ -76,7 +77,7 @@ class DirectoryTarget implements Target {
 
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
     const { bytes } = copy
-    return this.#judged(signal, () =>
+    return this.#tidied(signal, () =>
       this.#turns.take(at, signal, async () => {
         const stored =
           bytes === undefined
@@ -167,6 +168,31 @@ class DirectoryTarget implements Target {
 
   close(): Promise<void> {
     return this.#thread.stop()
+  }
+
+  /** Runs a put. The last one of those under way takes the temporary folder away: making it anew for each would cost more than the copy. */
+  async #tidied<T>(signal: AbortSignal, put: () => Promise<T>): Promise<T> {
+    this.#putsUnderWay++
+    try {
+      return await this.#judged(signal, put)
+    } finally {
+      this.#putsUnderWay--
+      if (this.#putsUnderWay === 0 && this.#mark !== undefined) await this.#tidy(this.#place(), signal)
+    }
+  }
+
+  async #tidy(place: Place, signal: AbortSignal): Promise<void> {
+    // After an abort the thread may hang, and nobody waits for it.
+    if (signal.aborted) {
+      this.#thread.tell('tidy', { place })
+      return
+    }
+    try {
+      await this.#thread.call('tidy', { place }, signal)
+    } catch (thrown) {
+      // The put has its answer; a folder that stays goes with the next one, or when the target is opened again.
+      this.#log.debug('temporary folder stays', { target: this.#name, reason: String(thrown) })
+    }
   }
 
   async #putSmall(

@@ -66,8 +66,7 @@ class LargePutting {
   async run(): Promise<Stored> {
     try {
       await this.#send(await this.#begin())
-      const { id, place } = this.#large
-      const stored = await this.#thread.call('finishCopy', { id, place }, this.#signal)
+      const stored = await this.#thread.call('finishCopy', { id: this.#large.id }, this.#signal)
       await this.#forget()
       return stored
     } catch (thrown) {

@@ -1,5 +1,5 @@
 /** Small copies on their way to the directory thread: whatever arrives while it is busy travels together. Nothing ever waits for more. */
-import { abortReason } from '../../base/clock.ts'
+import { onAbort } from '../../base/abort.ts'
 import { asError, assert } from '../../base/errors.ts'
 import { type Outcome, type SmallPut } from './batch.ts'
 
@@ -36,25 +36,22 @@ export class SmallPuts {
   /** An abort takes it out of the queue; a batch that is on its way is still done. */
   put(copy: SmallCopy, signal: AbortSignal): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(abortReason(signal))
-      const onAbort = (): void => {
-        this.#queue.delete(waiting)
-        reject(abortReason(signal))
-      }
-      const settled = (): void => signal.removeEventListener('abort', onAbort)
       const waiting: Waiting = {
         copy,
         resolve: (outcome) => {
-          settled()
+          stopListening()
           resolve(outcome)
         },
         reject: (error) => {
-          settled()
+          stopListening()
           reject(error)
         },
       }
-      signal.addEventListener('abort', onAbort, { once: true })
       this.#queue.add(waiting)
+      const stopListening = onAbort(signal, (reason) => {
+        this.#queue.delete(waiting)
+        reject(reason)
+      })
       // One turn later, so that what is put in one go travels together.
       queueMicrotask(() => this.#next())
     })

@@ -1,5 +1,5 @@
 /** One after the other for each path: two copies of one path at once would write into one temporary file. */
-import { orAbort } from '../../base/idle-thread.ts'
+import { orAbort } from '../../base/abort.ts'
 
 export class Turns {
   /** The end of the last turn of each path; one entry per path in use. */

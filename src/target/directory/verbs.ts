@@ -25,7 +25,7 @@ export type DirectoryVerbs = {
   prove: { in: ById; out: Progress }
   copy: { in: ById & { readonly bytesMax: number }; out: Progress }
   harden: { in: ById; out: Begun }
-  finishCopy: { in: ById & { readonly place: Place }; out: Stored }
+  finishCopy: { in: ById; out: Stored }
   /** Ends a copy that did not finish; `keep` leaves its temporary file for a later attempt. */
   dropCopy: { in: ById & { readonly place: Place; readonly keep: boolean }; out: undefined }
   /** Removes an unfinished copy of an object that needs none any more. */
@@ -47,5 +47,7 @@ export type DirectoryVerbs = {
   trash: { in: At & { readonly day: string }; out: undefined }
   purge: { in: At & { readonly revision: string }; out: undefined }
   about: { in: { readonly place: Place }; out: { readonly usedBytes: number; readonly freeBytes: number | undefined } }
+  /** No put is under way: the temporary folder goes, unless it holds an unfinished large copy. */
+  tidy: { in: { readonly place: Place }; out: undefined }
   rest: { in: { readonly place: Place }; out: undefined }
 }
