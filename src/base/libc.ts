@@ -1,14 +1,13 @@
 /** The few system calls that Node does not offer, bound with koffi. Calls are synchronous; only threads made for it may block in them. */
+import { getSystemErrorName } from 'node:util'
 import koffi from 'koffi'
 import { type FsPath } from './path.ts'
 
 const libc = koffi.load(null)
 
-const errnoNames = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]))
-
 /** The last call's failure as an Error in the form Node gives its own. */
 export function lastError(call: string): Error & { code: string } {
-  const code = errnoNames.get(koffi.errno()) ?? `errno ${koffi.errno()}`
+  const code = getSystemErrorName(-koffi.errno())
   return Object.assign(new Error(`${code}: ${call}`), { code, syscall: call })
 }
 
@@ -35,8 +34,8 @@ const inotifyInitCall = libc.func('int inotify_init1(int flags)')
 const inotifyAddCall = libc.func('int inotify_add_watch(int fd, const uint8_t *path, uint32_t mask)')
 const inotifyRemoveCall = libc.func('int inotify_rm_watch(int fd, int wd)')
 const eventfdCall = libc.func('int eventfd(unsigned int start, int flags)')
-const readCall = libc.func('ssize_t read(int fd, _Out_ uint8_t *to, size_t count)')
-const writeCall = libc.func('ssize_t write(int fd, const uint8_t *from, size_t count)')
+const readCall = libc.func('intptr_t read(int fd, _Out_ uint8_t *to, size_t count)')
+const writeCall = libc.func('intptr_t write(int fd, const uint8_t *from, size_t count)')
 const closeCall = libc.func('int close(int fd)')
 const pollCall = libc.func('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeoutMs)')
 

@@ -198,7 +198,7 @@ export class FolderSource {
       try {
         await this.#checkRoot(signal)
       } catch (thrown) {
-        if (!signal.aborted) log.warn('root check failed', { source: this.name, error: asError(thrown).message })
+        if (!this.#tasks.signal.aborted) log.warn('root check failed', { source: this.name, error: asError(thrown).message })
       }
       await this.#rootBell.wait(rootCheckMs, signal)
       const nowDriftMs = clock.wallMs() - clock.monotonicMs()
