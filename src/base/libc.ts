@@ -1,19 +1,13 @@
 /** The few system calls that Node does not offer, bound with koffi. Calls are synchronous; only threads made for it may block in them. */
+import { getSystemErrorName } from 'node:util'
 import koffi from 'koffi'
 import { type FsPath } from './path.ts'
 
 const libc = koffi.load(null)
 
-// Some numbers have two names (EAGAIN, EWOULDBLOCK); the first is the one Node uses. Later entries of a Map win, hence reversed.
-const errnoNames = new Map(
-  Object.entries(koffi.os.errno)
-    .reverse()
-    .map(([name, number]) => [number, name]),
-)
-
 /** The last call's failure as an Error in the form Node gives its own. */
 export function lastError(call: string): Error & { code: string } {
-  const code = errnoNames.get(koffi.errno()) ?? `errno ${koffi.errno()}`
+  const code = getSystemErrorName(-koffi.errno())
   return Object.assign(new Error(`${code}: ${call}`), { code, syscall: call })
 }
 

@@ -79,6 +79,8 @@ export class FolderSource {
   #firstDevice: bigint | undefined
   #missingReason: string | undefined = 'not looked at yet'
   #isRootChecked = false
+  /** The watched folder was deleted or moved. What has its name now is another one, even with the same inode number (F31). */
+  #isRootLost = false
   #suspectReason: string | undefined
   #unavailableReason: string | undefined
   readonly #unwatched = new Map<string, string>()
@@ -198,7 +200,8 @@ export class FolderSource {
       try {
         await this.#checkRoot(signal)
       } catch (thrown) {
-        if (!signal.aborted) log.warn('root check failed', { source: this.name, error: asError(thrown).message })
+        if (!this.#tasks.signal.aborted)
+          log.warn('root check failed', { source: this.name, error: asError(thrown).message })
       }
       await this.#rootBell.wait(rootCheckMs, signal)
       const nowDriftMs = clock.wallMs() - clock.monotonicMs()
@@ -212,7 +215,8 @@ export class FolderSource {
     if (signal.aborted) return
     const reason = this.#whyNoRoot(look)
     if (look.kind === 'absent' || reason !== undefined) this.#loseRoot(reason ?? 'absent', 'root-missing')
-    else if (this.#root === undefined || !isSameRoot(this.#root.identity, look.identity)) await this.#gainRoot(look)
+    else if (this.#root === undefined || this.#isRootLost || !isSameRoot(this.#root.identity, look.identity))
+      await this.#gainRoot(look)
     this.#isRootChecked = true
   }
 
@@ -248,6 +252,7 @@ export class FolderSource {
     this.#firstDevice ??= identity.device
     if (this.#isRootChecked) this.#deps.note({ source: this.name, event: 'root-found', detail: identity.path })
     this.#missingReason = undefined
+    this.#isRootLost = false
     this.#suspectReason = this.#isFirstScanDone ? 'the folder was away; it is being scanned' : undefined
     this.#isRootNew = true
     this.#scanReason = 'start'
@@ -312,6 +317,7 @@ export class FolderSource {
         })
         return
       case 'root-lost':
+        this.#isRootLost = true
         this.#rootBell.ring()
         return
       case 'overflow':

@@ -66,8 +66,7 @@ class WatchLoop {
   #takeCommands(): void {
     for (let got = receiveMessageOnPort(this.#port); got !== undefined; got = receiveMessageOnPort(this.#port)) {
       // Only watch.ts writes to this port.
-      const { message } = got
-      this.#obey(message)
+      this.#obey(got.message as WatchCommand)
     }
   }
 
