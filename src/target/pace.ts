@@ -39,8 +39,17 @@ function byteBucket(bytesPerSecond: number, clock: Clock): (bytes: number, signa
 export function paced(target: Target, pace: Pace, clock: Clock): Target {
   const request = gate(pace.requests)
   const upload = gate(pace.uploads)
-  const allow = pace.bytesPerSecond === undefined ? undefined : byteBucket(pace.bytesPerSecond, clock)
-  const slowed = (work: PutWork): PutWork => (allow === undefined ? work : { ...work, allow })
+  const bucket = pace.bytesPerSecond === undefined ? undefined : byteBucket(pace.bytesPerSecond, clock)
+  const slowed = (work: PutWork): PutWork => {
+    if (bucket === undefined) return work
+    return {
+      ...work,
+      allow: async (bytes, signal) => {
+        await work.allow(bytes, signal)
+        await bucket(bytes, signal)
+      },
+    }
+  }
   return {
     traits: target.traits,
     open: (expected, signal) => target.open(expected, signal),

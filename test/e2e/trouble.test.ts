@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { canMount, readOnlyDisk, smallDisk } from '../disk.ts'
 import { treeOf } from '../tree.ts'
-import { aBench, startDaemon, targetOf, type Bench, type RunningDaemon } from './rig.ts'
+import { aBench, isAtRest, startDaemon, targetOf, type Bench, type RunningDaemon } from './rig.ts'
 
 const both = { sound: '', ill: '' }
 
@@ -48,7 +48,7 @@ describe('one target in trouble', () => {
     mkdirSync(`${bench.copies('ill')}.other`)
     mkdirSync(bench.copies('ill'))
     const again = await startDaemon(bench)
-    await again.until((status) => targetOf(status, 'ill').offering === 0 && targetOf(status, 'ill').waiting === 0)
+    await again.until((status) => targetOf(status, 'ill').state === 'running' && isAtRest(status))
     await again.end('SIGTERM')
 
     expect(treeOf(bench.copies('ill'))).toEqual(treeOf(bench.inbox))
