@@ -123,12 +123,21 @@ function progress(lane: TargetStatus, widths: Widths): Line {
   const line: Line = [span('  '), span(words)]
   return room < barWidthMin
     ? line
-    : [span('  '), span(bar(lane.delivered, total, Math.min(barWidthMax, room)), 'accent'), span(' '), span(words)]
+    : [
+        span('  '),
+        span(bar(lane.delivered, Math.max(1, total), Math.min(barWidthMax, room)), 'accent'),
+        span(' '),
+        span(words),
+      ]
 }
 
 function countWords(lane: TargetStatus): string {
-  const total = totalOf(lane)
-  return `${padStart(percent(lane.delivered, total), 4)}  ${lane.delivered}/${total}`
+  return `${padStart(lanePercent(lane), 4)}  ${lane.delivered}/${totalOf(lane)}`
+}
+
+/** A lane that knows of no file yet is not 100 % done. */
+function lanePercent(lane: TargetStatus): string {
+  return totalOf(lane) === 0 ? '-' : percent(lane.delivered, totalOf(lane))
 }
 
 export function totalOf(lane: TargetStatus): number {
@@ -172,12 +181,12 @@ function reasonLines(reason: string | null, columns: number): Line[] {
 
 export function sourceTone(state: string): Tone {
   if (state === 'watching' || state === 'polling') return 'good'
-  return state === 'missing' ? 'bad' : 'warn'
+  return state === 'missing' || state === 'stopped' ? 'bad' : 'warn'
 }
 
 export function laneTone(state: string): Tone {
   if (state === 'running') return 'good'
-  return state === 'paused' ? 'warn' : 'bad'
+  return ['missing', 'full', 'read-only', 'stopped'].includes(state) ? 'bad' : 'warn'
 }
 
 function longest(texts: readonly string[]): number {
@@ -188,7 +197,7 @@ function longest(texts: readonly string[]): number {
 export function plainLine(status: Status, speedOf: (target: string) => Speed, at: string): string {
   const lanes = status.targets.map((lane) => {
     const speed = speedOf(lane.name)
-    const counts = `${lane.delivered}/${totalOf(lane)} (${percent(lane.delivered, totalOf(lane))})`
+    const counts = `${lane.delivered}/${totalOf(lane)} (${lanePercent(lane)})`
     const reason = lane.reason === null ? '' : ` (${harmless(lane.reason)})`
     return `${harmless(lane.name)} ${harmless(lane.state)} ${counts} ${speed.filesPerSecond.toFixed(1)} files/s ${showBytes(speed.bytesPerSecond)}/s${reason}`
   })

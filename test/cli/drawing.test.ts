@@ -166,6 +166,14 @@ describe('the live picture', () => {
     expect(lines).toContain('  ! bad\\x1b[2Jname\ufffd2J')
   })
 
+  test('F110: a lane that knows of no file yet is not shown as complete', () => {
+    const empty = { ...view, head: [], foot: [], status: aStatus({ sources: [], targets: [aLane({ delivered: 0 })] }) }
+
+    const lines = frameOf(empty, { columns: 50, rows: 40 }, false)
+
+    expect(lines).toContain('nas  running  ░░░░░░░░░░░░░░░░░░░░░░░░░░    -  0/0')
+  })
+
   test('the same in one line', () => {
     expect(plainLine(view.status, view.speedOf, '2026-11-20T10:00:00.000Z')).toBe(
       '2026-11-20T10:00:00.000Z not healthy, oldest 12.5s' +
