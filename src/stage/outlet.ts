@@ -128,6 +128,7 @@ export class Outlet<T> implements ProducerEnd<T> {
   }
 
   setDemand(mode: DemandMode): void {
+    if (this.#isDispatching) return this.#defer(() => this.setDemand(mode))
     this.#mode = mode
     if (mode === 'accumulate') return
     const asks = this.#recordedAsks

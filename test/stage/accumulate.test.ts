@@ -1,6 +1,6 @@
 /** Accumulate and forward: what is withheld, what is recorded, and in which order it is replayed. */
 import { expect, test } from 'vitest'
-import { producer } from '../../src/stage/stage.ts'
+import { broadcastDispatcher, producer } from '../../src/stage/stage.ts'
 import { atRest, countingProducer, manual, range, watchedConsumer, watchedProducer } from './watched.ts'
 
 test('S59: two asks of 2 made while accumulating become handleDemand(2) twice', async () => {
@@ -101,4 +101,24 @@ test('asks recorded in a loop beyond a thousand are added up, and none is lost',
   expect(source.stage.wantedCount).toBe(3000)
   expect(source.asks.reduce((sum, ask) => sum + ask, 0)).toBe(3000)
   expect(source.asks.length).toBeLessThanOrEqual(1025)
+})
+
+test('a selector may set the mode: it takes effect after the dispatch it runs in', async () => {
+  const source = producer<number>({ dispatcher: broadcastDispatcher() })
+  const { stage, events } = watchedConsumer<number>()
+  stage.subscribe(source, {
+    maxDemand: 4,
+    selector(event) {
+      if (event === 2) source.setDemand('accumulate')
+      if (event === 3) source.setDemand('forward')
+      return true
+    },
+  })
+
+  source.emit(range(1, 3))
+  source.emit(range(4, 9))
+  await atRest()
+
+  expect(events()).toEqual(range(1, 9))
+  expect(source.demand).toBe('forward')
 })
