@@ -37,7 +37,7 @@ describe('a wrong configuration ends with 78 and says where and what', () => {
     const ended = await fanfold(bench, 'check')
 
     expect(ended.code).toBe(78)
-    expect(ended.stderr).toMatch(/two targets|"nas".*(twice|already|same)/s)
+    expect(ended.stderr).toMatch(/name "nas" is taken in line 7/)
     expect(ended.stderr).toContain('inbox/copies')
   })
 })
