@@ -71,8 +71,14 @@ interface Puts {
   readonly childFile: string
 }
 
-/** Lines the child wrote until it ended or was killed, `killMs` after it had opened the target. */
-async function putKilled(puts: Puts, killMs: number | undefined): Promise<string[]> {
+/** Where to kill: after so many lines of the child, so that a slow machine is hit at the same places, and a little later. */
+interface Kill {
+  readonly afterLines: number
+  readonly delayMs: number
+}
+
+/** Lines the child wrote until it ended or was killed. */
+async function putKilled(puts: Puts, kill: Kill | undefined): Promise<string[]> {
   const text = JSON.stringify(puts, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
   const running = spawn(process.execPath, [puts.childFile], {
     env: { ...process.env, PUTS: text },
@@ -81,7 +87,7 @@ async function putKilled(puts: Puts, killMs: number | undefined): Promise<string
   const lines: string[] = []
   for await (const line of createInterface({ input: running.stdout })) {
     lines.push(line)
-    if (line === 'opened' && killMs !== undefined) systemClock.after(killMs, () => running.kill('SIGKILL'))
+    if (lines.length === kill?.afterLines) systemClock.after(kill.delayMs, () => running.kill('SIGKILL'))
   }
   return lines
 }
@@ -117,7 +123,7 @@ test('F61, F83: kill -9 at any moment leaves whole objects, costs one session st
   let reachedBytes = 0
   let resumedCount = 0
   while (kills < killsMin) {
-    const lines = await putKilled(puts, random() * 250)
+    const lines = await putKilled(puts, { afterLines: 1 + Math.floor(random() * 40), delayMs: random() * 20 })
     const offsets = lines.map(Number).filter((offset) => !Number.isNaN(offset))
     expect(reachedBytes - (offsets[0] ?? reachedBytes), `seed ${seed}, kill ${kills}`).toBeLessThanOrEqual(
       sentAgainBytesMax,
