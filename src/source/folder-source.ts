@@ -1,51 +1,28 @@
 /** One watched folder tree: decides when its root counts as there, when it is watched, and when which part of it is scanned. */
 import { Bell } from './bell.ts'
-import { type Clock } from '../base/clock.ts'
 import { asError, OwnerError } from '../base/errors.ts'
-import { type Log } from '../base/log.ts'
 import { sourcePath, type SourcePath } from '../base/path.ts'
-import { type Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import { type SourceConfig } from '../config/config.ts'
-import { HandOn, type Change } from './change.ts'
+import { HandOn } from './change.ts'
 import { conditionOf, type SourceState } from './condition.ts'
+import { type SourceDeps } from './deps.ts'
 import { DirtyFolders } from './dirty-folders.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
-import { reconcile, type Believed, type ScanEnd } from './reconcile.ts'
-import { blindFileSystem, isSameRoot, unwatchedReason } from './root.ts'
+import { reconcile, type ScanEnd } from './reconcile.ts'
+import { blindFileSystem, isSameRoot } from './root.ts'
 import { type Look, type RootIdentity, type RootLook } from './scan.ts'
 import { ScanFindings } from './scan-findings.ts'
 import { type Scanner } from './scanner.ts'
 import { Settler } from './settler.ts'
 import { type Watch } from './watch.ts'
-import { type WatchReport } from './watch-reports.ts'
-
-/** Something for the history. */
-export interface SourceNote {
-  readonly source: string
-  readonly event: string
-  readonly path?: SourcePath
-  readonly detail: string
-}
-
-export interface SourceDeps {
-  readonly believed: Believed
-  /** Hands settled changes on, at most 1,000 a call, one call at a time; resolves when they are durable. A rejected call is repeated. */
-  take(changes: readonly Change[]): Promise<void>
-  note(event: SourceNote): void
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-}
+import { RootWatch } from './root-watch.ts'
 
 /** Time between two looks at the root, ms (F10). */
 const rootCheckMs = 5_000
 /** Shortest time between two scans where nothing is watched, ms; and their largest share of the time, as a divisor. */
 const pollMs = 2_000
 const pollShare = 10
-/** Pauses between tries to watch what could not be watched, ms (F7). */
-const extendFirstMs = 60_000
-const extendLastMs = 3_600_000
 /** Clocks drifting apart by this much mean that the machine slept, ms (F46). */
 const sleptMs = 30_000
 /** Entries skipped by events since the last whole scan whose kind is remembered, so that none is counted twice. */
@@ -64,7 +41,7 @@ export class FolderSource {
   readonly #config: SourceConfig
   readonly #deps: SourceDeps
   readonly #scanner: Scanner
-  readonly #watch: Watch
+  readonly #watch: RootWatch
   readonly #tasks: Tasks
   readonly #handOn: HandOn
   readonly #settler: Settler
@@ -75,36 +52,28 @@ export class FolderSource {
   #endFirstScan: () => void = () => {}
 
   #root: Root | undefined
-  #watchId: number | undefined
   #firstDevice: bigint | undefined
   #missingReason: string | undefined = 'not looked at yet'
   #isRootChecked = false
   /** The watched folder was deleted or moved. What has its name now is another one, even with the same inode number (F31). */
   #isRootLost = false
   #suspectReason: string | undefined
-  #unavailableReason: string | undefined
-  readonly #unwatched = new Map<string, string>()
   /** Not scanned since it appeared: should it be empty, it may be a mount point without its disk (F11). */
   #isRootNew = true
   #isFirstScanDone = false
   #isScanning = false
-  /** The watch thread goes through the whole tree; its end asks for the scan. */
-  #isWatchWalking = false
   #scanReason = 'start'
-  #watchedCount = 0
   #scannedCount = 0
   #lastScanMs: number | null = null
   #lastScanTookMs = 0
   #skipped = new Map<string, number>()
   readonly #skippedPaths = new Set<string>()
-  #extendDelayMs = extendFirstMs
 
   constructor(config: SourceConfig, deps: SourceDeps, threads: { scanner: Scanner; watch: Watch }) {
     this.name = config.name
     this.#config = config
     this.#deps = deps
     this.#scanner = threads.scanner
-    this.#watch = threads.watch
     this.#rootBell = new Bell(deps.clock)
     this.#scanBell = new Bell(deps.clock)
     this.firstScan = new Promise((resolve) => (this.#endFirstScan = resolve))
@@ -129,18 +98,34 @@ export class FolderSource {
       onCollapse: (folder) => this.#collapsed(folder),
       onLeft: (path, look) => this.#left(path, look),
     })
+    this.#watch = new RootWatch({
+      ...{ source: this.name, ignore: config.ignore, watch: threads.watch, settler: this.#settler, clock, log },
+      note: (note) => deps.note({ source: this.name, ...note }),
+      onDirty: (folder) => this.#want(folder),
+      onMissed: (reason, isUnderWay) => this.#missed(reason, isUnderWay),
+      onRootLost: () => {
+        this.#isRootLost = true
+        this.#rootBell.ring()
+      },
+    })
     this.#tasks.run('root', (stop) => this.#keepRoot(stop))
     this.#tasks.run('settle', (stop) => this.#settler.run(stop))
     this.#tasks.run('scan', (stop) => this.#keepScanning(stop))
     this.#tasks.run('rescan', (stop) => this.#keepRescanning(stop))
     this.#tasks.run('poll', (stop) => this.#keepPolling(stop))
-    this.#tasks.run('extend', (stop) => this.#keepExtending(stop))
+    this.#tasks.run('extend', (stop) => this.#watch.keepExtending(stop))
   }
 
   state(): SourceState {
     const { state, reason } = this.#condition()
     return {
-      ...{ state, reason, watched: this.#watchedCount, settling: this.#settler.size, scannedCount: this.#scannedCount },
+      ...{
+        state,
+        reason,
+        watched: this.#watch.watchedCount,
+        settling: this.#settler.size,
+        scannedCount: this.#scannedCount,
+      },
       lastScanMonotonicMs: this.#lastScanMs,
       skipped: this.#skipped,
     }
@@ -151,9 +136,9 @@ export class FolderSource {
       missing: this.#isRootChecked ? this.#missingReason : undefined,
       suspect: this.#suspectReason,
       isFirstScanDone: this.#isFirstScanDone,
-      unavailable: this.#unavailableReason,
-      unwatched: this.#unwatched,
-      watchedCount: this.#watchedCount,
+      unavailable: this.#watch.unavailable,
+      unwatched: this.#watch.unwatched,
+      watchedCount: this.#watch.watchedCount,
       pollsBecause: this.#root?.pollsBecause,
     })
   }
@@ -171,7 +156,7 @@ export class FolderSource {
   isIdle(): boolean {
     if (!this.#isRootChecked || !this.#settler.isIdle) return false
     if (this.#missingReason !== undefined) return true
-    return !this.#isScanning && !this.#isWatchWalking && this.#wanted.size === 0
+    return !this.#isScanning && !this.#watch.isWalking && this.#wanted.size === 0
   }
 
   whyIgnored(path: SourcePath): IgnoredBecause | undefined {
@@ -179,7 +164,7 @@ export class FolderSource {
   }
 
   async stop(): Promise<void> {
-    this.#unwatch()
+    this.#watch.end()
     await this.#tasks.stop()
     if (this.#root !== undefined) await this.#scanner.call('close', { id: this.#root.id }).catch(() => null)
     this.#root = undefined
@@ -235,7 +220,7 @@ export class FolderSource {
     this.#missingReason = reason
     if (root === undefined) return
     this.#root = undefined
-    this.#unwatch()
+    this.#watch.end()
     this.#settler.clear()
     this.#wanted.clear()
     this.#tasks.run('close', async () => {
@@ -256,16 +241,8 @@ export class FolderSource {
     this.#suspectReason = this.#isFirstScanDone ? 'the folder was away; it is being scanned' : undefined
     this.#isRootNew = true
     this.#scanReason = 'start'
-    if (pollsBecause !== undefined) {
-      this.#want('')
-      return
-    }
-    this.#isWatchWalking = true
-    this.#watchId = this.#watch.add(identity.path, this.#config.ignore, {
-      report: (report) => this.#report(report),
-      lost: (reason) => this.#watchLost(reason),
-      unavailable: (reason) => this.#watchUnavailable(reason),
-    })
+    if (pollsBecause === undefined) this.#watch.begin(identity.path)
+    else this.#want('')
   }
 
   #pollsBecause(fsType: number): string | undefined {
@@ -274,104 +251,18 @@ export class FolderSource {
     return this.#config.watch === 'auto' && blind !== undefined ? `${blind} does not tell of changes` : undefined
   }
 
-  #unwatch(): void {
-    if (this.#watchId !== undefined) this.#watch.remove(this.#watchId)
-    this.#watchId = undefined
-    this.#watchedCount = 0
-    this.#isWatchWalking = false
-    this.#unwatched.clear()
-    this.#unavailableReason = undefined
-  }
-
-  #report(report: WatchReport): void {
-    switch (report.kind) {
-      case 'paths':
-        for (const { path, sign, isTree } of report.paths) this.#settler.touch(path as SourcePath, sign, isTree)
-        return
-      case 'subtree':
-        if (report.isCollapse)
-          this.#deps.note({
-            source: this.name,
-            event: 'collapsed',
-            path: sourcePath(report.folder),
-            detail: 'too many changes at once',
-          })
-        this.#want(report.folder)
-        return
-      case 'watched':
-        this.#isWatchWalking = false
-        this.#unavailableReason = undefined
-        return
-      case 'count':
-        this.#watchedCount = report.watchedCount
-        return
-      case 'unwatched':
-        this.#cannotWatch(report.folder, report.code)
-        return
-      case 'unmounted':
-        this.#deps.note({
-          source: this.name,
-          event: 'unmounted',
-          path: sourcePath(report.folder),
-          detail: 'a file system inside was unmounted',
-        })
-        return
-      case 'root-lost':
-        this.#isRootLost = true
-        this.#rootBell.ring()
-        return
-      case 'overflow':
-        this.#deps.note({
-          source: this.name,
-          event: 'overflow',
-          detail: 'the kernel dropped events; everything is scanned',
-        })
-        this.#suspect('the kernel dropped events')
-        return
-    }
-  }
-
-  #cannotWatch(folder: string, code: string): void {
-    if (this.#unwatched.size === 0) {
-      const reason = unwatchedReason(code, 1, this.#watchedCount)
-      this.#deps.note({ source: this.name, event: 'unwatched', path: sourcePath(folder), detail: reason })
-      this.#deps.log.warn('cannot watch', { source: this.name, path: folder, reason })
-    }
-    this.#unwatched.set(folder, code)
-  }
-
-  #suspect(reason: string): void {
+  /** Changes may have been missed. @param isUnderWay the watch begins anew and asks for the scan by itself. */
+  #missed(reason: string, isUnderWay: boolean): void {
     if (this.#root === undefined) return
     this.#suspectReason = reason
-    this.#scanAll(reason)
-  }
-
-  #watchLost(reason: string): void {
-    this.#deps.note({ source: this.name, event: 'watch-restarted', detail: reason })
-    this.#unwatched.clear()
-    this.#watchedCount = 0
-    if (this.#root === undefined) return
-    this.#suspectReason = reason
-    this.#scanReason = reason
-    // The new thread watches first and then asks for the scan.
-    this.#isWatchWalking = true
-  }
-
-  #watchUnavailable(reason: string): void {
-    this.#deps.note({ source: this.name, event: 'unwatched', detail: reason })
-    this.#unavailableReason = reason
-    this.#isWatchWalking = false
-    this.#want('')
+    if (isUnderWay) this.#scanReason = reason
+    else this.#scanAll(reason)
   }
 
   /** Everything is to be scanned; where there is a watch, after making sure that all of it is watched. */
   #scanAll(reason: string): void {
     this.#scanReason = reason
-    if (this.#watchId === undefined || this.#unavailableReason !== undefined) this.#want('')
-    else {
-      this.#isWatchWalking = true
-      this.#watch.extend(this.#watchId, '')
-    }
+    if (!this.#watch.extendAll()) this.#want('')
   }
 
   #want(folder: string): void {
@@ -495,23 +386,13 @@ export class FolderSource {
     for (;;) {
       await this.#deps.clock.sleep(Math.max(pollMs, this.#lastScanTookMs * (pollShare - 1)), signal)
       if (this.#root === undefined || this.#isScanning) continue
-      if (this.#root.pollsBecause !== undefined || this.#unavailableReason !== undefined || this.#isRootDoubted())
+      if (this.#root.pollsBecause !== undefined || this.#watch.unavailable !== undefined || this.#isRootDoubted())
         this.#want('')
-      for (const folder of this.#unwatched.keys()) this.#want(folder)
+      for (const folder of this.#watch.unwatched.keys()) this.#want(folder)
     }
   }
 
   #isRootDoubted(): boolean {
-    return this.#suspectReason !== undefined && !this.#isWatchWalking
-  }
-
-  async #keepExtending(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await this.#deps.clock.sleep(this.#extendDelayMs, signal)
-      const folders = [...this.#unwatched.keys()]
-      this.#extendDelayMs = folders.length === 0 ? extendFirstMs : Math.min(this.#extendDelayMs * 2, extendLastMs)
-      this.#unwatched.clear()
-      for (const folder of folders) if (this.#watchId !== undefined) this.#watch.extend(this.#watchId, folder)
-    }
+    return this.#suspectReason !== undefined && !this.#watch.isWalking
   }
 }

@@ -28,6 +28,15 @@ export function isSameRoot(one: RootIdentity, other: RootIdentity): boolean {
 export function unwatchedReason(code: string, folderCount: number, watchedCount: number): string {
   const folders = folderCount === 1 ? '1 folder is' : `${folderCount} folders are`
   if (code !== 'ENOSPC') return `${folders} not watched but polled: ${code}`
-  const limit = readFileSync('/proc/sys/fs/inotify/max_user_watches', 'latin1').trim()
-  return `${folders} not watched but polled: ${watchedCount} watches are in use here and the limit is ${limit}; raise fs.inotify.max_user_watches`
+  const { limit, sysctl } = watchLimit()
+  return `${folders} not watched but polled: ${watchedCount} watches are in use here and the limit is ${limit}; raise ${sysctl}`
+}
+
+/** The smaller of the kernel's two limits: per user, and per user and user namespace, as in a container. */
+function watchLimit(): { limit: number; sysctl: string } {
+  const perUser = Number(readFileSync('/proc/sys/fs/inotify/max_user_watches', 'latin1'))
+  const perNamespace = Number(readFileSync('/proc/sys/user/max_inotify_watches', 'latin1'))
+  return perNamespace < perUser
+    ? { limit: perNamespace, sysctl: 'user.max_inotify_watches' }
+    : { limit: perUser, sysctl: 'fs.inotify.max_user_watches' }
 }

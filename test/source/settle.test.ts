@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest'
+import { type SourcePath } from '../../src/base/path.ts'
+import { Collector } from '../../src/source/collector.ts'
+import { judge, touch, type Outcome, type Settling, type Sign, type Version } from '../../src/source/settle.ts'
+
+const settleMs = 2_000
+/** Wall time at which monotonic time is 0: files below are written long before. */
+const wallStartNs = 1_000_000_000_000_000_000n
+
+interface File extends Version {
+  readonly mode: number
+}
+
+function aFile(changed: Partial<File> = {}): File {
+  return { size: 1, mtimeNs: 1n, ctimeNs: 1n, inode: 7n, mode: 0o644, ...changed }
+}
+
+function touched(sign: Sign, nowMs: number, before?: Settling): Settling {
+  return touch(before, sign, { nowMs, settleMs })
+}
+
+function lookedAt(settling: Settling, stat: File | undefined, nowMs: number, known?: Version): Outcome {
+  const at = { nowMs, wallNs: wallStartNs + BigInt(nowMs) * 1_000_000n, settleMs }
+  return judge(
+    settling,
+    stat === undefined ? { kind: 'absent' } : { kind: 'file', stat },
+    known,
+    known !== undefined,
+    at,
+  )
+}
+
+function waiting(outcome: Outcome): Settling {
+  if (outcome.kind !== 'wait') throw new Error(`expected it to wait, got ${outcome.kind}`)
+  return outcome.settling
+}
+
+describe('a file that was closed', () => {
+  test('F20: is complete at its first look', () => {
+    expect(lookedAt(touched('closed', 0), aFile(), 3)).toEqual({ kind: 'put', stat: aFile() })
+  })
+
+  test('F20: and written to again before that look waits as if never closed', () => {
+    const settling = touched('open', 2, touched('closed', 0))
+
+    expect(lookedAt(settling, aFile(), 3).kind).toBe('wait')
+  })
+
+  test('F43: and looks as believed is handed on all the same if it was changed less than 2 s ago', () => {
+    const fresh = aFile({ mtimeNs: wallStartNs, ctimeNs: wallStartNs })
+
+    expect(lookedAt(touched('closed', 0), fresh, 1_999, fresh).kind).toBe('put')
+    expect(lookedAt(touched('closed', 0), fresh, 2_001, fresh).kind).toBe('drop')
+  })
+
+  test('F19: a scan that finds what is believed drops it, however fresh', () => {
+    const fresh = aFile({ mtimeNs: wallStartNs, ctimeNs: wallStartNs })
+
+    expect(lookedAt(touched('found', 0), fresh, 1, fresh).kind).toBe('drop')
+  })
+})
+
+describe('a file without a close', () => {
+  test.each(['size', 'mtimeNs', 'ctimeNs', 'inode'] as const)(
+    'F20, F22: a look that differs in %s begins the wait anew',
+    (field) => {
+      const first = waiting(lookedAt(touched('open', 0), aFile(), 3))
+      const other = aFile({ [field]: field === 'size' ? 2 : 2n })
+      const second = waiting(lookedAt(first, other, 2_003))
+
+      expect(second.dueMs).toBe(4_003)
+      expect(lookedAt(second, other, 4_003).kind).toBe('put')
+    },
+  )
+
+  test('F20: two looks that agree are not enough if they are less than the settle time apart', () => {
+    const first = waiting(lookedAt(touched('open', 0), aFile(), 3))
+
+    expect(waiting(lookedAt(first, aFile(), 2_002)).dueMs).toBe(2_003)
+    expect(lookedAt(first, aFile(), 2_003).kind).toBe('put')
+  })
+
+  test('F20: an event between the looks makes it wait for the settle time after that event', () => {
+    const first = waiting(lookedAt(touched('open', 0), aFile(), 3))
+    const again = touched('open', 1_500, first)
+
+    expect(again.dueMs).toBe(3_500)
+    expect(waiting(lookedAt(again, aFile(), 2_003)).dueMs).toBe(3_500)
+    expect(lookedAt(again, aFile(), 3_500).kind).toBe('put')
+  })
+})
+
+describe('a file that is not there', () => {
+  test('F25: is dropped at once if nobody knew of it', () => {
+    expect(lookedAt(touched('gone', 0), undefined, 3).kind).toBe('drop')
+  })
+
+  test('F26: is removed only when it stayed away for the settle time', () => {
+    const first = waiting(lookedAt(touched('gone', 0), undefined, 3, aFile()))
+
+    expect(first.dueMs).toBe(2_000)
+    expect(lookedAt(first, undefined, 1_999, aFile()).kind).toBe('wait')
+    expect(lookedAt(first, undefined, 2_000, aFile()).kind).toBe('remove')
+  })
+
+  test('F41: is neither removed nor put while it cannot be looked at', () => {
+    const at = { nowMs: 9_000, wallNs: wallStartNs, settleMs }
+
+    expect(judge(touched('gone', 0), { kind: 'unreadable', reason: 'EIO' }, aFile(), true, at).kind).toBe('drop')
+  })
+})
+
+describe('the collector', () => {
+  const path = (name: string): SourcePath => name as SourcePath
+
+  test('D6: a path stays until it is answered for, and an event in between keeps it', () => {
+    const collector = new Collector(settleMs)
+    collector.touch(path('a'), 'closed', 0)
+    const [due] = collector.due(10, 10)
+    if (due === undefined) throw new Error('nothing due')
+
+    collector.touch(path('a'), 'closed', 11)
+    collector.settle(due)
+    const [again] = collector.due(20, 10)
+    if (again === undefined) throw new Error('nothing due after the second event')
+    collector.settle(again)
+
+    expect(collector.size).toBe(0)
+  })
+
+  test('events that never end do not put off the look at a closed file', () => {
+    const collector = new Collector(settleMs)
+
+    for (let nowMs = 0; nowMs < 10; nowMs++) collector.touch(path('a'), 'closed', nowMs)
+
+    expect(collector.nextDueMs()).toBe(3)
+  })
+
+  test('A19: it collapses to the folder that holds all its paths', () => {
+    const collector = new Collector(settleMs)
+    for (const name of ['a/b/c/1', 'a/b/2', 'a/b/d/3']) collector.touch(path(name), 'open', 0)
+
+    expect(collector.collapse()).toBe('a/b')
+    expect(collector.size).toBe(0)
+  })
+})
