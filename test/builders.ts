@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { sourcePath } from '../src/base/path.ts'
-import { type Change, type FileStat } from '../src/journal/journal.ts'
+import type { Change, FileStat } from '../src/journal/journal.ts'
 
 /** A folder of the test's own; gone when the test is over. */
 export function aFolder(): string {

@@ -1,10 +1,10 @@
 /** A worker thread that its first call starts and that ends after a time without work, so that an idle daemon is small. */
-import { type Transferable } from 'node:worker_threads'
+import type { Transferable } from 'node:worker_threads'
 import { orAbort } from './abort.ts'
 import { abortReason, type Clock, type Timer } from './clock.ts'
-import { type Log } from './log.ts'
+import type { Log } from './log.ts'
 import { Tasks } from './tasks.ts'
-import { type Thread, type Verbs } from './thread.ts'
+import type { Thread, Verbs } from './thread.ts'
 
 /** A thread without work ends after this long, ms: starting one takes about 40 ms and 10 MiB, so not between two bursts. */
 const idleMsMax = 30_000

@@ -1,7 +1,7 @@
 /** The few system calls that Node does not offer, bound with koffi. Calls are synchronous; only threads made for it may block in them. */
 import { getSystemErrorName } from 'node:util'
 import koffi from 'koffi'
-import { type FsPath } from './path.ts'
+import type { FsPath } from './path.ts'
 
 const libc = koffi.load(null)
 

@@ -33,7 +33,7 @@ export interface Thread<V extends Verbs> {
 
 /** Starts the thread whose code is at `url`. It does not keep the process alive by itself. */
 export function startThread<V extends Verbs>(url: URL, options: { name: string; data?: unknown }): Thread<V> {
-  const worker = new Worker(url, { name: options.name, workerData: options.data })
+  const worker = new Worker(url, { name: options.name, workerData: options.data, execArgv: [] })
   worker.unref()
   const waiting = new Map<number, { resolve: (output: unknown) => void; reject: (error: Error) => void }>()
   let nextId = 1

@@ -1,16 +1,16 @@
 /** Wires the parts of one daemon together, in the order in which they need each other, and takes them apart in reverse. */
-import { type Clock } from '../base/clock.ts'
-import { type Log } from '../base/log.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { showPath } from '../base/path.ts'
-import { type Random } from '../base/random.ts'
-import { type Config, type TargetConfig } from '../config/config.ts'
+import type { Random } from '../base/random.ts'
+import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
-import { type Journal } from '../journal/journal.ts'
+import type { Journal } from '../journal/journal.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { openTarget } from '../target/catalogue.ts'
 import { paced } from '../target/pace.ts'
-import { type Target } from '../target/target.ts'
+import type { Target } from '../target/target.ts'
 
 export interface DaemonOptions {
   /** Opens the log of a room. */

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { errnoOf, OwnerError } from '../base/errors.ts'
-import { type Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { serveDesk, type Desk } from '../control/control.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import { selector, type Lane, type Pipeline } from '../pipeline/pipeline.ts'

@@ -1,9 +1,9 @@
 /** The operator's desk: answers what is asked of this daemon, from the journal's counters and the parts' own states. */
 import { isAbsolute, relative } from 'node:path'
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 import { showPath, sourcePath, type SourcePath } from '../base/path.ts'
-import { type Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import {
   AskError,
   type Desk,
@@ -15,9 +15,9 @@ import {
   type TargetStatus,
   type Verdict,
 } from '../control/control.ts'
-import { type FileRecord, type Journal, type OpenDelivery } from '../journal/journal.ts'
-import { type Selector } from '../pipeline/pipeline.ts'
-import { type SourceState } from '../source/source.ts'
+import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
+import type { Selector } from '../pipeline/pipeline.ts'
+import type { SourceState } from '../source/source.ts'
 
 /** What is live of a target. Without a running daemon there is none, and everything comes from the journal. */
 export interface LiveTarget {

@@ -1,7 +1,7 @@
 /** Code of a digest thread: answers what it is asked about files, and keeps those open that are being digested step by step. */
 import { serveThread, type Handlers } from '../base/thread.ts'
 import { asReadFailure, LongReading, readWhole } from './reading.ts'
-import { type Answer, type DigestVerbs, type Whole } from './verbs.ts'
+import type { Answer, DigestVerbs, Whole } from './verbs.ts'
 
 /** Bytes read in one step: about 10 ms, so that neither an abort nor a small file waits long, and large enough that the calls cost nothing. */
 const stepBytes = 8 * 2 ** 20

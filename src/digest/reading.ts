@@ -4,7 +4,7 @@ import { createHash, hash, type Hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { errnoOf } from '../base/errors.ts'
 import { fsPath } from '../base/path.ts'
-import { type ContentFailure } from './errors.ts'
+import type { ContentFailure } from './errors.ts'
 
 /** A file as the digest's caller saw it; `path` in the program's string form, so that it crosses threads. */
 export interface SeenFile {

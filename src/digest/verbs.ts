@@ -1,6 +1,6 @@
 /** What a digest thread can be asked, and its answers. Apart from the thread's code, since importing that would run it. */
-import { type ContentFailure } from './errors.ts'
-import { type SeenFile, type Sums } from './reading.ts'
+import type { ContentFailure } from './errors.ts'
+import type { SeenFile, Sums } from './reading.ts'
 
 export type Answer<T> =
   { readonly kind: 'read'; readonly value: T } | { readonly kind: 'failed'; readonly failure: ContentFailure }

@@ -1,9 +1,9 @@
 /** Small files on their way to the digest threads: those that arrive while the threads are busy travel together. */
 import { onAbort } from '../base/abort.ts'
 import { asError } from '../base/errors.ts'
-import { type IdleThread } from '../base/idle-thread.ts'
-import { type Answer, type DigestVerbs, type Whole } from './verbs.ts'
-import { type SeenFile } from './reading.ts'
+import type { IdleThread } from '../base/idle-thread.ts'
+import type { Answer, DigestVerbs, Whole } from './verbs.ts'
+import type { SeenFile } from './reading.ts'
 
 /** Files of one call: enough that the call itself costs little, few enough that both threads get some. */
 const batchFilesMax = 64

@@ -1,10 +1,10 @@
 /** The feed of changes: accepts them, owes them to targets, and offers them to a target again. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
-import { type History } from './history.ts'
-import { type Connection } from './open.ts'
+import type { History } from './history.ts'
+import type { Connection } from './open.ts'
 import { inodeCell, nameCell, type NameCell } from './rows.ts'
-import { type Look, type Targets } from './targets.ts'
+import type { Look, Targets } from './targets.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
 
 export interface FileStat {
@@ -153,7 +153,8 @@ export class Feed {
 
   /**
    * Accepts changes in one transaction: each file row gets its new seq and every target that takes it gets its delivery, or
-   * nothing happened. A change that says what the journal knows already is undefined in the answer.
+   * nothing happened. A put that repeats a known stat counts: its source saw a write that no time stamp shows (F43), and only the
+   * content can tell. A removal of what is not there is undefined in the answer.
    */
   record(changes: readonly Change[], selection: Selection): readonly (Accepted | undefined)[] {
     const head = this.#head
@@ -190,7 +191,6 @@ export class Feed {
         this.#statements.addFile.get(sourceId, folderId, name, seq, stat.size, stat.mtimeNs, stat.ctimeNs, inode),
       ).id
     }
-    if (isSame(known, stat)) return undefined
     this.#statements.changeFile.run(++this.#head, stat.size, stat.mtimeNs, stat.ctimeNs, inode, known.id)
     return Number(known.id)
   }
@@ -254,14 +254,4 @@ export class Feed {
     this.#statements.oweAgain.run(targetId, fileId, Number(row.seq), this.#clock.wallMs(), Number(row.size), look)
     return true
   }
-}
-
-function isSame(known: FileRow, stat: FileStat): boolean {
-  return (
-    known.present === 1n &&
-    known.size === BigInt(stat.size) &&
-    known.mtime_ns === stat.mtimeNs &&
-    known.ctime_ns === stat.ctimeNs &&
-    known.inode === inodeCell(stat.inode)
-  )
 }

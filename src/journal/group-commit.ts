@@ -1,7 +1,7 @@
 /** Collects small writes of many lanes into one transaction, so that one sync to disk serves them all. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
-import { type Connection } from './open.ts'
+import type { Connection } from './open.ts'
 
 /** How long a write may wait for others. Unit: ms. */
 const gatherMs = 4

@@ -1,9 +1,9 @@
 /** What happened, line by line, for people: append-only, pruned by age and count. Never decides anything. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { showPath, type SourcePath } from '../base/path.ts'
-import { type Connection } from './open.ts'
-import { type NameCell } from './rows.ts'
-import { type Tree } from './tree.ts'
+import type { Connection } from './open.ts'
+import type { NameCell } from './rows.ts'
+import type { Tree } from './tree.ts'
 
 export interface HistoryEntry {
   readonly sourceId: number | null

@@ -2,8 +2,8 @@
  * The journal: the SQLite record of files, deliveries, upload sessions, receipts and history. The only SQL of the program.
  * What a verb promised is on disk when it returns or resolves (WAL, synchronous FULL). One process writes; a lock is its owner's worry.
  */
-import { type Clock } from '../base/clock.ts'
-import { type SourcePath } from '../base/path.ts'
+import type { Clock } from '../base/clock.ts'
+import type { SourcePath } from '../base/path.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
@@ -73,8 +73,8 @@ export class Journal {
     return this.#tree.file(source, path)
   }
 
-  filesIn(source: string, folder: SourcePath): readonly KnownFile[] {
-    return this.#tree.filesIn(source, folder)
+  filesIn(source: string, folder: SourcePath, after: string | undefined, limit: number): readonly KnownFile[] {
+    return this.#tree.filesIn(source, folder, after, limit)
   }
 
   foldersIn(source: string, folder: SourcePath): readonly string[] {

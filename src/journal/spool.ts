@@ -6,14 +6,14 @@
  * `active` is no row state: a claim is a lease held in memory by this process, so that a crash returns every lease by itself.
  * A row leaves the table when the target has the file's newest seq (its receipt stays) or the file needs no copy any more.
  */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { assert } from '../base/errors.ts'
-import { type SourcePath } from '../base/path.ts'
-import { type GroupCommit } from './group-commit.ts'
-import { type History } from './history.ts'
-import { type Connection } from './open.ts'
+import type { SourcePath } from '../base/path.ts'
+import type { GroupCommit } from './group-commit.ts'
+import type { History } from './history.ts'
+import type { Connection } from './open.ts'
 import { hashCell, inodeOfCell, nameCell, nameOfCell, type NameCell } from './rows.ts'
-import { type Look } from './targets.ts'
+import type { Look } from './targets.ts'
 import { required, type Tree } from './tree.ts'
 
 /** A target's proof, as the journal keeps it. */

@@ -1,5 +1,5 @@
 /** One attempt at one delivery: finds out what the target lacks, sends only that, and says how it ended. Keeps no state. */
-import { type Random } from '../base/random.ts'
+import type { Random } from '../base/random.ts'
 import { asError } from '../base/errors.ts'
 import { fsPath, type RemotePath } from '../base/path.ts'
 import {
@@ -11,7 +11,7 @@ import {
   type ContentRef,
   type Digest,
 } from '../digest/digest.ts'
-import { type Delivery, type Journal, type Outcome, type StoredReceipt } from '../journal/journal.ts'
+import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 

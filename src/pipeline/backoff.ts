@@ -1,5 +1,5 @@
 /** How long a delivery waits for its next attempt. */
-import { type Random } from '../base/random.ts'
+import type { Random } from '../base/random.ts'
 
 /** Unit: ms. */
 const firstMs = 1000

@@ -2,7 +2,7 @@
  * Intake: takes settled changes from the sources, has each batch recorded in one journal transaction with everything it owes,
  * and broadcasts what was accepted to the lanes whose selector takes it. An answer to `take` means: it is on disk.
  */
-import { type Accepted, type Change, type Journal, type Selection } from '../journal/journal.ts'
+import type { Accepted, Change, Journal, Selection } from '../journal/journal.ts'
 import {
   broadcastDispatcher,
   consumer,

@@ -8,13 +8,13 @@
  */
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
-import { type Clock, type Timer } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
-import { type Log } from '../base/log.ts'
+import type { Log } from '../base/log.ts'
 import { showPath, type RemotePath } from '../base/path.ts'
-import { type Random } from '../base/random.ts'
+import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
-import { type Digest } from '../digest/digest.ts'
+import type { Digest } from '../digest/digest.ts'
 import { everything, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
 import { consumer, producer, type Consumer, type Producer, type Source, type Subscription } from '../stage/stage.ts'
 import { TargetError, type Target } from '../target/target.ts'
@@ -200,7 +200,7 @@ export class Lane {
       this.#uncommitted--
       this.#askForMore()
       if (outcome.kind !== 'delivered') this.#wakeWhenDue()
-      if (this.#parts.journal.activeCount(this.#targetId) === 0) await this.#rest()
+      await this.#restWhenQuiet()
     })
   }
 
@@ -349,6 +349,13 @@ export class Lane {
     return dueMs === null || dueMs - clock.wallMs() > idleHorizonMs
   }
 
+  /** Tidies up once nothing is owed: before that, what lies about may be the begun upload that the next attempt goes on with. */
+  async #restWhenQuiet(): Promise<void> {
+    const { journal } = this.#parts
+    const { waiting, postponed } = journal.counts(this.#targetId)
+    if (waiting + postponed + journal.activeCount(this.#targetId) === 0) await this.#rest()
+  }
+
   /** Tidies up behind the last delivery. What cannot be put away now is put away when the target is opened next. */
   async #rest(): Promise<void> {
     try {
@@ -369,7 +376,7 @@ export class Lane {
     await this.#uploader.stop('shutdown')
     await this.#spool.stop('shutdown')
     await this.#tasks.stop()
-    await this.#rest()
+    await this.#restWhenQuiet()
     await this.#config.target.close()
   }
 }

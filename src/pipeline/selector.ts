@@ -1,10 +1,10 @@
 /** Selectors: which files a target takes. One language with the sources' ignore rules: gitignore's, plus size, age and source. */
 import ignore, { type Ignore } from 'ignore'
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { showPath } from '../base/path.ts'
 import { showBytes, showDuration } from '../base/units.ts'
-import { type Select } from '../config/config.ts'
-import { type Facts } from '../journal/journal.ts'
+import type { Select } from '../config/config.ts'
+import type { Facts } from '../journal/journal.ts'
 
 export interface SelectorVerdict {
   readonly takes: boolean

@@ -1,5 +1,5 @@
 /** Wakes one waiting loop: by ringing, or when its time has come. A ring while nobody waits is kept. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 export class Bell {
   readonly #clock: Clock

@@ -1,9 +1,9 @@
 /** The settled difference of one path, and the line in which changes are handed on: one call at a time, in order, none lost. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
-import { type Log } from '../base/log.ts'
-import { type SourcePath } from '../base/path.ts'
-import { type FileStat } from './scan.ts'
+import type { Log } from '../base/log.ts'
+import type { SourcePath } from '../base/path.ts'
+import type { FileStat } from './scan.ts'
 
 export type Change =
   | { readonly kind: 'put'; readonly source: string; readonly path: SourcePath; readonly stat: FileStat }

@@ -1,5 +1,5 @@
 /** The dirty paths of one source, ordered by when each is to be looked at. Bounded; decides nothing about files (settle.ts does). */
-import { type SourcePath } from '../base/path.ts'
+import type { SourcePath } from '../base/path.ts'
 import { commonFolder } from './dirty-folders.ts'
 import { firstLookMs, touch, type Settling, type Sign } from './settle.ts'
 

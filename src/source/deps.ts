@@ -1,10 +1,10 @@
 /** What a source is given by whoever opens it: beliefs, a taker of changes, time and chance. */
-import { type Clock } from '../base/clock.ts'
-import { type Log } from '../base/log.ts'
-import { type SourcePath } from '../base/path.ts'
-import { type Random } from '../base/random.ts'
-import { type Change } from './change.ts'
-import { type Believed } from './reconcile.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { SourcePath } from '../base/path.ts'
+import type { Random } from '../base/random.ts'
+import type { Change } from './change.ts'
+import type { Believed } from './reconcile.ts'
 
 /** Something for the history. */
 export interface SourceNote {

@@ -1,6 +1,6 @@
 /** Reports of the watch thread that were not sent yet: coalesced per path, bounded, sent in batches when the program keeps up. */
 import { commonFolder, DirtyFolders, isBelow } from './dirty-folders.ts'
-import { type DirtyPath, type WatchReport } from './watch-reports.ts'
+import type { DirtyPath, WatchReport } from './watch-reports.ts'
 
 /** Paths kept back while the program is busy: some 20 MB. Past it those of one source become their common folder. */
 const pathsMax = 100_000

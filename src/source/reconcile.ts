@@ -2,10 +2,10 @@
  * Compares a folder tree with what is believed of it, piece by piece as the scan thread lists it. Says what differs and hands
  * it on; memory is bounded by one page of one folder, and whoever takes the differences sets the pace.
  */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { joinPath, type SourcePath } from '../base/path.ts'
 import { looksMax, unpackStat, type FileStat, type Look, type Piece } from './scan.ts'
-import { type Scanner } from './scanner.ts'
+import type { Scanner } from './scanner.ts'
 import { isOlderThan, isSameVersion, type Version } from './settle.ts'
 
 /** A file as the journal knows it. */

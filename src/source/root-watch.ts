@@ -1,11 +1,11 @@
 /** The watch of one root, as its source sees it: hands on what became dirty, and keeps what could not be watched and when to try again. */
-import { type Clock } from '../base/clock.ts'
-import { type Log } from '../base/log.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
 import { sourcePath, type SourcePath } from '../base/path.ts'
 import { unwatchedReason } from './root.ts'
-import { type Settler } from './settler.ts'
-import { type Watch } from './watch.ts'
-import { type WatchReport } from './watch-reports.ts'
+import type { Settler } from './settler.ts'
+import type { Watch } from './watch.ts'
+import type { WatchReport } from './watch-reports.ts'
 
 /** Pauses between tries to watch what could not be watched, ms (F7). */
 const extendFirstMs = 60_000

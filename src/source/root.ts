@@ -1,6 +1,6 @@
 /** What is known of the file systems a root may lie on, and of the kernel's limits. Reads; decides no state. */
 import { readFileSync } from 'node:fs'
-import { type RootIdentity } from './scan.ts'
+import type { RootIdentity } from './scan.ts'
 
 /** statfs types where changes by other hosts, or by the file system's own process, raise no event (F8). Source: statfs(2), linux/magic.h. */
 const blindTypes: ReadonlyMap<number, string> = new Map([

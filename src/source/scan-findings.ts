@@ -1,9 +1,9 @@
 /** What one scan found: differences go to the settler or straight on, the rest is counted for the end of the scan. */
-import { type SourcePath } from '../base/path.ts'
+import type { SourcePath } from '../base/path.ts'
 import { changesMax, type Change, type HandOn } from './change.ts'
-import { type Differences } from './reconcile.ts'
-import { type FileStat } from './scan.ts'
-import { type Settler } from './settler.ts'
+import type { Differences } from './reconcile.ts'
+import type { FileStat } from './scan.ts'
+import type { Settler } from './settler.ts'
 
 /** Unreadable folders told of by name after one scan; all are counted. */
 const unreadableMax = 10

@@ -1,6 +1,6 @@
 /** The program's side of the scan thread: one for all sources, started when first asked, and again when it died (F18). */
 import { startThread, type Thread } from '../base/thread.ts'
-import { type ScanVerbs } from './scan.ts'
+import type { ScanVerbs } from './scan.ts'
 
 export class Scanner {
   readonly #onLost: (reason: string) => void

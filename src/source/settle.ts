@@ -8,7 +8,7 @@
  * - *drop*: equal to what is believed, or ignored, skipped, unreadable, or gone before anybody knew of it (F25).
  */
 import { unreachable } from '../base/errors.ts'
-import { type FileStat, type Look } from './scan.ts'
+import type { FileStat, Look } from './scan.ts'
 
 /**
  * What an event says of a path. `closed`: complete after writing or renamed to here; `open`: created or written to; `attributes`:

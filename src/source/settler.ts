@@ -1,14 +1,14 @@
 /** The shell around settle.ts: waits until a dirty path is due, has it looked at, and hands on what settled. Owns the collector. */
 import { Bell } from './bell.ts'
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { asError, assert } from '../base/errors.ts'
-import { type Log } from '../base/log.ts'
-import { type SourcePath } from '../base/path.ts'
+import type { Log } from '../base/log.ts'
+import type { SourcePath } from '../base/path.ts'
 import { changesMax, type Change, type HandOn } from './change.ts'
 import { Collector, dirtyPathsMax, type Due } from './collector.ts'
-import { type Believed } from './reconcile.ts'
+import type { Believed } from './reconcile.ts'
 import { looksMax, type Look } from './scan.ts'
-import { type Scanner } from './scanner.ts'
+import type { Scanner } from './scanner.ts'
 import { judge, type Outcome, type Sign, type Version } from './settle.ts'
 
 /** Dirty paths at which a scan waits, so that what it finds never makes the collector collapse, which would ask for that scan again. */

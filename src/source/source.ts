@@ -5,12 +5,12 @@
  *
  * Stopping drops what has not settled: the first scan of the next start finds it again.
  */
-import { type SourcePath } from '../base/path.ts'
-import { type SourceConfig } from '../config/config.ts'
-import { type SourceState } from './condition.ts'
-import { type SourceDeps } from './deps.ts'
+import type { SourcePath } from '../base/path.ts'
+import type { SourceConfig } from '../config/config.ts'
+import type { SourceState } from './condition.ts'
+import type { SourceDeps } from './deps.ts'
 import { FolderSource } from './folder-source.ts'
-import { type IgnoredBecause } from './ignore-rules.ts'
+import type { IgnoredBecause } from './ignore-rules.ts'
 import { Scanner } from './scanner.ts'
 import { Watch } from './watch.ts'
 

@@ -2,8 +2,8 @@
 import { lstatSync, opendirSync, type BigIntStats, type Dir, type Dirent } from 'node:fs'
 import { asError, errnoOf } from '../base/errors.ts'
 import { decodeName, fsPath, joinPath } from '../base/path.ts'
-import { type IgnoreRules } from './ignore-rules.ts'
-import { type Mounts } from './mounts.ts'
+import type { IgnoreRules } from './ignore-rules.ts'
+import type { Mounts } from './mounts.ts'
 import { packStat, statWords, type FileStat, type Piece } from './scan.ts'
 
 /** Entries read from the kernel at a time. */

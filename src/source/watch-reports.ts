@@ -1,5 +1,5 @@
 /** What passes between the program and its watch thread. Both sides are built from the same source, so nothing is parsed. */
-import { type Sign } from './settle.ts'
+import type { Sign } from './settle.ts'
 
 /** Where the thread's descriptors and the counters that both sides see are handed over. */
 export interface WatchThreadStart {

@@ -1,7 +1,7 @@
 /** The watched folders of all sources, by watch descriptor. Places and removes watches; reads no events and sends nothing. */
 import { addWatch, removeWatch } from '../base/libc.ts'
 import { fsPath, joinPath } from '../base/path.ts'
-import { type IgnoreRules } from './ignore-rules.ts'
+import type { IgnoreRules } from './ignore-rules.ts'
 import { folderMask } from './inotify.ts'
 
 export interface Tree {

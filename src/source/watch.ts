@@ -3,10 +3,10 @@
  * source its reports. One thread and one inotify instance for all sources. Judges no report.
  */
 import { Worker } from 'node:worker_threads'
-import { type Clock, type Timer } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { asError, errnoOf } from '../base/errors.ts'
 import { closeFd, openInotify, openWakeup, wake } from '../base/libc.ts'
-import { type Log } from '../base/log.ts'
+import type { Log } from '../base/log.ts'
 import { shared, type WatchCommand, type WatchReport, type WatchThreadStart } from './watch-reports.ts'
 
 /** Time between two looks at the thread's beat, ms; silent at two in a row, it is given up (F18: 5 s). */

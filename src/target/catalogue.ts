@@ -1,9 +1,9 @@
 /** Which code stands behind each kind of target: one line per kind. */
-import { type Clock } from '../base/clock.ts'
-import { type Log } from '../base/log.ts'
-import { type TargetConfig } from '../config/config.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { TargetConfig } from '../config/config.ts'
 import { directoryTarget } from './directory/directory.ts'
-import { type Target } from './target.ts'
+import type { Target } from './target.ts'
 
 /** What every kind is built with. */
 export interface TargetParts {

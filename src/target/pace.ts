@@ -1,9 +1,9 @@
 /** A target's pace: requests and uploads per interval, bytes per second. Totals of all its deliveries; a Target around a Target. */
 import PQueue from 'p-queue'
-import { type Clock } from '../base/clock.ts'
-import { type Rate } from '../base/units.ts'
-import { type Pace } from '../config/config.ts'
-import { type PutWork, type Target } from './target.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Rate } from '../base/units.ts'
+import type { Pace } from '../config/config.ts'
+import type { PutWork, Target } from './target.ts'
 
 /** Timers are early by a hair, servers count exactly: an interval this much longer keeps us below their limit. */
 const intervalSlack = 1.02

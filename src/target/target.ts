@@ -1,7 +1,7 @@
 /** The contract every kind of target keeps: one configured destination that takes copies and proves them. Says nothing of queues or retries. */
-import { type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { FanfoldError, type Action } from '../base/errors.ts'
-import { type FsPath, type RemotePath } from '../base/path.ts'
+import type { FsPath, RemotePath } from '../base/path.ts'
 
 /** A file of a source as it was when it was digested. Nothing else may ever be sent under these digests. */
 export interface LocalCopy {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { connect } from '../../src/control/client.ts'
-import { type Status, type TargetStatus } from '../../src/control/control.ts'
+import type { Status, TargetStatus } from '../../src/control/control.ts'
 import { aFolder } from '../builders.ts'
 
 export const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))

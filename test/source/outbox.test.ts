@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { commonFolder, DirtyFolders } from '../../src/source/dirty-folders.ts'
 import { Outbox } from '../../src/source/outbox.ts'
-import { type DirtyPath, type WatchReport } from '../../src/source/watch-reports.ts'
+import type { DirtyPath, WatchReport } from '../../src/source/watch-reports.ts'
 
 function dirty(path: string, sign: DirtyPath['sign'], changed: Partial<DirtyPath> = {}): DirtyPath {
   return { path, sign, isTree: false, cookie: 0, ...changed }

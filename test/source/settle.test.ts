@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type SourcePath } from '../../src/base/path.ts'
+import type { SourcePath } from '../../src/base/path.ts'
 import { Collector } from '../../src/source/collector.ts'
 import { judge, touch, type Outcome, type Settling, type Sign, type Version } from '../../src/source/settle.ts'
 

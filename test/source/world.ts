@@ -15,7 +15,7 @@ import {
   type SourceNote,
   type Sources,
 } from '../../src/source/source.ts'
-import { type SourceConfig } from '../../src/config/config.ts'
+import type { SourceConfig } from '../../src/config/config.ts'
 
 /** What is believed, and every change in the order it was taken. */
 export class Ledger implements Believed {

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { errnoOf } from '../../src/base/errors.ts'
 import { seededRandom } from '../../src/base/random.ts'
-import { type LocalCopy } from '../../src/target/target.ts'
+import type { LocalCopy } from '../../src/target/target.ts'
 import { aCopy, copyOf, never, sha256Of } from './contract.ts'
 import { aDirectory, type DirectoryFixture } from './directory-fixture.ts'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { remotePath, type RemotePath } from '../../src/base/path.ts'
-import { type LocalCopy, type Target } from '../../src/target/target.ts'
+import type { LocalCopy, Target } from '../../src/target/target.ts'
 import { aCopy, aWork, copyOf, failureOf, never } from './contract.ts'
 import { aDirectory, aTarget, type DirectoryFixture, namesIn } from './directory-fixture.ts'
 

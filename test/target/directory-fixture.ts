@@ -6,8 +6,8 @@ import { systemClock } from '../../src/base/clock.ts'
 import { errnoOf } from '../../src/base/errors.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { directoryTarget } from '../../src/target/directory/directory.ts'
-import { type Target } from '../../src/target/target.ts'
-import { type Fixture } from './contract.ts'
+import type { Target } from '../../src/target/target.ts'
+import type { Fixture } from './contract.ts'
 
 export function aTarget(root: string): Target {
   return directoryTarget({ name: 'nas', root, log: silentLog, clock: systemClock })

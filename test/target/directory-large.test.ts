@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { remotePath, type RemotePath } from '../../src/base/path.ts'
 import { seededRandom } from '../../src/base/random.ts'
-import { type LocalCopy, type Target, type UploadSession } from '../../src/target/target.ts'
+import type { LocalCopy, Target, UploadSession } from '../../src/target/target.ts'
 import { aCopy, aWork, copyOf, failureOf, never } from './contract.ts'
 import { aDirectory, type DirectoryFixture, namesIn } from './directory-fixture.ts'
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fsPath, remotePath, type RemotePath } from '../../src/base/path.ts'
-import { type LocalCopy, type Target } from '../../src/target/target.ts'
+import type { LocalCopy, Target } from '../../src/target/target.ts'
 import { aCopy, all, aWork, failureOf, never } from './contract.ts'
 import { aDirectory, type DirectoryFixture } from './directory-fixture.ts'
 

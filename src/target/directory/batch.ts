@@ -8,7 +8,7 @@ import { setMtimeNs, startWriteBack } from '../../base/libc.ts'
 import { folderOf, showPath } from '../../base/path.ts'
 import { randomName } from '../../base/random.ts'
 import { asFailure, during, Failure } from './failure.ts'
-import { type Folders } from './folders.ts'
+import type { Folders } from './folders.ts'
 import { checkFree, checkName, look, statAt, type Stored, storedAfter } from './objects.ts'
 import { temporary } from './temporary.ts'
 

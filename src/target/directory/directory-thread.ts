@@ -8,7 +8,7 @@ import { checkName, look, move, purge, type Stored, storedAfter, toTrash } from 
 import { OpenObject } from './open-object.ts'
 import { openPlace } from './opening.ts'
 import { removeTemporaryFolder, sweep } from './temporary.ts'
-import { type DirectoryVerbs, type Progress } from './verbs.ts'
+import type { DirectoryVerbs, Progress } from './verbs.ts'
 import { walk } from './walk.ts'
 
 /** Files in one answer of a listing. */

@@ -3,14 +3,14 @@
  * An abort, an outage or a fault leaves the temporary file where a session tells of it; everything else takes it away.
  */
 import { errnoOf } from '../../base/errors.ts'
-import { type IdleThread } from '../../base/idle-thread.ts'
+import type { IdleThread } from '../../base/idle-thread.ts'
 import { decodeName, type RemotePath } from '../../base/path.ts'
 import { type LocalCopy, type PutWork, TargetError, type UploadSession } from '../target.ts'
-import { type DirectoryVerbs } from './verbs.ts'
+import type { DirectoryVerbs } from './verbs.ts'
 import { asDirectoryError } from './errors.ts'
-import { type Place } from './folders.ts'
-import { type Begun } from './large-copy.ts'
-import { type Stored } from './objects.ts'
+import type { Place } from './folders.ts'
+import type { Begun } from './large-copy.ts'
+import type { Stored } from './objects.ts'
 
 /** Bytes made durable and written down at a time: what a crash costs at most. */
 export const sessionBytes = 64 * 2 ** 20

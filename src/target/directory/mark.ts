@@ -1,5 +1,5 @@
 /** The mark by which a target's root is known again. */
-import { type BigIntStats } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
 
 /**
  * `device:inode:birth`. Device numbers change over a reboot (F31) and every ext4 disk has its root at inode 2, so only together they tell

@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { setMtimeNs } from '../../base/libc.ts'
 import { showPath } from '../../base/path.ts'
 import { during, Failure } from './failure.ts'
-import { type Folders } from './folders.ts'
+import type { Folders } from './folders.ts'
 import { readFully } from './large-copy.ts'
 import { type Stored, storedAt } from './objects.ts'
 

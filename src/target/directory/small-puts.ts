@@ -1,7 +1,7 @@
 /** Small copies on their way to the directory thread: whatever arrives while it is busy travels together. Nothing ever waits for more. */
 import { onAbort } from '../../base/abort.ts'
 import { asError, assert } from '../../base/errors.ts'
-import { type Outcome, type SmallPut } from './batch.ts'
+import type { Outcome, SmallPut } from './batch.ts'
 
 /** Files of one batch: beyond, nothing is gained, and one hundred descriptors are open at once. */
 const batchFilesMax = 128

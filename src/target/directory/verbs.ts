@@ -1,9 +1,9 @@
 /** What a directory thread can be asked, and its answers. Apart from the thread's code, since importing that would run it. */
-import { type Outcome, type SmallPut } from './batch.ts'
-import { type Place } from './folders.ts'
-import { type Begun, type LargePut } from './large-copy.ts'
-import { type Stored } from './objects.ts'
-import { type Opened } from './opening.ts'
+import type { Outcome, SmallPut } from './batch.ts'
+import type { Place } from './folders.ts'
+import type { Begun, LargePut } from './large-copy.ts'
+import type { Stored } from './objects.ts'
+import type { Opened } from './opening.ts'
 
 /** How far a large copy is; while it is proving, `begun` is what was proved. */
 export interface Progress {
