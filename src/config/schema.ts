@@ -153,7 +153,7 @@ const pace = block({
     .int(expected('a whole number'))
     .min(1, expected(`a whole number from 1 to ${concurrencyMax}`))
     .max(concurrencyMax, expected(`a whole number from 1 to ${concurrencyMax}`))
-    .default(32)
+    .default(64)
     .meta({ description: 'Deliveries under way at once.' }),
   requests: rate.optional().meta({ description: 'Most calls to the target in a time, such as 10/s.' }),
   uploads: rate.optional().meta({ description: 'Most files begun in a time, such as 3/s.' }),

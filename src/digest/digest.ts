@@ -35,7 +35,7 @@ export interface Content {
   /** Hex. */
   readonly sha256: string
   readonly crc32: number
-  /** The whole content where the file has at most 1 MiB: exactly the bytes that were digested. Read only, since it is shared. */
+  /** The whole content where the file has at most 256 KiB: exactly the bytes that were digested. Read only, since it is shared. */
   readonly bytes: Uint8Array | undefined
 }
 
@@ -52,7 +52,7 @@ export interface Digest {
 }
 
 /** Files up to this size are kept in memory, bytes: larger ones are sent from disk, with their own proof. */
-export const wholeBytesMax = 2 ** 20
+export const wholeBytesMax = 256 * 1024
 
 /** @param options.cacheBytesMax bytes of small files kept for the other lanes; 64 MiB is a good measure. */
 export function openDigest(options: {

@@ -3,8 +3,12 @@ import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Connection } from './open.ts'
 
-/** How long a write may wait for others. Unit: ms. */
-const gatherMs = 4
+/** How long a write waits for others at least. Unit: ms. */
+const gatherMsMin = 4
+/** And at most, however slow the disk. Unit: ms. */
+const gatherMsMax = 60
+/** A group gathers this many times as long as the last commit took: the main loop spends at most a fifth of its time on the disk. */
+const gatherPerCommit = 4
 /** Writes in one transaction: keeps it far below 50 ms of the main loop. */
 const groupMax = 500
 
@@ -21,6 +25,7 @@ export class GroupCommit {
   readonly #inTransaction: (writes: readonly Write[]) => void
   #waiting: Write[] = []
   #isScheduled = false
+  #lastCommitMs = 0
 
   constructor(connection: Connection, clock: Clock) {
     this.#clock = clock
@@ -34,7 +39,7 @@ export class GroupCommit {
   add(write: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ run: write, resolve, reject })
-      this.#schedule(gatherMs)
+      this.#schedule(Math.min(gatherMsMax, Math.max(gatherMsMin, this.#lastCommitMs * gatherPerCommit)))
     })
   }
 
@@ -57,8 +62,10 @@ export class GroupCommit {
     this.#waiting = this.#waiting.slice(groupMax)
     if (this.#waiting.length > 0) this.#schedule(0)
     if (group.length === 0) return
+    const startMs = this.#clock.monotonicMs()
     try {
       this.#inTransaction(group)
+      this.#lastCommitMs = this.#clock.monotonicMs() - startMs
       for (const write of group) write.resolve()
     } catch (thrown) {
       for (const write of group) write.reject(asError(thrown))

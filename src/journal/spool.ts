@@ -137,7 +137,7 @@ interface Place {
 }
 const firstPlace: Place = { sinceMs: 0, fileId: 0 }
 /** How long a claim may go on behind the last one's place before it looks from the front again. Unit: ms. */
-const fromFrontEveryMs = 20
+const fromFrontEveryMs = 100
 
 /** What of a target is under way, and how far its waiting rows were read, per priority. */
 interface Lane {

@@ -352,8 +352,9 @@ export class Lane {
   /** Tidies up once nothing is owed: before that, what lies about may be the begun upload that the next attempt goes on with. */
   async #restWhenQuiet(): Promise<void> {
     const { journal } = this.#parts
+    if (journal.activeCount(this.#targetId) > 0) return
     const { waiting, postponed } = journal.counts(this.#targetId)
-    if (waiting + postponed + journal.activeCount(this.#targetId) === 0) await this.#rest()
+    if (waiting + postponed === 0) await this.#rest()
   }
 
   /** Tidies up behind the last delivery. What cannot be put away now is put away when the target is opened next. */

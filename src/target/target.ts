@@ -55,7 +55,7 @@ export interface PutWork {
   save(session: UploadSession | undefined): Promise<void>
   /** Waits until so many bytes may be sent (bandwidth). */
   allow(bytes: number, signal: AbortSignal): Promise<void>
-  /** Bytes of this copy that are at the target so far. Never goes down within one put. */
+  /** Bytes of this copy that are at the target so far. Never goes down within one put. Not called for content that was there already. */
   progress(bytesDone: number): void
   /** The receipt of what this target already holds of this file. */
   readonly previous: Receipt | undefined

@@ -49,7 +49,7 @@ test('what is left out has its default, and relative paths are relative to the f
         },
         at: '{source}/{path}',
         onRemove: 'keep',
-        pace: { concurrency: 32, requests: undefined, uploads: undefined, bytesPerSecond: undefined },
+        pace: { concurrency: 64, requests: undefined, uploads: undefined, bytesPerSecond: undefined },
       },
     ],
   })

@@ -18,6 +18,7 @@ import {
   ContentUnreadable,
   type Digest,
   openDigest,
+  wholeBytesMax,
 } from '../../src/digest/digest.ts'
 import { contentError } from '../../src/digest/errors.ts'
 
@@ -78,7 +79,7 @@ const readingAsNobody = `
   await digest.stop()
 `
 
-test.each([0, 1, 4096, MiB, MiB + 1, 8 * MiB, 20 * MiB + 3])(
+test.each([0, 1, 4096, wholeBytesMax, wholeBytesMax + 1, 8 * MiB, 20 * MiB + 3])(
   '%i bytes: sha256 and crc32 are those of the content',
   async (size) => {
     const bytes = bytesOf(size)
@@ -87,7 +88,7 @@ test.each([0, 1, 4096, MiB, MiB + 1, 8 * MiB, 20 * MiB + 3])(
 
     expect(content.sha256).toBe(sha256Of(bytes))
     expect(content.crc32).toBe(crc32(bytes))
-    if (size <= MiB) expect(Buffer.from(content.bytes ?? []).equals(bytes)).toBe(true)
+    if (size <= wholeBytesMax) expect(Buffer.from(content.bytes ?? []).equals(bytes)).toBe(true)
     else expect(content.bytes).toBeUndefined()
   },
 )
@@ -223,9 +224,9 @@ describe('reading once for all', () => {
 
   test('what is kept is bounded: the least recently used goes first', async () => {
     await digest.stop()
-    digest = openDigest({ threads: 1, cacheBytesMax: 3 * MiB, log: silentLog, clock: systemClock })
+    digest = openDigest({ threads: 1, cacheBytesMax: 3 * wholeBytesMax, log: silentLog, clock: systemClock })
     const refs = []
-    for (const name of ['a', 'b', 'c', 'd']) refs.push(await aFile(bytesOf(900 * 1024), name))
+    for (const name of ['a', 'b', 'c', 'd']) refs.push(await aFile(bytesOf(wholeBytesMax - 1024), name))
     const [a, b, c, d] = refs
     if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('no files')
     for (const ref of [a, b, c, a, d]) await digest.of(ref, never)

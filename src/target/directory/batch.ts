@@ -21,7 +21,8 @@ export interface SmallPut {
 }
 
 export type Outcome =
-  | { readonly kind: 'stored'; readonly stored: Stored }
+  /** `isSent` is false where the content was there already. */
+  | { readonly kind: 'stored'; readonly stored: Stored; readonly isSent: boolean }
   | { readonly kind: 'failed'; readonly code: string; readonly found: string }
 
 /** One file of the batch on its way: written while it has a descriptor, done when it has an outcome. */
@@ -122,7 +123,9 @@ function holdsAlready(folders: Folders, piece: Piece): boolean {
     // What cannot be read or is not ours to touch is replaced, which needs no more than the folder's permission.
     return false
   }
-  piece.outcome = { kind: 'stored', stored: storedAfter(folders, path) }
+  // Its name may be as new as its bytes: a run that was killed between rename and sync left it so.
+  folders.changed(folderOf(path))
+  piece.outcome = { kind: 'stored', stored: storedAfter(folders, path), isSent: false }
   return true
 }
 
@@ -157,7 +160,7 @@ function publish(folders: Folders, piece: Piece): void {
       `${showPath(path)} has ${stored.size} bytes at the target instead of ${size}`,
     )
   }
-  piece.outcome = { kind: 'stored', stored }
+  piece.outcome = { kind: 'stored', stored, isSent: true }
 }
 
 /** A folder that cannot be synced takes back the word for every file below it. */

@@ -206,14 +206,13 @@ class DirectoryTarget implements Target {
     await work.allow(size, signal)
     const outcome = await this.#smallPuts.put({ path: at, bytes, mtimeNs }, signal)
     if (outcome.kind === 'failed') throw directoryError(outcome.code, outcome.found, this.#words())
-    work.progress(size)
+    if (outcome.isSent) work.progress(size)
     return outcome.stored
   }
 
   async #putLarge(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Stored> {
     const there = await this.#adopt(copy, at, work, signal)
     if (there !== undefined) {
-      work.progress(copy.size)
       if (work.session !== undefined) await work.save(undefined)
       return there
     }

@@ -4,7 +4,7 @@ import { asError, assert } from '../../base/errors.ts'
 import type { Outcome, SmallPut } from './batch.ts'
 
 /** Files of one batch: beyond, nothing is gained, and one hundred descriptors are open at once. */
-const batchFilesMax = 128
+const batchFilesMax = 32
 /** Bytes of one batch: what it costs in memory, twice. */
 const batchBytesMax = 16 * 2 ** 20
 
