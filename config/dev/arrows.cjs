@@ -31,7 +31,7 @@ const doors = Object.keys(order)
     from: { path: '^src/', pathNot: `^src/${room}/` },
     to: {
       path: `^src/${room}/`,
-      pathNot: [`^src/${room}/${room}\\.ts$`, '^src/target/catalogue\\.ts$', '^src/control/client\\.ts$'],
+      pathNot: [`^src/${room}/${room}\\.ts$`, '^src/target/(catalogue|pace)\\.ts$', '^src/control/client\\.ts$'],
     },
   }))
 

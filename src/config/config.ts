@@ -29,18 +29,11 @@ export function readConfig(file: string): Config {
   return parseConfig(path, decode(path, readBytes(path)))
 }
 
-/** What may surprise although it is allowed: folders that are not there, targets that would mix files of two sources. */
+/** What may surprise although it is allowed: folders that are not there. */
 export function warningsOf(config: Config): string[] {
-  const missing = config.sources
+  return config.sources
     .filter((source) => !isFolder(source.path))
     .map((source) => `source "${source.name}": ${source.path} is no folder now; it is watched as soon as it appears`)
-  const mixed = config.targets
-    .filter(({ at, select }) => !at.includes('{source}') && (select.sources ?? config.sources).length > 1)
-    .map((target) => `target "${target.name}": "at" lacks {source}, so files of two sources may claim one place`)
-  const flat = config.targets
-    .filter(({ at }) => !at.includes('{path}'))
-    .map((target) => `target "${target.name}": "at" lacks {path}, so files of two folders may claim one place`)
-  return [...missing, ...mixed, ...flat]
 }
 
 function isFolder(path: string): boolean {

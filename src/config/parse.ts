@@ -47,6 +47,7 @@ interface Named {
   readonly where: Where
   readonly name: string | undefined
   readonly path: string | undefined
+  readonly at: string | undefined
   readonly selected: readonly unknown[]
 }
 
@@ -58,6 +59,7 @@ function tiesOf(source: ConfigText, base: string): Problem[] {
     ...repeatedNames(sources, source),
     ...repeatedNames(targets, source),
     ...unknownSources(sources, targets),
+    ...mixedSources(sources, targets),
     ...clashesOf(placesOf(source.value, [...sources, ...targets], base), (where) => source.lineOf(where)),
   ]
   return found.map(({ where, message }) => ({ ...source.problemAt(where, message), key: showKey(where) }))
@@ -73,6 +75,16 @@ function repeatedNames(entries: readonly Named[], source: ConfigText): { where: 
     const line = source.lineOf([...earlier.where, 'name'])
     const message = `the ${entry.role} name "${entry.name}" is taken in line ${line}; give each its own`
     return [{ where: [...entry.where, 'name'], message }]
+  })
+}
+
+/** Two sources at one target may hold equal paths: only {source} keeps their copies apart. */
+function mixedSources(sources: readonly Named[], targets: readonly Named[]): { where: Where; message: string }[] {
+  return targets.flatMap(({ where, at, selected }) => {
+    const count = selected.length === 0 ? sources.length : selected.length
+    if (at === undefined || at.includes('{source}') || count < 2) return []
+    const message = `${count} sources go to this target: without {source} their copies could overwrite each other; add it`
+    return [{ where: [...where, 'at'], message }]
   })
 }
 
@@ -111,6 +123,7 @@ function namedOf(value: unknown, role: 'source' | 'target'): Named[] {
       where: [`${role}s`, at],
       name: textIn(entry, 'name'),
       path: textIn(entry, 'path'),
+      at: textIn(entry, 'at'),
       selected: Array.isArray(selected) ? selected : [],
     }
   })

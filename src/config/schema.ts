@@ -90,8 +90,7 @@ const atText = ruled('a template, such as "{source}/{path}"', (text) => {
   if (/[{}]/.test(rest)) return 'a brace is open; fields are written {path}'
   if (rest.split('/').some((name) => name === '' || name === '.' || name === '..') || rest.includes('\0'))
     return 'expected a path below the target: no leading or double "/", no "." and no ".."'
-  if (!fields.includes('path') && !fields.includes('name'))
-    return 'without {path} or {name} every file would go to the same place; add one'
+  if (!fields.includes('path')) return 'without {path} two files could go to the same place, one over the other; add it'
   return undefined
 })
 

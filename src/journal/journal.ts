@@ -8,14 +8,15 @@ import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Sele
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { demandCheck, isDamage, openConnection, type Connection } from './open.ts'
-import { Spool, type Delivery, type Outcome, type OpenDelivery, type StoredReceipt } from './spool.ts'
+import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
+import { Spool } from './spool.ts'
 import { Targets, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Tree, type FileRow, type KnownFile } from './tree.ts'
 
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
 export type { HistoryLine } from './history.ts'
-export type { Delivery, Outcome, OpenDelivery, StoredReceipt } from './spool.ts'
-export type { LaneCounts, Look, Offer, TargetRow } from './targets.ts'
+export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
+export type { LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { KnownFile } from './tree.ts'
 export { everything } from './targets.ts'
 

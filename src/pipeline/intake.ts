@@ -8,7 +8,9 @@ import {
   consumer,
   producer,
   producerConsumer,
+  type Consumer,
   type Producer,
+  type ProducerConsumer,
   type Source,
 } from '../stage/stage.ts'
 
@@ -27,77 +29,89 @@ interface Arrival {
   readonly batch: Batch
 }
 
-export interface Intake {
-  /** Resolves when all of it is in the journal. @throws what broke the journal. */
-  take(changes: readonly Change[]): Promise<void>
+export class Intake {
+  readonly #journal: Journal
+  readonly #selection: Selection
+  readonly #arrivals: Producer<Arrival>
+  readonly #recorder: ProducerConsumer<Arrival, Accepted>
+  readonly #counted: Consumer<Accepted>
+  /** Resolves when recording has ended, for whatever reason. */
+  readonly #ended: Promise<void>
+  #failure: Error | undefined
+  #waiting = 0
+  #waitingForRoom: (() => void)[] = []
+
+  /** @param onFailure the journal could not record: nothing may go on. */
+  constructor(journal: Journal, selection: Selection, onFailure: (error: Error) => void) {
+    this.#journal = journal
+    this.#selection = selection
+    // `take` keeps what waits below the bound, so that nothing is ever discarded.
+    this.#arrivals = producer<Arrival>({ name: 'intake', bufferSize: waitingMax * 2 })
+    this.#recorder = producerConsumer<Arrival, Accepted>({
+      name: 'record',
+      dispatcher: broadcastDispatcher<Accepted>(),
+      handleEvents: (batch) => this.#record(batch),
+    })
+    this.#recorder.subscribe(this.#arrivals, { maxDemand: batchMax * 2, minDemand: batchMax, cancel: 'permanent' })
+    // Demand of its own: changes are recorded also while no lane listens.
+    this.#counted = consumer<Accepted>({ name: 'recorded', handleEvents: () => {} })
+    this.#counted.subscribe(this.#recorder, { maxDemand: waitingMax, cancel: 'permanent' })
+    this.#ended = this.#recorder.stopped.then((reason) => {
+      if (!(reason instanceof Error)) return
+      this.#failure = reason
+      onFailure(reason)
+    })
+  }
+
   /** What lanes subscribe to. */
-  readonly accepted: Source<Accepted>
+  get accepted(): Source<Accepted> {
+    return this.#recorder
+  }
+
   /** Changes taken and not recorded yet. */
-  readonly waitingCount: number
-  stop(): Promise<void>
-}
+  get waitingCount(): number {
+    return this.#waiting
+  }
 
-/** @param onFailure the journal could not record: nothing may go on. */
-export function openIntake(journal: Journal, selection: Selection, onFailure: (error: Error) => void): Intake {
-  let failure: Error | undefined
-  let waiting = 0
-  let room: (() => void)[] = []
+  #record(batch: readonly Arrival[]): readonly Accepted[] {
+    const changes = batch.map((arrival) => arrival.change)
+    const accepted = this.#journal.record(changes, this.#selection)
+    this.#waiting -= batch.length
+    for (const { batch: owner } of batch) if (--owner.unrecorded === 0) owner.resolve()
+    const waiters = this.#waitingForRoom
+    this.#waitingForRoom = []
+    for (const go of waiters) go()
+    return accepted.filter((answer) => answer !== undefined)
+  }
 
-  const arrivals: Producer<Arrival> = producer<Arrival>({ name: 'intake', bufferSize: waitingMax * 2 })
-  const accepted = producerConsumer<Arrival, Accepted>({
-    name: 'record',
-    dispatcher: broadcastDispatcher<Accepted>(),
-    handleEvents: (batch) => {
-      const answers = journal.record(
-        batch.map((arrival) => arrival.change),
-        selection,
-      )
-      waiting -= batch.length
-      for (const { batch: owner } of batch) if (--owner.unrecorded === 0) owner.resolve()
-      const waiters = room
-      room = []
-      for (const go of waiters) go()
-      return answers.filter((answer) => answer !== undefined)
-    },
-  })
-  accepted.subscribe(arrivals, { maxDemand: batchMax * 2, minDemand: batchMax, cancel: 'permanent' })
+  /** Resolves when all of it is in the journal. @throws what broke the journal. */
+  async take(changes: readonly Change[]): Promise<void> {
+    this.#checkFailure()
+    while (this.#waiting + changes.length > waitingMax && this.#waiting > 0) {
+      await Promise.race([new Promise<void>((resolve) => this.#waitingForRoom.push(resolve)), this.#ended])
+      this.#checkFailure()
+    }
+    if (changes.length === 0) return
+    this.#waiting += changes.length
+    const written = new Promise<void>((resolve) => {
+      const batch: Batch = { unrecorded: changes.length, resolve }
+      this.#arrivals.emit(changes.map((change) => ({ change, batch })))
+    })
+    await Promise.race([written, this.#ended])
+    this.#checkFailure()
+  }
 
-  // Demand of its own: changes are recorded also while no lane listens.
-  const recorded = consumer<Accepted>({ name: 'recorded', handleEvents: () => {} })
-  recorded.subscribe(accepted, { maxDemand: waitingMax, cancel: 'permanent' })
+  #checkFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
 
-  const failed = accepted.stopped.then((reason) => {
-    if (!(reason instanceof Error)) return
-    failure = reason
-    onFailure(reason)
-  })
-
-  return {
-    accepted,
-    get waitingCount() {
-      return waiting
-    },
-    async take(changes) {
-      while (waiting + changes.length > waitingMax && waiting > 0 && failure === undefined) {
-        await new Promise<void>((resolve) => room.push(resolve))
-      }
-      if (failure !== undefined) throw failure
-      if (changes.length === 0) return
-      waiting += changes.length
-      const written = new Promise<void>((resolve) => {
-        const batch: Batch = { unrecorded: changes.length, resolve }
-        arrivals.emit(changes.map((change) => ({ change, batch })))
-      })
-      await Promise.race([written, failed])
-      if (failure !== undefined) throw failure
-    },
-    async stop() {
-      if (failure === undefined) arrivals.end()
-      else await arrivals.stop('shutdown')
-      await arrivals.stopped
-      await accepted.stop('shutdown')
-      await recorded.stopped
-      await failed
-    },
+  /** Records what was taken, then ends. */
+  async stop(): Promise<void> {
+    if (this.#failure === undefined) this.#arrivals.end()
+    else await this.#arrivals.stop('shutdown')
+    await this.#arrivals.stopped
+    await this.#recorder.stop('shutdown')
+    await this.#counted.stopped
+    await this.#ended
   }
 }

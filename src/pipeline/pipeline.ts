@@ -6,7 +6,7 @@ import type { TargetConfig } from '../config/config.ts'
 import type { Digest } from '../digest/digest.ts'
 import type { Change, Facts, Journal } from '../journal/journal.ts'
 import type { Target } from '../target/target.ts'
-import { openIntake, type Intake } from './intake.ts'
+import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
 import { placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
@@ -41,7 +41,7 @@ export class Pipeline {
     }))
     const selection = (facts: Facts): number[] =>
       selectors.filter(({ selector }) => selector(facts).takes).map(({ id }) => id)
-    this.#intake = openIntake(journal, selection, parts.onFailure)
+    this.#intake = new Intake(journal, selection, parts.onFailure)
     const laneParts: LaneParts = parts
     this.lanes = selectors.map(({ config, selector, id }) => {
       const { name, kind, at, pace } = config

@@ -17,9 +17,8 @@ import { Watch } from './watch.ts'
 export { type Change } from './change.ts'
 export { type SourceState } from './condition.ts'
 export { type SourceDeps, type SourceNote } from './deps.ts'
-export { builtInRules, type IgnoredBecause } from './ignore-rules.ts'
+export type { IgnoredBecause } from './ignore-rules.ts'
 export { type Believed, type KnownFile } from './reconcile.ts'
-export { type FileStat } from './scan.ts'
 
 export interface Source {
   readonly name: string

@@ -122,21 +122,17 @@ test('a source folder that is not there is a warning, no fault', async () => {
   expect(warningsOf(config)).toEqual([])
 })
 
-test('templates under which files may meet are warned of', async () => {
-  const { folder, config } = await configOf(`
+test('a template under which files of two sources could meet is refused', async () => {
+  const { config } = await configOf(`
 sources: [{ name: a, path: a }, { name: b, path: b }]
 targets:
   - { name: t, kind: directory, path: t, at: '{path}' }
   - { name: u, kind: directory, path: u, at: '{path}', select: { sources: [a] } }
-  - { name: v, kind: directory, path: v, at: '{source}/{yyyy}/{name}' }
-`)
-  await mkdir(join(folder, 'a'))
-  await mkdir(join(folder, 'b'))
+`).catch((thrown: unknown) => ({ config: thrown }))
 
-  expect(warningsOf(config)).toEqual([
-    'target "t": "at" lacks {source}, so files of two sources may claim one place',
-    'target "v": "at" lacks {path}, so files of two folders may claim one place',
-  ])
+  expect(config).toMatchObject({
+    problems: [{ line: 4, key: 'targets[0].at', message: expect.stringContaining('without {source}') as string }],
+  })
 })
 
 test('the flag names the file, else the variable, else the system has one', () => {

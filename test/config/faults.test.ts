@@ -177,7 +177,7 @@ describe('F97: each wrong value is reported at its place with what was expected 
       'template that puts all files in one place',
       11,
       '    at: "{source}/latest"',
-      '11:9 targets[0].at: without {path} or {name} every file would go to the same place; add one',
+      '11:9 targets[0].at: without {path} two files could go to the same place, one over the other; add it',
     ],
     [
       'unknown source in a selector',

@@ -1,4 +1,5 @@
 /** Code of the one thread that does all work of one directory target, so that a disk that hangs holds up nobody else. One ask after the other. */
+import { folderOf } from '../../base/path.ts'
 import { statfsSync } from 'node:fs'
 import { type Handlers, serveThread } from '../../base/thread.ts'
 import { putBatch } from './batch.ts'
@@ -112,6 +113,8 @@ const reading: Pick<
   setMtime: ({ id, place, path, mtimeNs }) => {
     known(objects, id).setMtime(mtimeNs)
     using folders = new Folders(place)
+    folders.changed(folderOf(path))
+    for (const folder of folders.unsynced) folders.syncOne(folder)
     return storedAfter(folders, path)
   },
   closeObject: ({ id }) => {

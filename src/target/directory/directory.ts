@@ -229,9 +229,9 @@ class DirectoryTarget implements Target {
     if (work.session !== undefined && !isSameTime) return undefined
     const isKnown = work.previous?.revision === there.revision && work.previous.sha256 === copy.sha256
     if (isKnown && isSameTime) return there
-    return this.#opened(at, signal, async (id, open) => {
+    return this.#opened(at, signal, async (id) => {
       if (!isKnown && (await this.#hash(id, signal)) !== copy.sha256) return undefined
-      if (isSameTime) return open
+      // Also where the time is right already: a run that was killed before its sync may have left it, and this makes it durable.
       const { mtimeNs } = copy
       return this.#thread.call('setMtime', { id, place: this.#place(), path: at, mtimeNs }, signal)
     })

@@ -54,7 +54,7 @@ export class OpenObject {
 
   setMtime(mtimeNs: bigint): void {
     during('object', this.stored.path, () => {
-      setMtimeNs(this.#fd, mtimeNs)
+      if (this.stored.mtimeNs !== mtimeNs) setMtimeNs(this.#fd, mtimeNs)
       fsyncSync(this.#fd)
     })
   }
