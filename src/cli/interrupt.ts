@@ -1,22 +1,23 @@
 /** Signals of the process: the first asks to stop in order, the second ends at once. */
 
 /** The shell's numbers for "ended by this signal". */
-const endedBy = { SIGINT: 130, SIGTERM: 143 } as const
+const endedBy = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+type Ending = keyof typeof endedBy
 
 export interface Interrupt {
-  /** Aborted by the first SIGINT or SIGTERM. */
+  /** Aborted by the first of them. */
   readonly signal: AbortSignal
   /** Resolves with the first signal's name. */
-  readonly asked: Promise<'SIGINT' | 'SIGTERM'>
+  readonly asked: Promise<Ending>
   /** Gives the signals back. */
   close(): void
 }
 
-export function onInterrupt(): Interrupt {
+/** @param names a closed terminal is told by SIGHUP: only who draws on one should end by it. */
+export function onInterrupt(names: readonly Ending[] = ['SIGINT', 'SIGTERM']): Interrupt {
   const stop = new AbortController()
-  const names = ['SIGINT', 'SIGTERM'] as const
-  let resolve: (name: 'SIGINT' | 'SIGTERM') => void = () => {}
-  const asked = new Promise<'SIGINT' | 'SIGTERM'>((settle) => (resolve = settle))
+  let resolve: (name: Ending) => void = () => {}
+  const asked = new Promise<Ending>((settle) => (resolve = settle))
   const listeners = names.map((name) => {
     const listener = (): void => {
       if (stop.signal.aborted) process.exit(endedBy[name])
@@ -36,8 +37,11 @@ export function onInterrupt(): Interrupt {
 }
 
 /** Runs `work` under an interrupt. */
-export async function interruptible<T>(work: (interrupt: Interrupt) => Promise<T>): Promise<T> {
-  const interrupt = onInterrupt()
+export async function interruptible<T>(
+  work: (interrupt: Interrupt) => Promise<T>,
+  names?: readonly Ending[],
+): Promise<T> {
+  const interrupt = onInterrupt(names)
   try {
     return await work(interrupt)
   } finally {

@@ -39,9 +39,11 @@ export async function serve(config: Config, terminal: Terminal, options: ServeOp
   const { display } = options
   const log = display === undefined ? logOpener() : shownLog(display)
   const onHangup = (): void => log('cli').info('SIGHUP ignored', { reason: 'restart to apply a new configuration' })
-  process.on('SIGHUP', onHangup)
+  // With a terminal, a hang-up means that it was closed; a service is asked by it to reload.
+  if (!terminal.isLive) process.on('SIGHUP', onHangup)
+  const endings = terminal.isLive ? (['SIGINT', 'SIGTERM', 'SIGHUP'] as const) : undefined
   try {
-    return await interruptible((interrupt) => serveUntil(interrupt, config, terminal, { ...options, log }))
+    return await interruptible((interrupt) => serveUntil(interrupt, config, terminal, { ...options, log }), endings)
   } finally {
     display?.close()
     process.off('SIGHUP', onHangup)
