@@ -1,8 +1,12 @@
 /** Signals of the process: the first asks to stop in order, the second ends at once. */
 
+import { systemClock } from '../base/clock.ts'
+
 /** The shell's numbers for "ended by this signal". */
 const endedBy = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 type Ending = keyof typeof endedBy
+/** One Ctrl-C may arrive twice: from the terminal, and passed on by npm. Unit: ms. */
+const echoMs = 500
 
 export interface Interrupt {
   /** Aborted by the first of them. */
@@ -18,9 +22,12 @@ export function onInterrupt(names: readonly Ending[] = ['SIGINT', 'SIGTERM']): I
   const stop = new AbortController()
   let resolve: (name: Ending) => void = () => {}
   const asked = new Promise<Ending>((settle) => (resolve = settle))
+  let firstMs = 0
   const listeners = names.map((name) => {
     const listener = (): void => {
-      if (stop.signal.aborted) process.exit(endedBy[name])
+      if (stop.signal.aborted && systemClock.monotonicMs() - firstMs > echoMs) process.exit(endedBy[name])
+      if (stop.signal.aborted) return
+      firstMs = systemClock.monotonicMs()
       stop.abort(new Error(`asked to stop by ${name}`))
       resolve(name)
     }
