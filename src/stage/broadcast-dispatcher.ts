@@ -1,6 +1,6 @@
 /** Broadcast dispatcher: every event goes to every subscriber whose selector takes it, at the pace of the one that has asked for least. */
 import { asError } from '../base/errors.ts'
-import { type Dispatcher, type Joining, type Place, type Seat } from './dispatcher.ts'
+import type { Dispatcher, Joining, Place, Seat } from './dispatcher.ts'
 
 export function broadcastDispatcher<T>(): () => Dispatcher<T> {
   return () => new BroadcastDispatcher<T>()

@@ -1,5 +1,5 @@
 /** Demand dispatcher: every event goes to one subscriber, the one that has asked for most. */
-import { type Dispatcher, type Joining, type Place, type Seat } from './dispatcher.ts'
+import type { Dispatcher, Joining, Place, Seat } from './dispatcher.ts'
 import { checkKnown, parseCount } from './options.ts'
 
 export interface DemandDispatcherOptions {

@@ -1,8 +1,8 @@
 /** The face of every stage that hands out events: what producers and producer-consumers have in common. */
-import { type Dispatcher } from './dispatcher.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { demandDispatcher } from './demand-dispatcher.ts'
-import { type Keep } from './event-buffer.ts'
-import { type Life, type Reason } from './life.ts'
+import type { Keep } from './event-buffer.ts'
+import type { Life, Reason } from './life.ts'
 import { parseBufferSize, parseWord } from './options.ts'
 import { type Outlet, type OutletParts, outletOf, type Source } from './outlet.ts'
 

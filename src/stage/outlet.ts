@@ -1,10 +1,10 @@
 /** The producing half of a stage: its subscribers, its buffer, and what is owed to them. Knows nothing of where events come from. */
 import { asError } from '../base/errors.ts'
-import { type Dispatcher } from './dispatcher.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { EventBuffer, type Keep } from './event-buffer.ts'
 import { Fifo } from './fifo.ts'
 import { asPromise, type Events, isPromiseLike, type Life, type Made, type Nothing, type Reason } from './life.ts'
-import { type Link, type ProducerEnd, type Subscription } from './subscription.ts'
+import type { Link, ProducerEnd, Subscription } from './subscription.ts'
 
 /** Where a consumer finds the outlet of a producer; kept off the public face. */
 export const outletOf: unique symbol = Symbol('outlet')

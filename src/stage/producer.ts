@@ -3,7 +3,7 @@ import { type HandOut, type HandOutOptions, HandOutStage, handOutWords, parseHan
 import { Life, type Made, type Nothing, type Reason } from './life.ts'
 import { checkFunctions, checkKnown, parseWord } from './options.ts'
 import { type DemandMode, Outlet, outletOf } from './outlet.ts'
-import { type Subscription } from './subscription.ts'
+import type { Subscription } from './subscription.ts'
 
 export interface ProducerOptions<T> extends HandOutOptions<T> {
   /**

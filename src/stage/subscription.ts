@@ -5,8 +5,8 @@
  * - closing: the producer has forgotten it, so it holds nobody back; what was handed over is still handled.
  * - closed: the consumer is done with it. Nothing of it will reach a handler any more.
  */
-import { type Place, type Seat } from './dispatcher.ts'
-import { type Reason } from './life.ts'
+import type { Place, Seat } from './dispatcher.ts'
+import type { Reason } from './life.ts'
 import { checkFunctions, checkKnown, parseCount, parseWord } from './options.ts'
 import { Window } from './window.ts'
 

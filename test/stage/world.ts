@@ -1,5 +1,5 @@
 /** A random world of stages for the property test: joins, leaves, asks, slow and failing handlers; and what must be true of it at any time. */
-import { type Random } from '../../src/base/random.ts'
+import type { Random } from '../../src/base/random.ts'
 import {
   broadcastDispatcher,
   consumer,
