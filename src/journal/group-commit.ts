@@ -10,7 +10,7 @@ const gatherMsMax = 60
 /** A group gathers this many times as long as the last commit took: the main loop spends at most a fifth of its time on the disk. */
 const gatherPerCommit = 4
 /** Writes in one transaction: keeps it far below 50 ms of the main loop. */
-const groupMax = 500
+const groupMax = 200
 
 const never = new AbortController().signal
 
@@ -33,6 +33,12 @@ export class GroupCommit {
       for (const write of writes) write.run()
     })
     this.#inTransaction = (writes) => transaction.immediate(writes)
+  }
+
+  /** Runs `write` in the next transaction, of which nobody needs to hear: if it fails, whoever wrote something that matters is told. */
+  later(write: () => void): void {
+    this.#waiting.push({ run: write, resolve: () => {}, reject: () => {} })
+    this.#schedule(gatherMsMin)
   }
 
   /** Runs `write` in the next transaction; resolves once that is on disk. All writes of a group share one fate. */

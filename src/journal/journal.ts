@@ -180,19 +180,23 @@ export class Journal {
 
   // History
 
-  /** Adds a line that belongs to no delivery. */
+  /** Adds a line that belongs to no delivery; on disk a moment later. */
   note(line: { source: string | null; path?: SourcePath; target?: string; event: string; detail: string }): void {
-    const row = line.source === null || line.path === undefined ? undefined : this.#tree.rowAt(line.source, line.path)
-    this.#history.append({
-      sourceId: line.source === null ? null : (this.#tree.sourceId(line.source) ?? null),
-      fileId: row === undefined ? null : Number(row.id),
-      targetId: line.target === undefined ? null : this.#targets.get(line.target).id,
-      event: line.event,
-      detail: row === undefined && line.path !== undefined ? `${line.path}: ${line.detail}` : line.detail,
+    this.#group.later(() => {
+      const row = line.source === null || line.path === undefined ? undefined : this.#tree.rowAt(line.source, line.path)
+      this.#history.append({
+        sourceId: line.source === null ? null : (this.#tree.sourceId(line.source) ?? null),
+        fileId: row === undefined ? null : Number(row.id),
+        targetId: line.target === undefined ? null : this.#targets.get(line.target).id,
+        event: line.event,
+        detail: row === undefined && line.path !== undefined ? `${line.path}: ${line.detail}` : line.detail,
+      })
     })
   }
 
   history(fileId: number | null, limit: number): readonly HistoryLine[] {
+    // What was noted a moment ago is read as well.
+    this.#group.drain()
     return this.#history.read(fileId, limit)
   }
 

@@ -16,8 +16,8 @@ import {
 
 /** Changes that may wait to be recorded. Beyond it `take` waits, and with it the scans: the watch thread collapses instead. */
 const waitingMax = 10_000
-/** Changes in one transaction: some 10 ms of the main loop. */
-const batchMax = 500
+/** Changes in one transaction: less than 10 ms of the main loop. */
+const batchMax = 200
 
 interface Batch {
   unrecorded: number

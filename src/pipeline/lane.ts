@@ -58,12 +58,14 @@ export interface Sending {
 /** A target that cannot work is tried again after this, doubling. Unit: ms. */
 const probeFirstMs = 500
 const probeLongestMs = 30_000
-/** Files offered again in one transaction: some 10 ms of the main loop. */
-const offerMax = 500
+/** Files offered again in one transaction: less than 10 ms of the main loop. */
+const offerMax = 250
 /** Outcomes on their way to disk, per lane; beyond it no new work is asked for. */
 const uncommittedMax = 500
 /** Work that is due later than this is not waited for when somebody asks whether the lane is idle. Unit: ms. */
 const idleHorizonMs = 10_000
+/** What is due may be under way still: looking for it more often than this would be busy waiting. Unit: ms. */
+const wakeMsMin = 100
 /** What is listed as under way. */
 const sendingShownMax = 16
 
@@ -187,7 +189,7 @@ export class Lane {
     this.#dueTimer?.clear()
     const dueMs = this.#parts.journal.nextDueMs(this.#targetId)
     if (dueMs === null) return
-    const delayMs = Math.max(10, dueMs - this.#parts.clock.wallMs())
+    const delayMs = Math.max(wakeMsMin, dueMs - this.#parts.clock.wallMs())
     this.#dueTimer = this.#parts.clock.after(delayMs, () => this.wake())
   }
 
