@@ -12,6 +12,14 @@ export type StageTrace =
   | { readonly kind: 'discarded'; readonly stage: string; readonly count: number }
   | { readonly kind: 'closed'; readonly stage: string; readonly peer: string; readonly reason: string }
   | { readonly kind: 'stopped'; readonly stage: string; readonly reason: string }
+  /** `stage` is a supervisor; `overdue`: the child did not stop within its time. */
+  | {
+      readonly kind: 'child'
+      readonly stage: string
+      readonly peer: string
+      readonly event: 'started' | 'ended' | 'overdue'
+      readonly reason: string
+    }
 
 export type TraceListener = (trace: StageTrace) => void
 
