@@ -127,7 +127,12 @@ test.each(range(1, 20))(
     const workers = 1 + Math.floor(random() * 4)
     const keys = 1 + Math.floor(random() * 8)
     const last = 400
-    const stage = batcher<number>({ size: 1 + Math.floor(random() * 9), timeoutMs: 3, workers, key: (event) => event % keys })
+    const stage = batcher<number>({
+      size: 1 + Math.floor(random() * 9),
+      timeoutMs: 3,
+      workers,
+      key: (event) => event % keys,
+    })
     const busy = new Map<unknown, number>()
     const seen: number[] = []
     const faults: string[] = []
@@ -156,7 +161,10 @@ test.each(range(1, 20))(
     await until('all were handled', () => seen.length >= last)
 
     expect(faults, `seed ${seed}`).toEqual([])
-    expect([...seen].sort((one, other) => one - other), `seed ${seed}`).toEqual(range(0, last - 1))
+    expect(
+      [...seen].sort((one, other) => one - other),
+      `seed ${seed}`,
+    ).toEqual(range(0, last - 1))
     for (const key of range(0, keys - 1)) {
       const ofKey = seen.filter((event) => event % keys === key)
       expect(ofKey, `seed ${seed}, key ${key}`).toEqual([...ofKey].sort((one, other) => one - other))

@@ -107,7 +107,10 @@ describe('a producer', () => {
 
   test('S26: a message sent while accumulating waits behind the events', async () => {
     const log: string[] = []
-    const source = producer<string>({ demand: 'accumulate', handleInfo: (message) => void log.push(`info ${String(message)}`) })
+    const source = producer<string>({
+      demand: 'accumulate',
+      handleInfo: (message) => void log.push(`info ${String(message)}`),
+    })
     const { stage } = watchedConsumer<string>({}, log)
     stage.subscribe(source)
     source.emit(['a'])

@@ -1,7 +1,25 @@
 /** Partition dispatcher: every event to the subscriber of its partition, in order, with queues that are bounded and outlive their subscribers. */
 import { describe, expect, test } from 'vitest'
-import { consumer, partitionDispatcher, partitionOf, producer, stableHash, type Key, type Subscription } from '../../src/stage/stage.ts'
-import { atRest, countingProducer, gate, HandSeat, range, settledOr, until, watchedConsumer, watchedProducer } from './watched.ts'
+import {
+  consumer,
+  partitionDispatcher,
+  partitionOf,
+  producer,
+  stableHash,
+  type Key,
+  type Subscription,
+} from '../../src/stage/stage.ts'
+import {
+  atRest,
+  countingProducer,
+  gate,
+  HandSeat,
+  range,
+  settledOr,
+  until,
+  watchedConsumer,
+  watchedProducer,
+} from './watched.ts'
 
 /** A producer of numbers by remainder, and one manual consumer per partition that is to have one. */
 function partitioned(partitions: number, taken: readonly number[], queueSize = 100) {
@@ -78,7 +96,10 @@ describe('the dispatcher alone', () => {
   })
 
   test('S45: partitions 1, odd only, ask 4, then 1,2,4,6,8,3: [1,3], and two are still wanted', () => {
-    const dispatcher = partitionDispatcher<number>({ partitions: 1, hash: (event) => (event % 2 === 0 ? undefined : 0) })()
+    const dispatcher = partitionDispatcher<number>({
+      partitions: 1,
+      hash: (event) => (event % 2 === 0 ? undefined : 0),
+    })()
     const seat = new HandSeat<number>(undefined, {}, 0)
     const joining = dispatcher.join(seat)
     if (joining.kind === 'joined') joining.place.ask(4)
@@ -118,7 +139,10 @@ describe('the dispatcher alone', () => {
   })
 
   test('partitions may have names of their own', () => {
-    const dispatcher = partitionDispatcher<number>({ partitions: ['odd', 'even'], hash: (n) => (n % 2 === 0 ? 'even' : 'odd') })()
+    const dispatcher = partitionDispatcher<number>({
+      partitions: ['odd', 'even'],
+      hash: (n) => (n % 2 === 0 ? 'even' : 'odd'),
+    })()
     const even = new HandSeat<number>(undefined, {}, 'even')
     const joining = dispatcher.join(even)
     if (joining.kind === 'joined') joining.place.ask(5)

@@ -1,6 +1,13 @@
 /** Streams: the events of producers in a plain loop, asked for as the loop goes on. */
 import { describe, expect, test } from 'vitest'
-import { fromIterable, producer, type Reason, stream, type StreamSource, type SubscribeOptions } from '../../src/stage/stage.ts'
+import {
+  fromIterable,
+  producer,
+  type Reason,
+  stream,
+  type StreamSource,
+  type SubscribeOptions,
+} from '../../src/stage/stage.ts'
 import { atRest, countingProducer, range, settledOr } from './watched.ts'
 
 async function all<T>(events: AsyncIterable<T>): Promise<T[]> {
@@ -98,21 +105,24 @@ describe('S63: a stream', () => {
     [{ cancel: 'transient' }, new Error('torn'), 'torn'],
     [{ cancel: 'temporary' }, new Error('torn'), undefined],
   ]
-  test.each(ends)('under %o a producer that ends with %s ends it, throwing %s, behind all that came', async (options, reason, message) => {
-    const source = producer<number>()
-    const seen: number[] = []
-    const reading = (async () => {
-      for await (const event of stream([[source, options]])) seen.push(event)
-    })()
-    await atRest()
-    source.emit([1, 2, 3])
-    await source.stop(reason)
+  test.each(ends)(
+    'under %o a producer that ends with %s ends it, throwing %s, behind all that came',
+    async (options, reason, message) => {
+      const source = producer<number>()
+      const seen: number[] = []
+      const reading = (async () => {
+        for await (const event of stream([[source, options]])) seen.push(event)
+      })()
+      await atRest()
+      source.emit([1, 2, 3])
+      await source.stop(reason)
 
-    if (message === undefined) await reading
-    else await expect(reading).rejects.toThrow(message)
+      if (message === undefined) await reading
+      else await expect(reading).rejects.toThrow(message)
 
-    expect(seen).toEqual([1, 2, 3])
-  })
+      expect(seen).toEqual([1, 2, 3])
+    },
+  )
 
   test('a permanent end ends it though others go on', async () => {
     const [ending, going] = [producer<number>(), producer<number>()]
