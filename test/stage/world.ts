@@ -405,7 +405,6 @@ function heldIn(stage: Outlet['stage']): number {
   return stage.snapshot().heldCount
 }
 
-/** The rule of S11, worked out anew. */
 function countDown(reader: Reader, count: number): void {
   reader.pending -= count
   if (reader.window !== undefined && reader.pending <= reader.window.min) reader.pending = reader.window.max
