@@ -206,5 +206,5 @@ test.each([
   ['queueSize: expected a whole number of at least 1, got 0', { queueSize: 0 }],
   ['key: expected a function, got "id"', { key: 'id' }],
 ])('S71: throws "%s"', (message, options) => {
-  expect(() => Reflect.apply(batcher, undefined, [options])).toThrow(new TypeError(message))
+  expect((): unknown => Reflect.apply(batcher, undefined, [options])).toThrow(new TypeError(message))
 })

@@ -74,7 +74,7 @@ describe('a synchronous iterable', () => {
 
   test('S5: an iterator that throws hands on what it brought and stops the stage with the error', async () => {
     const fault = new Error('fails as it was told to')
-    const source = fromIterable(
+    const source = fromIterable<number>(
       (function* () {
         yield 1
         yield 2
@@ -129,7 +129,7 @@ describe('an asynchronous iterable', () => {
 
   test('S62: a slow source does not hold back what it has brought', async () => {
     const held = gate()
-    const source = fromIterable(
+    const source = fromIterable<number>(
       (async function* () {
         yield 1
         yield 2
@@ -206,5 +206,5 @@ test.each([
   ['onCancel: expected continue or stop, got "die"', [], { onCancel: 'die' }],
   ['fromIterable: expected no handleDemand, since the items are the demand’s answer', [], { handleDemand: () => [] }],
 ])('S61: throws "%s"', (message, iterable, options) => {
-  expect(() => Reflect.apply(fromIterable, undefined, [iterable, options])).toThrow(new TypeError(message))
+  expect((): unknown => Reflect.apply(fromIterable, undefined, [iterable, options])).toThrow(new TypeError(message))
 })

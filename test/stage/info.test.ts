@@ -79,7 +79,12 @@ describe('a producer', () => {
   })
 
   test('S29: emits the last events, sends itself a message and stops on it: nothing buffered is lost', async () => {
-    const source = producer<number>({ handleInfo: (_, self) => void self.stop() })
+    let stopping: Promise<unknown> | undefined
+    const source = producer<number>({
+      handleInfo: (_, self) => {
+        stopping = self.stop()
+      },
+    })
     const { stage, events } = watchedConsumer<number>()
     const subscription = manual(stage, source)
     source.emit([1, 2, 3])
@@ -89,6 +94,7 @@ describe('a producer', () => {
     subscription.ask(3)
 
     expect(await source.stopped).toBe('normal')
+    expect(await stopping).toBe('normal')
     await atRest()
     expect(early).toBeUndefined()
     expect(events()).toEqual([1, 2, 3])
@@ -252,7 +258,11 @@ describe('sending one', () => {
 
   test('the 1025th on its way is refused, and the others all arrive', async () => {
     let heard = 0
-    const source = producer<number>({ handleInfo: () => void heard++ })
+    const source = producer<number>({
+      handleInfo: () => {
+        heard++
+      },
+    })
     for (let sent = 0; sent < 1024; sent++) source.info(sent)
 
     expect(() => source.info('one more')).toThrow(RangeError)

@@ -330,7 +330,7 @@ describe('options', () => {
     ['hash: expected a function, got 7', { partitions: 1, hash: 7 }],
     ['queueSize: expected a whole number of at least 1, got 0', { partitions: 1, queueSize: 0 }],
   ])('S49: throw "%s"', (message, options) => {
-    expect(() => Reflect.apply(partitionDispatcher, undefined, [options])).toThrow(new TypeError(message))
+    expect((): unknown => Reflect.apply(partitionDispatcher, undefined, [options])).toThrow(new TypeError(message))
   })
 })
 

@@ -114,9 +114,9 @@ describe('a snapshot', () => {
     const held = gate()
     const [quick, slow] = [producer<number>(), producer<number>()]
     const stage = consumer<number>({
-      handleEvents(_, from) {
+      handleEvents([event]) {
         toil(20)
-        return from === waits ? held.opened : undefined
+        return event === 2 ? held.opened : undefined
       },
     })
     const waits = stage.subscribe(slow)

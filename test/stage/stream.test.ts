@@ -166,6 +166,6 @@ describe('S63: a stream', () => {
     ['demand: expected forward or accumulate, got "now"', [], { demand: 'now' }],
     ['stream: expected options demand, producers, got max', [], { max: 1 }],
   ])('throws "%s" where it is written', (message, sources, options) => {
-    expect(() => Reflect.apply(stream, undefined, [sources, options])).toThrow(new TypeError(message))
+    expect((): unknown => Reflect.apply(stream, undefined, [sources, options])).toThrow(new TypeError(message))
   })
 })

@@ -12,58 +12,11 @@ import {
   type StageTrace,
   type Strategy,
   supervise,
-  type SuperviseOptions,
-  type Supervisor,
   traceStages,
 } from '../../src/stage/stage.ts'
 import { ManualClock } from './manual-clock.ts'
+import { Nursery, withNursery } from './nursery.ts'
 import { atRest, gate, settledOr, until } from './watched.ts'
-
-/** Children that write down when they start and stop, and end when the test says so. */
-class Nursery {
-  readonly log: string[] = []
-  readonly #ends = new Map<string, (reason: Reason) => void>()
-  /** Starts that shall fail, per name. */
-  readonly failing = new Map<string, number>()
-
-  child(name: string, options: Partial<ChildOptions> = {}): ChildOptions {
-    return { name, start: () => this.#start(name), ...options }
-  }
-
-  children(...names: string[]): ChildOptions[] {
-    return names.map((name) => this.child(name))
-  }
-
-  end(name: string, reason: Reason = new Error(`${name} fell`)): void {
-    this.#ends.get(name)?.(reason)
-  }
-
-  takeLog(): string[] {
-    return this.log.splice(0)
-  }
-
-  #start(name: string): Child {
-    const failures = this.failing.get(name) ?? 0
-    this.failing.set(name, failures - 1)
-    if (failures > 0) throw new Error(`${name} cannot start`)
-    this.log.push(`+${name}`)
-    const stopped = new Promise<Reason>((resolve) => this.#ends.set(name, resolve))
-    return {
-      stopped,
-      stop: (reason: Reason = 'normal') => {
-        this.log.push(`-${name}`)
-        this.end(name, reason)
-      },
-    }
-  }
-}
-
-async function withNursery(options: SuperviseOptions, ...names: string[]) {
-  const nursery = new Nursery()
-  const tree = await supervise({ restartsMax: 100, ...options, children: nursery.children(...names) })
-  nursery.takeLog()
-  return { nursery, tree }
-}
 
 describe('S82: starting and stopping', () => {
   test('children start in order and stop in reverse', async () => {
@@ -237,189 +190,6 @@ describe('S82: the strategies', () => {
   })
 })
 
-describe('S82: restart intensity', () => {
-  test('a fourth restart within 5 s: the supervisor stops its children and ends with an error', async () => {
-    const clock = new ManualClock()
-    const nursery = new Nursery()
-    const tree = await supervise({ name: 'tree', clock, children: nursery.children('a', 'b') })
-    for (let fall = 1; fall <= 3; fall++) {
-      nursery.end('b')
-      await atRest()
-    }
-    const early = await settledOr(tree.stopped)
-    nursery.takeLog()
-
-    nursery.end('b')
-
-    expect(String(await tree.stopped)).toContain('tree: restarting does not help, the last end was: b fell')
-    expect(early).toBeUndefined()
-    expect(nursery.log).toEqual(['-a'])
-  })
-
-  test('restarts that are 5 s apart are forgotten', async () => {
-    const clock = new ManualClock()
-    const nursery = new Nursery()
-    const tree = await supervise({ clock, children: nursery.children('a') })
-
-    for (let fall = 1; fall <= 8; fall++) {
-      nursery.end('a')
-      await atRest()
-      clock.advance(1700)
-    }
-
-    expect(await settledOr(tree.stopped)).toBeUndefined()
-    await tree.stop()
-  })
-
-  test('a start that fails is an end again: it counts, and is tried again', async () => {
-    const { nursery, tree } = await withNursery({ restartsMax: 3 }, 'a')
-    nursery.failing.set('a', 2)
-
-    nursery.end('a')
-    await atRest()
-
-    expect(nursery.log).toEqual(['+a'])
-    nursery.failing.set('a', 1)
-    nursery.end('a')
-    expect(String(await tree.stopped)).toContain('restarting does not help')
-  })
-
-  test('it dies upward: its own supervisor starts it anew', async () => {
-    const nursery = new Nursery()
-    let inner: Supervisor | undefined
-    const outer = await supervise({
-      children: [
-        {
-          name: 'inner',
-          start: async () => (inner = await supervise({ restartsMax: 0, children: nursery.children('a', 'b') })),
-        },
-      ],
-    })
-    const first = inner
-    nursery.takeLog()
-
-    nursery.end('a')
-    await until('the inner one is new', () => inner !== first && outer.child('inner') === inner)
-
-    expect(nursery.log).toEqual(['-b', '+a', '+b'])
-    await outer.stop()
-  })
-
-  test('with a delay, the restart waits, others do not, and a stop does not wait for it', async () => {
-    const clock = new ManualClock()
-    const delays: number[] = []
-    const restartDelayMs = (restarts: number): number => {
-      delays.push(restarts)
-      return restarts * 100
-    }
-    const { nursery, tree } = await withNursery({ clock, restartDelayMs }, 'a', 'b')
-    nursery.end('a')
-    await atRest()
-    clock.advance(99)
-    await atRest()
-    const early = nursery.takeLog()
-    clock.advance(1)
-    await atRest()
-    const later = nursery.takeLog()
-    nursery.end('b')
-    await atRest()
-
-    await tree.stop()
-
-    expect(early).toEqual([])
-    expect(later).toEqual(['+a'])
-    expect(delays).toEqual([1, 2])
-    expect(nursery.log).toEqual(['-a'])
-  })
-})
-
-describe('S82: at run time', () => {
-  test('adding and removing one touches no other', async () => {
-    const { nursery, tree } = await withNursery({}, 'a', 'b')
-
-    await tree.add(nursery.child('c'))
-    await tree.remove('a')
-
-    expect(nursery.log).toEqual(['+c', '-a'])
-    expect(tree.children).toEqual(['b', 'c'])
-    await tree.stop()
-    expect(nursery.log).toEqual(['+c', '-a', '-c', '-b'])
-  })
-
-  test('one that is slow to stop keeps no other from being added or restarted', async () => {
-    const { nursery, tree } = await withNursery({}, 'a')
-    await tree.add({
-      name: 'slow',
-      start: () => ({ stopped: new Promise<Reason>(() => {}), stop: () => undefined }),
-      stopMs: 60_000,
-    })
-    const removing = tree.remove('slow')
-
-    await tree.add(nursery.child('b'))
-    nursery.end('a')
-    await atRest()
-
-    expect(nursery.log).toEqual(['+b', '+a'])
-    expect(await settledOr(removing)).toBeUndefined()
-  })
-
-  test('S8: a taken name is refused as already_started', async () => {
-    const { nursery, tree } = await withNursery({}, 'a')
-
-    await expect(tree.add(nursery.child('a'))).rejects.toThrow('add: expected a free name, got a (already_started)')
-
-    expect(nursery.log).toEqual([])
-    await tree.stop()
-  })
-
-  test('one that does not start is told so and forgotten', async () => {
-    const { nursery, tree } = await withNursery({}, 'a')
-    nursery.failing.set('b', 1)
-
-    await expect(tree.add(nursery.child('b'))).rejects.toThrow('b did not start')
-
-    expect(tree.children).toEqual(['a'])
-    await tree.stop()
-  })
-
-  test('a removed one does not come back, even where its restart was due', async () => {
-    const clock = new ManualClock()
-    const { nursery, tree } = await withNursery({ clock, restartDelayMs: () => 50 }, 'a')
-    nursery.end('a')
-    await atRest()
-
-    await tree.remove('a')
-    clock.advance(50)
-    await atRest()
-
-    expect(nursery.log).toEqual([])
-    expect(tree.children).toEqual([])
-    await tree.stop()
-  })
-
-  test('beyond its bound, and once it stops, nothing is added; an unknown one cannot be removed', async () => {
-    const { nursery, tree } = await withNursery({ childrenMax: 1 }, 'a')
-
-    await expect(tree.add(nursery.child('b'))).rejects.toThrow('at most 1 children')
-    await expect(tree.remove('b')).rejects.toThrow('got b')
-    await tree.stop()
-    await expect(tree.add(nursery.child('b'))).rejects.toThrow('which is stopping')
-  })
-
-  test('`child` is the one that runs now', async () => {
-    const { nursery, tree } = await withNursery({}, 'a')
-    const first = tree.child('a')
-
-    nursery.end('a')
-    await atRest()
-
-    expect(tree.child('a')).toBeDefined()
-    expect(tree.child('a')).not.toBe(first)
-    expect(tree.child('b')).toBeUndefined()
-    await tree.stop()
-  })
-})
-
 describe('S83: a chain of stages, each permanently subscribed to the one before', () => {
   /** Numbers, doubled, gathered; the producer can be made to fail. */
   async function chain(strategy: Strategy) {
@@ -440,7 +210,7 @@ describe('S83: a chain of stages, each permanently subscribed to the one before'
         },
         {
           name: 'double',
-          start() {
+          start(): Child {
             const middle = (parts.middle = producerConsumer<number, number>({
               handleEvents: (events) => events.map((n) => n * 2),
             }))
@@ -450,7 +220,7 @@ describe('S83: a chain of stages, each permanently subscribed to the one before'
         },
         {
           name: 'gather',
-          start() {
+          start(): Child {
             const end = consumer<number>({ handleEvents: (events) => void seen.push(...events) })
             if (parts.middle !== undefined) end.subscribe(parts.middle)
             return counted(end)
@@ -507,6 +277,8 @@ test('what happens to the children of a supervisor is traced', async () => {
   ])
 })
 
+const idle = (): undefined => undefined
+
 test.each([
   [
     'supervise: expected options name, strategy, children, childrenMax, restartsMax, restartsWithinMs, restartDelayMs, clock, got kids',
@@ -514,11 +286,11 @@ test.each([
   ],
   ['strategy: expected one_for_one or rest_for_one or one_for_all, got "all"', { strategy: 'all' }],
   ['restartsMax: expected a whole number of at least 0, got -1', { restartsMax: -1 }],
-  ['name: expected a name for each child', { children: [{ start: () => undefined }] }],
+  ['name: expected a name for each child', { children: [{ start: idle }] }],
   ['start: expected a function, got undefined', { children: [{ name: 'a' }] }],
   [
     'restart: expected permanent or transient or temporary, got "always"',
-    { children: [{ name: 'a', start: () => undefined, restart: 'always' }] },
+    { children: [{ name: 'a', start: idle, restart: 'always' }] },
   ],
 ])('S82: rejects with "%s"', async (message, options) => {
   await expect(Promise.resolve(Reflect.apply(supervise, undefined, [options]))).rejects.toThrow(new TypeError(message))

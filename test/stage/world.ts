@@ -3,61 +3,16 @@ import { type Random } from '../../src/base/random.ts'
 import {
   broadcastDispatcher,
   consumer,
-  type Consumer,
   demandDispatcher,
   type Dispatcher,
-  type HandOut,
   partitionDispatcher,
   producer,
   type Producer,
   producerConsumer,
-  type ProducerConsumer,
   type Subscription,
 } from '../../src/stage/stage.ts'
+import { type Eater, type Kind, type Made, type Outlet, type Passing, type Reader } from './folk.ts'
 import { gate, nextRound, range } from './watched.ts'
-
-/** Made by source number `origin`, as its number `seq`, from 0 without gaps. */
-export interface Made {
-  readonly origin: number
-  readonly seq: number
-}
-
-/** One subscription of a consumer, with what it saw. */
-interface Reader {
-  readonly from: Outlet
-  readonly eater: Eater
-  readonly partition: number | undefined
-  readonly subscription: Subscription
-  readonly seen: Made[]
-  readonly selector: ((event: Made) => boolean) | undefined
-  /** Events asked for and not handled, worked out anew from the rule of S11. */
-  pending: number
-  readonly window: { readonly max: number; readonly min: number } | undefined
-}
-
-type Kind = 'demand' | 'broadcast' | 'partition'
-
-interface Outlet {
-  readonly stage: Producer<Made> | ProducerConsumer<Made, Made>
-  readonly kind: Kind
-  /** The last one handled of each partition. */
-  readonly lastSeqs: number[]
-  /** Undefined for a middle. */
-  readonly origin: number | undefined
-}
-
-/** What a middle took from its source; it hands on all of it. */
-interface Passing {
-  readonly from: Outlet
-  readonly to: HandOut<Made>
-  readonly seen: Made[]
-}
-
-interface Eater {
-  readonly stage: Consumer<Made>
-  readonly readers: Reader[]
-  isDead: boolean
-}
 
 const outletsMax = 5
 const partitions = 3
