@@ -10,6 +10,8 @@ export class EventBuffer<T> {
   readonly #keep: Keep
   #events: T[] = []
   #taken = 0
+  /** Events that have left since the start, be it to a taker or because there was no room. */
+  leftCount = 0
 
   /** @param size events held at most, 0 to Infinity. @param keep which ones stay when more come: the oldest or the newest. */
   constructor(size: number, keep: Keep) {
@@ -19,6 +21,11 @@ export class EventBuffer<T> {
 
   get count(): number {
     return this.#events.length - this.#taken
+  }
+
+  /** Events that have come in since the start. */
+  get enteredCount(): number {
+    return this.leftCount + this.count
   }
 
   /** Adds the events from index `start` on. @returns how many events, old or new, fell out. */
@@ -43,6 +50,7 @@ export class EventBuffer<T> {
   /** Forgets the oldest `count` events. */
   drop(count: number): void {
     this.#taken += count
+    this.leftCount += count
     if (this.#taken >= compactFrom && this.#taken * 2 >= this.#events.length) {
       this.#events = this.#events.slice(this.#taken)
       this.#taken = 0
@@ -50,6 +58,7 @@ export class EventBuffer<T> {
   }
 
   clear(): void {
+    this.leftCount += this.count
     this.#events = []
     this.#taken = 0
   }

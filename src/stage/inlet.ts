@@ -2,12 +2,23 @@
 import { Fifo } from './fifo.ts'
 import { asPromise, isPromiseLike, type Life, type Nothing, type Reason } from './life.ts'
 import { type Outlet, outletOf, type Source } from './outlet.ts'
-import { type ConsumerEnd, Link, type SubscribeOptions, type Subscription } from './subscription.ts'
+import { type InletSnapshot } from './snapshot.ts'
+import {
+  checkSeatOptions,
+  checkSubscribeOptions,
+  type ConsumerEnd,
+  Link,
+  type SubscribeOptions,
+  type Subscription,
+} from './subscription.ts'
+import { traces } from './trace.ts'
 
 export interface InletParts<I, R> {
   readonly handleEvents: (events: readonly I[], from: Subscription) => R | PromiseLike<R>
   readonly handleSubscribe: ((from: Subscription) => Nothing) | undefined
   readonly handleCancel: ((from: Subscription, reason: Reason) => Nothing) | undefined
+  /** An info message has come to the front. */
+  readonly handleInfo: ((message: unknown) => Nothing) | undefined
   /** Takes what handleEvents returned, before more is asked for. */
   readonly onResult: (result: R) => void
   /** Every upstream has ended, and one of them asked for draining. */
@@ -17,6 +28,7 @@ export interface InletParts<I, R> {
 type Letter<I> =
   | { readonly kind: 'events'; readonly link: Link<I>; readonly events: readonly I[] }
   | { readonly kind: 'closing'; readonly link: Link<I>; readonly reason: Reason }
+  | { readonly kind: 'info'; readonly message: unknown }
 
 export class Inlet<I, R> implements ConsumerEnd<I> {
   readonly #parts: InletParts<I, R>
@@ -24,10 +36,12 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
   readonly #links = new Set<Link<I>>()
   /** Subscriptions whose handleSubscribe has not run. Before that nothing is asked for, so they are ahead of all events. */
   readonly #joining = new Fifo<Link<I>>()
-  /** Messages in order of arrival. Bounded by demand: each holds at least one event that was asked for, or is the last of its subscription. */
+  /** Messages in order of arrival. Bounded by demand: each holds at least one event that was asked for, or is the last of its subscription; and by infosWaitingMax. */
   readonly #letters = new Fifo<Letter<I>>()
   /** Events of the first letter that have been handled. */
   #handledCount = 0
+  #handledEver = 0
+  #infoCount = 0
   #isDraining = false
 
   constructor(parts: InletParts<I, R>, life: Life) {
@@ -35,23 +49,42 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
     this.#life = life
   }
 
-  get isEmpty(): boolean {
-    return this.#letters.count === 0
+  /** Nothing has come that is not handled, and no subscription waits for its callback. */
+  get isIdle(): boolean {
+    return this.#letters.count === 0 && this.#joining.count === 0
+  }
+
+  get name(): string {
+    return this.#life.name
+  }
+
+  get infoCount(): number {
+    return this.#infoCount
+  }
+
+  snapshot(): InletSnapshot {
+    return { handledCount: this.#handledEver, subscriptions: [...this.#links].map((link) => link.snapshot()) }
+  }
+
+  /** A message for `handleInfo`, behind everything that has arrived. */
+  info(message: unknown): void {
+    if (!this.#life.isLive) return
+    this.#infoCount++
+    this.#letters.push({ kind: 'info', message })
+    this.#life.wake()
   }
 
   subscribe(source: Source<I>, options: SubscribeOptions<I>): Subscription {
     const outlet = outletAt(source)
     const link = new Link(outlet, this, options)
-    if (options.selector !== undefined && !outlet.seatOptions.includes('selector'))
-      throw new TypeError(
-        'selector: expected a producer with a broadcast dispatcher, got one whose dispatcher takes none',
-      )
+    checkSeatOptions(options, outlet.seatOptions)
     const replacing = options.replacing === undefined ? undefined : this.#replaced(options.replacing, outlet)
     if (!this.#life.isLive) {
       link.finish('noproc')
       return link
     }
     this.#links.add(link)
+    if (traces.isOn) traces.write({ kind: 'subscribed', stage: this.name, peer: outlet.name })
     outlet.join(link, replacing)
     if (this.#parts.handleSubscribe === undefined) this.#open(link)
     else this.#joining.push(link)
@@ -72,7 +105,8 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
   /** Is there a callback to run? @param mayHandle whether a new message may be begun; one begun is always handled to its end. */
   hasStep(mayHandle: boolean): boolean {
     if (this.#joining.count > 0 || this.#handledCount > 0) return true
-    return mayHandle ? this.#letters.count > 0 : this.#letters.peek()?.kind === 'closing'
+    const letter = this.#letters.peek()
+    return letter !== undefined && (mayHandle || letter.kind !== 'events')
   }
 
   step(): Promise<void> | undefined {
@@ -85,6 +119,10 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
       case 'closing':
         this.#letters.shift()
         return this.#close(letter.link, letter.reason)
+      case 'info':
+        this.#letters.shift()
+        this.#infoCount--
+        return asPromise(this.#parts.handleInfo?.(letter.message))
       case undefined:
         return undefined
     }
@@ -130,6 +168,8 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
     const restCount = events.length - this.#handledCount
     const count = link.window === undefined ? restCount : Math.min(restCount, link.window.chunkMax)
     const chunk = count === events.length ? events : events.slice(this.#handledCount, this.#handledCount + count)
+    this.#life.charged = link
+    if (traces.isOn) this.#traceChunk(link, count)
     const result = this.#parts.handleEvents(chunk, link)
     if (isPromiseLike(result)) return this.#handledLater(result, link, count, count === restCount)
     this.#handled(result, link, count, count === restCount)
@@ -146,9 +186,15 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
       this.#letters.shift()
       this.#handledCount = 0
     } else this.#handledCount += count
+    this.#handledEver += count
+    link.handled(count)
     this.#parts.onResult(result)
     const ask = link.window?.handled(count) ?? 0
     if (ask > 0) link.ask(ask)
+  }
+
+  #traceChunk(link: Link<I>, count: number): void {
+    traces.write({ kind: 'handling', stage: this.name, peer: link.producerName, count })
   }
 
   #close(link: Link<I>, reason: Reason): Promise<void> | undefined {
@@ -177,6 +223,13 @@ export class Inlet<I, R> implements ConsumerEnd<I> {
         this.#isDraining = true
     }
   }
+}
+
+/** @throws TypeError as `subscribe` would, without subscribing. */
+export function checkSubscription<I>(source: Source<I>, options: SubscribeOptions<I>): void {
+  const { seatOptions } = outletAt(source)
+  checkSubscribeOptions(options)
+  checkSeatOptions(options, seatOptions)
 }
 
 function outletAt<I>(source: Source<I>): Outlet<I> {

@@ -3,9 +3,12 @@
  *
  * - resting: no callback runs. A wake-up with something to do puts the stage in line for a turn.
  * - running: a callback runs or its promise is awaited; nothing else of this stage does. A stop waits for its end.
+ * - ending: the reason is settled and handleStop runs or is awaited. The peers have not been told yet.
  * - over: stopped. Nothing runs any more.
  */
 import { asError } from '../base/errors.ts'
+import { type LifeSnapshot } from './snapshot.ts'
+import { traces } from './trace.ts'
 import { turnLine, type TurnTaker } from './turns.ts'
 
 /** Why a stage stopped or a subscription closed: a word (`normal`, `shutdown`, `noproc`, `already_subscribed`, one's own) or the Error thrown. */
@@ -27,24 +30,41 @@ export interface Role {
   step(): Promise<void> | undefined
   /** The stage rests: has it nothing left to live for? */
   isFinished(): boolean
+  /** The last callback, before the peers learn of the end. */
+  handleStop(reason: Reason): Promise<void> | undefined
   /** The stage is over: lets go of its peers and of what it holds. */
   close(reason: Reason): void
 }
 
+/** What the time of a turn is put down to besides the stage itself. */
+export interface Charged {
+  busyMs: number
+}
+
 export class Life implements TurnTaker {
+  readonly name: string
   readonly #role: Role
-  #state: 'resting' | 'running' | 'over' = 'resting'
+  #state: 'resting' | 'running' | 'ending' | 'over' = 'resting'
   #isInLine = false
   #reason: Reason | undefined
   #resolveStopped: (reason: Reason) => void = () => {}
   readonly stopped: Promise<Reason>
-  readonly #onSettled = (): void => this.#rest()
-  readonly #onFailed = (thrown: unknown): void => {
-    this.#reason ??= asError(thrown)
+  /** Time taken by callbacks so far, ms. */
+  busyMs = 0
+  /** Set by a step whose time is somebody's. */
+  charged: Charged | undefined
+  #awaitedSinceMs = 0
+  readonly #onSettled = (): void => {
+    this.spent(turnLine.nowMs() - this.#awaitedSinceMs)
     this.#rest()
   }
+  readonly #onFailed = (thrown: unknown): void => {
+    this.#reason ??= asError(thrown)
+    this.#onSettled()
+  }
 
-  constructor(role: Role) {
+  constructor(name: string, role: Role) {
+    this.name = name
     this.#role = role
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
@@ -54,6 +74,10 @@ export class Life implements TurnTaker {
   /** False from the moment a stop is asked for, though a callback may still run. */
   get isLive(): boolean {
     return this.#reason === undefined
+  }
+
+  snapshot(): LifeSnapshot {
+    return { name: this.name, isLive: this.isLive, busyMs: this.busyMs }
   }
 
   /** Something may be there to do. */
@@ -78,14 +102,21 @@ export class Life implements TurnTaker {
     this.#isInLine = false
     if (this.#state !== 'resting') return
     this.#state = 'running'
+    this.charged = undefined
     let awaited: Promise<void> | undefined
     try {
       awaited = this.#role.step()
     } catch (thrown) {
       this.#reason ??= asError(thrown)
     }
-    if (awaited === undefined) this.#rest()
-    else awaited.then(this.#onSettled, this.#onFailed)
+    if (awaited === undefined) return this.#rest()
+    this.#awaitedSinceMs = turnLine.nowMs()
+    awaited.then(this.#onSettled, this.#onFailed)
+  }
+
+  spent(ms: number): void {
+    this.busyMs += ms
+    if (this.charged !== undefined) this.charged.busyMs += ms
   }
 
   #rest(): void {
@@ -96,11 +127,33 @@ export class Life implements TurnTaker {
   }
 
   #end(reason: Reason): void {
+    this.#state = 'ending'
+    this.#reason = reason
+    let awaited: Promise<void> | undefined
+    try {
+      awaited = this.#role.handleStop(reason)
+    } catch (thrown) {
+      // The only place where a later reason replaces the first: nobody else would ever hear of this failure.
+      return this.#finish(asError(thrown))
+    }
+    if (awaited === undefined) return this.#finish(reason)
+    awaited.then(
+      () => this.#finish(reason),
+      (thrown: unknown) => this.#finish(asError(thrown)),
+    )
+  }
+
+  #finish(reason: Reason): void {
     this.#state = 'over'
     this.#reason = reason
+    if (traces.isOn) traces.write({ kind: 'stopped', stage: this.name, reason: showReason(reason) })
     this.#role.close(reason)
     this.#resolveStopped(reason)
   }
+}
+
+export function showReason(reason: Reason): string {
+  return typeof reason === 'string' ? reason : reason.message
 }
 
 /** Tells a promise from what a synchronous handler returned, without making one. */

@@ -35,6 +35,10 @@ export function checkFunctions(options: Readonly<Record<string, unknown>>): void
   for (const [option, value] of Object.entries(options)) if (value !== undefined) checkFunction(option, value)
 }
 
+export function checkEvents(where: string, events: unknown): void {
+  if (!Array.isArray(events)) throw new TypeError(`${where}: expected an array of events, got ${typeof events}`)
+}
+
 function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }

@@ -1,10 +1,17 @@
 /** The producing half of a stage: its subscribers, its buffer, and what is owed to them. Knows nothing of where events come from. */
 import { asError } from '../base/errors.ts'
-import type { Dispatcher } from './dispatcher.ts'
+import { Deferred } from './deferred.ts'
+import { type Dispatcher } from './dispatcher.ts'
 import { EventBuffer, type Keep } from './event-buffer.ts'
 import { Fifo } from './fifo.ts'
 import { asPromise, type Events, isPromiseLike, type Life, type Made, type Nothing, type Reason } from './life.ts'
-import type { Link, ProducerEnd, Subscription } from './subscription.ts'
+import { InfoLine } from './info-line.ts'
+import { type DemandLetter, OwedDemand } from './owed-demand.ts'
+import { checkEvents } from './options.ts'
+import { type DemandMode, RecordedAsks } from './recorded-asks.ts'
+import { type OutletSnapshot } from './snapshot.ts'
+import { type Link, type ProducerEnd, type Subscription } from './subscription.ts'
+import { traces } from './trace.ts'
 
 /** Where a consumer finds the outlet of a producer; kept off the public face. */
 export const outletOf: unique symbol = Symbol('outlet')
@@ -14,8 +21,6 @@ export interface Source<T> {
   readonly [outletOf]: Outlet<T>
 }
 
-export type DemandMode = 'forward' | 'accumulate'
-
 export interface OutletParts<T> {
   readonly dispatcher: Dispatcher<T>
   readonly bufferSize: number
@@ -24,16 +29,15 @@ export interface OutletParts<T> {
   readonly handleDemand: ((count: number) => Made<T>) | undefined
   readonly handleSubscribe: ((from: Subscription) => Nothing) | undefined
   readonly handleCancel: ((from: Subscription, reason: Reason) => Nothing) | undefined
+  readonly handleInfo: ((message: unknown) => Made<T>) | undefined
   readonly onDiscard: ((count: number) => void) | undefined
 }
 
-/** Asks that wait one by one, be it for their `handleDemand` or for `forward`; beyond that they are added to the last one, so that a consumer which asks in a loop costs no memory. */
-const asksWaitingMax = 1024
-
 type Letter<T> =
-  | { readonly kind: 'demand'; count: number }
+  | DemandLetter
   | { readonly kind: 'joining'; readonly link: Link<T>; readonly replacing: Link<T> | undefined }
   | { readonly kind: 'left'; readonly link: Link<T>; readonly reason: Reason }
+  | { readonly kind: 'info'; readonly message: unknown }
 
 export class Outlet<T> implements ProducerEnd<T> {
   readonly #parts: OutletParts<T>
@@ -41,23 +45,23 @@ export class Outlet<T> implements ProducerEnd<T> {
   readonly #dispatcher: Dispatcher<T>
   readonly #buffer: EventBuffer<T>
   readonly #links = new Set<Link<T>>()
-  /** Callbacks to run. Bounded by asksWaitingMax and the number of subscriptions made and ended meanwhile. */
+  /** Callbacks to run. Bounded by asksWaitingMax, infosWaitingMax and the number of subscriptions made and ended meanwhile. */
   readonly #letters = new Fifo<Letter<T>>()
-  #demandsWaiting = 0
-  #lastDemand: { count: number } = { count: 0 }
   #mode: DemandMode
-  /** Asks made while accumulating, in order. */
-  #recordedAsks: { readonly link: Link<T>; count: number }[] = []
-  /** Asked of handleDemand and not yet emitted. The producer remembers it, so it is never asked for twice. */
-  #owedCount = 0
+  readonly #recordedAsks = new RecordedAsks<Link<T>>()
+  readonly #infos = new InfoLine()
+  /** Letters of info messages, those whose callback runs included. */
+  #infoLetters = 0
+  readonly #markHolding = (): (() => boolean) => this.#dispatcher.holding?.mark() ?? hasPassed
+  readonly #owed = new OwedDemand()
   /** Selectors are foreign code in the middle of a dispatch: what they call here waits until the dispatch is over. */
   #isDispatching = false
-  /** Bounded by what the selectors do in one dispatch. */
-  readonly #afterDispatch: (() => void)[] = []
-  #isRunningDeferred = false
+  readonly #afterDispatch = new Deferred()
   #isEnding = false
   #isClosed = false
+  #emittedCount = 0
   #discardedCount = 0
+  #discardedByDispatcher = 0
   #ignoredCount = 0
 
   constructor(parts: OutletParts<T>, life: Life) {
@@ -89,9 +93,44 @@ export class Outlet<T> implements ProducerEnd<T> {
     return this.#mode
   }
 
+  get isEnding(): boolean {
+    return this.#isEnding
+  }
+
+  get isAccepting(): boolean {
+    return !this.#isEnding && this.#life.isLive
+  }
+
+  /** Info messages whose callback has not ended. */
+  get infoCount(): number {
+    return this.#infos.count + this.#infoLetters
+  }
+
   /** Ending, and nothing left to hand over. */
   get isDrained(): boolean {
-    return this.#isEnding && !this.#isDispatching && this.#afterDispatch.length === 0 && this.#buffer.count === 0
+    if (!this.#isEnding || this.#isDispatching || !this.#afterDispatch.isEmpty) return false
+    return this.#buffer.count === 0 && this.#heldCount === 0 && this.infoCount === 0
+  }
+
+  get name(): string {
+    return this.#life.name
+  }
+
+  get #heldCount(): number {
+    return this.#isClosed ? 0 : (this.#dispatcher.holding?.count ?? 0)
+  }
+
+  snapshot(): OutletSnapshot {
+    return {
+      wantedCount: this.wantedCount,
+      owedCount: this.#owed.count,
+      bufferedCount: this.#buffer.count,
+      heldCount: this.#heldCount,
+      emittedCount: this.#emittedCount,
+      discardedCount: this.#discardedCount,
+      ignoredCount: this.#ignoredCount,
+      subscribers: [...this.#links].map((link) => link.snapshot()),
+    }
   }
 
   get seatOptions(): readonly string[] {
@@ -101,8 +140,8 @@ export class Outlet<T> implements ProducerEnd<T> {
   /** Events from outside any callback. */
   push(events: readonly T[]): void {
     checkEvents('emit', events)
-    if (this.#isEnding || !this.#life.isLive) this.#ignoredCount += events.length
-    else this.produced(events)
+    if (this.isAccepting) this.produced(events)
+    else this.#ignoredCount += events.length
   }
 
   /** Events that a callback returned: they count even if that callback also ended the stage. */
@@ -113,10 +152,20 @@ export class Outlet<T> implements ProducerEnd<T> {
       this.#ignoredCount += events.length
       return
     }
-    this.#owedCount = Math.max(0, this.#owedCount - events.length)
+    this.#emittedCount += events.length
+    this.#owed.emitted(events.length)
     // A fresh event never passes a buffered one: where something is buffered nobody wants anything, or is said to while accumulating.
     const placed = this.wantedCount > 0 ? this.#place(events) : 0
     if (placed < events.length) this.#keep(events, placed)
+    if (traces.isOn) this.#traceEmission(events.length)
+    this.#settle()
+  }
+
+  /** A message for `handleInfo`, behind every event that waits here now. */
+  info(message: unknown): void {
+    if (this.#isDispatching) return this.#defer(() => this.info(message))
+    if (!this.#life.isLive) return
+    this.#infos.add(message, this.#buffer.enteredCount)
     this.#settle()
   }
 
@@ -131,8 +180,7 @@ export class Outlet<T> implements ProducerEnd<T> {
     if (this.#isDispatching) return this.#defer(() => this.setDemand(mode))
     this.#mode = mode
     if (mode === 'accumulate') return
-    const asks = this.#recordedAsks
-    this.#recordedAsks = []
+    const asks = this.#recordedAsks.takeAll()
     this.#settle()
     // One who has left meanwhile has no place any more, so its ask is void.
     for (const { link, count } of asks) this.asked(link, count)
@@ -142,6 +190,7 @@ export class Outlet<T> implements ProducerEnd<T> {
   end(): void {
     this.#isEnding = true
     this.#life.finishIfDone()
+    this.#life.wake()
   }
 
   join(link: Link<T>, replacing: Link<T> | undefined): void {
@@ -155,7 +204,7 @@ export class Outlet<T> implements ProducerEnd<T> {
   asked(link: Link<T>, count: number): void {
     if (this.#isDispatching) this.#askLater(link, count)
     else if (link.place === undefined) link.earlyCount += count
-    else if (this.#mode === 'accumulate') this.#record(link, count)
+    else if (this.#mode === 'accumulate') this.#recordedAsks.add(link, count)
     else {
       link.place.ask(count)
       this.#settle()
@@ -167,6 +216,14 @@ export class Outlet<T> implements ProducerEnd<T> {
     if (!this.#links.delete(link)) return
     link.place?.leave()
     if (this.#parts.handleCancel !== undefined) this.#post({ kind: 'left', link, reason })
+    this.#settle()
+  }
+
+  /** One that left has also handled, or dropped, what it was handed. */
+  finished(link: Link<T>): void {
+    if (this.#isDispatching) return this.#defer(() => this.finished(link))
+    if (link.place?.done === undefined) return
+    link.place.done()
     this.#settle()
   }
 
@@ -183,6 +240,8 @@ export class Outlet<T> implements ProducerEnd<T> {
         return this.#handleSubscribe(letter.link, letter.replacing)
       case 'left':
         return asPromise(this.#parts.handleCancel?.(letter.link, letter.reason))
+      case 'info':
+        return this.#handleInfo(letter.message)
       case undefined:
         return undefined
     }
@@ -196,14 +255,25 @@ export class Outlet<T> implements ProducerEnd<T> {
     for (const link of links) link.close(reason)
     this.#letters.clear()
     this.#buffer.clear()
-    this.#recordedAsks = []
+    this.#infos.clear()
+    this.#recordedAsks.takeAll()
   }
 
   #handleDemand(count: number): Promise<void> | undefined {
-    this.#demandsWaiting--
+    this.#owed.heard()
     // Owed stays as it is: what an ending producer was not asked for it does not owe, and nobody is asked again.
     if (this.#isEnding) return undefined
-    const result = this.#parts.handleDemand?.(count)
+    if (traces.isOn) traces.write({ kind: 'demanded', stage: this.name, count })
+    return this.#made(this.#parts.handleDemand?.(count))
+  }
+
+  #handleInfo(message: unknown): Promise<void> | undefined {
+    this.#infoLetters--
+    return this.#made(this.#parts.handleInfo?.(message))
+  }
+
+  /** Takes what a callback made, now or once its promise resolves. */
+  #made(result: Made<T>): Promise<void> | undefined {
     if (isPromiseLike(result)) return Promise.resolve(result).then((events) => this.returned(events))
     this.returned(result)
     return undefined
@@ -243,26 +313,30 @@ export class Outlet<T> implements ProducerEnd<T> {
     this.#life.wake()
   }
 
-  #record(link: Link<T>, count: number): void {
-    const merged =
-      this.#recordedAsks.length < asksWaitingMax ? undefined : this.#recordedAsks.find((ask) => ask.link === link)
-    if (merged === undefined) this.#recordedAsks.push({ link, count })
-    else merged.count += count
-  }
-
   #place(events: readonly T[]): number {
     this.#isDispatching = true
     try {
       return this.#dispatcher.dispatch(events)
     } finally {
       this.#isDispatching = false
+      if (this.#dispatcher.holding !== undefined) this.#countFaults(this.#dispatcher.holding.discardedCount)
     }
   }
 
+  #countFaults(discardedCount: number): void {
+    const count = discardedCount - this.#discardedByDispatcher
+    this.#discardedByDispatcher = discardedCount
+    this.#discarded(count)
+  }
+
   #keep(events: readonly T[], start: number): void {
-    const count = this.#buffer.add(events, start)
+    this.#discarded(this.#buffer.add(events, start))
+  }
+
+  #discarded(count: number): void {
     if (count === 0) return
     this.#discardedCount += count
+    if (traces.isOn) traces.write({ kind: 'discarded', stage: this.name, count })
     try {
       this.#parts.onDiscard?.(count)
     } catch (thrown) {
@@ -272,30 +346,42 @@ export class Outlet<T> implements ProducerEnd<T> {
 
   /** After every change: serves the buffer first, then asks for what is wanted and not on its way. */
   #settle(): void {
-    while (this.#buffer.count > 0 && this.wantedCount > 0)
-      this.#buffer.drop(this.#place(this.#buffer.peek(this.wantedCount)))
+    if (this.#infos.count > 0) this.#releaseInfos()
+    while (this.#buffer.count > 0 && this.wantedCount > 0) this.#serveBuffer()
     this.#askUpstream()
-    if (this.#afterDispatch.length > 0) this.#runDeferred()
+    if (!this.#afterDispatch.isEmpty) this.#afterDispatch.run()
     if (this.#isEnding) this.#life.finishIfDone()
     this.#life.wake()
   }
 
-  #askUpstream(): void {
-    const count = this.wantedCount - this.#owedCount
-    if (count <= 0 || this.#parts.handleDemand === undefined || this.#isEnding) return
-    this.#owedCount += count
-    if (this.#demandsWaiting >= asksWaitingMax) {
-      this.#lastDemand.count += count
-      return
+  /** No further than the next info message, which stands between the events before and behind it. */
+  #serveBuffer(): void {
+    const count = Math.min(this.wantedCount, this.#infos.eventsAhead(this.#buffer.leftCount))
+    this.#buffer.drop(this.#place(this.#buffer.peek(count)))
+    if (this.#infos.count > 0) this.#releaseInfos()
+  }
+
+  #releaseInfos(): void {
+    this.#infos.passBuffer(this.#buffer.leftCount, this.#markHolding)
+    for (let info = this.#infos.takePassed(); info !== undefined; info = this.#infos.takePassed()) {
+      this.#infoLetters++
+      this.#post({ kind: 'info', message: info.message })
     }
-    const letter = { kind: 'demand' as const, count }
-    this.#demandsWaiting++
-    this.#lastDemand = letter
-    this.#post(letter)
+  }
+
+  #traceEmission(count: number): void {
+    traces.write({ kind: 'emitted', stage: this.name, count, bufferedCount: this.#buffer.count })
+  }
+
+  #askUpstream(): void {
+    const count = this.wantedCount - this.#owed.count
+    if (count <= 0 || this.#parts.handleDemand === undefined || this.#isEnding) return
+    const letter = this.#owed.ask(count)
+    if (letter !== undefined) this.#post(letter)
   }
 
   #defer(work: () => void): void {
-    this.#afterDispatch.push(work)
+    this.#afterDispatch.add(work)
   }
 
   // Methods of their own, so that the common case makes no closure.
@@ -306,15 +392,8 @@ export class Outlet<T> implements ProducerEnd<T> {
   #produceLater(events: readonly T[]): void {
     this.#defer(() => this.produced(events))
   }
-
-  #runDeferred(): void {
-    if (this.#isRunningDeferred) return
-    this.#isRunningDeferred = true
-    for (let work = this.#afterDispatch.shift(); work !== undefined; work = this.#afterDispatch.shift()) work()
-    this.#isRunningDeferred = false
-  }
 }
 
-function checkEvents(where: string, events: unknown): void {
-  if (!Array.isArray(events)) throw new TypeError(`${where}: expected an array of events, got ${typeof events}`)
+function hasPassed(): boolean {
+  return true
 }

@@ -16,6 +16,8 @@ const sliceMs = 4
 export interface TurnTaker {
   /** Runs one callback at most. Must not throw. */
   takeTurn(): void
+  /** How long that turn took. */
+  spent(ms: number): void
 }
 
 class TurnLine {
@@ -25,6 +27,8 @@ class TurnLine {
   #state: 'idle' | 'woken' | 'running' | 'spent' = 'idle'
   #isSliceOpen = false
   #sliceEndsMs = 0
+  /** The clock's last reading. One per turn both ends the slice and measures the turn. */
+  #readMs = 0
   readonly #run = (): void => this.#takeTurns()
   readonly #nextRound = (): void => {
     this.#isSliceOpen = false
@@ -34,6 +38,10 @@ class TurnLine {
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  nowMs(): number {
+    return this.#clock.monotonicMs()
   }
 
   add(taker: TurnTaker): void {
@@ -46,10 +54,14 @@ class TurnLine {
   #takeTurns(): void {
     this.#state = 'running'
     // The slice outlives this run: promises that settle at once start one run after the other within the same round of the event loop.
+    this.#readMs = this.nowMs()
     if (!this.#isSliceOpen) this.#openSlice()
     for (let taker = this.#waiting.shift(); taker !== undefined; taker = this.#waiting.shift()) {
       taker.takeTurn()
-      if (this.#clock.monotonicMs() < this.#sliceEndsMs) continue
+      const beganMs = this.#readMs
+      this.#readMs = this.nowMs()
+      taker.spent(this.#readMs - beganMs)
+      if (this.#readMs < this.#sliceEndsMs) continue
       this.#state = 'spent'
       return
     }
@@ -58,7 +70,7 @@ class TurnLine {
 
   #openSlice(): void {
     this.#isSliceOpen = true
-    this.#sliceEndsMs = this.#clock.monotonicMs() + sliceMs
+    this.#sliceEndsMs = this.#readMs + sliceMs
     setImmediate(this.#nextRound)
   }
 }

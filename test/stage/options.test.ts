@@ -13,7 +13,7 @@ const handleEvents = (): void => {}
 describe('S1: constructors', () => {
   test.each<[string, () => unknown]>([
     [
-      'producer: expected options name, dispatcher, bufferSize, bufferKeep, onDiscard, handleDemand, handleSubscribe, handleCancel, demand, got buffersize',
+      'producer: expected options name, dispatcher, bufferSize, bufferKeep, onDiscard, handleStop, handleDemand, handleSubscribe, handleCancel, handleInfo, demand, got buffersize',
       call(producer, { buffersize: 1 }),
     ],
     ['bufferSize: expected a whole number of at least 0, or Infinity, got -1', call(producer, { bufferSize: -1 })],
@@ -23,12 +23,12 @@ describe('S1: constructors', () => {
     ['handleDemand: expected a function, got 7', call(producer, { handleDemand: 7 })],
     ['dispatcher: expected a function, got "demand"', call(producer, { dispatcher: 'demand' })],
     [
-      'consumer: expected options name, handleEvents, handleSubscribe, handleCancel, got bufferSize',
+      'consumer: expected options name, handleEvents, handleSubscribe, handleCancel, handleInfo, handleStop, got bufferSize',
       call(consumer, { handleEvents, bufferSize: 1 }),
     ],
     ['handleEvents: expected a function, got undefined', call(consumer, {})],
     [
-      'producerConsumer: expected options name, dispatcher, bufferSize, bufferKeep, onDiscard, handleEvents, handleSubscribe, handleCancel, got demand',
+      'producerConsumer: expected options name, dispatcher, bufferSize, bufferKeep, onDiscard, handleStop, handleEvents, handleSubscribe, handleCancel, handleInfo, handleEnd, got demand',
       call(producerConsumer, { handleEvents, demand: 'forward' }),
     ],
     ['handleEvents: expected a function, got null', call(producerConsumer, { handleEvents: null })],
@@ -49,7 +49,7 @@ describe('S9: subscribe', () => {
     ['mode: expected automatic or manual, got "auto"', { mode: 'auto' }],
     ['selector: expected a function, got 3', { selector: 3 }],
     [
-      'subscribe: expected options maxDemand, minDemand, cancel, selector, mode, replacing, got maxdemand',
+      'subscribe: expected options maxDemand, minDemand, cancel, selector, partition, custom, mode, replacing, got maxdemand',
       { maxdemand: 1 },
     ],
   ])('throws "%s" and leaves both stages as they were', async (message, options) => {
@@ -68,7 +68,7 @@ describe('S9: subscribe', () => {
     const { stage } = watchedConsumer<number>()
     const act = (): unknown => stage.subscribe(producer<number>(), { selector: () => true })
 
-    expect(act).toThrow('selector: expected a producer with a broadcast dispatcher')
+    expect(act).toThrow('selector: expected a producer whose dispatcher heeds it')
   })
 })
 

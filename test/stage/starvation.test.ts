@@ -45,7 +45,7 @@ const endless: [string, (source: Source<number>, count: () => void) => Consumer<
     'with a producer-consumer that filters everything',
     (source, count) => {
       const middle = producerConsumer<number, number>({ handleEvents: () => (count(), []) })
-      joined(middle, source, { maxDemand: 2 })
+      middle.subscribe(source, { maxDemand: 2 })
       return joined(consumer({ handleEvents: () => {} }), middle, {})
     },
   ],

@@ -106,12 +106,17 @@ export function countingProducer(
 export class HandSeat<T> implements Seat<T> {
   readonly occupant: object
   readonly selector: ((event: T) => boolean) | undefined
+  readonly partition: string | number | undefined
+  readonly custom: unknown = undefined
+  /** Set by the test; nothing is handled here. */
+  unhandledCount = 0
   readonly messages: (readonly T[])[] = []
   readonly failures: Error[] = []
 
-  constructor(selector?: (event: T) => boolean, occupant: object = {}) {
+  constructor(selector?: (event: T) => boolean, occupant: object = {}, partition?: string | number) {
     this.selector = selector
     this.occupant = occupant
+    this.partition = partition
   }
 
   take(events: readonly T[]): void {

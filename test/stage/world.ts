@@ -3,55 +3,21 @@ import type { Random } from '../../src/base/random.ts'
 import {
   broadcastDispatcher,
   consumer,
-  type Consumer,
   demandDispatcher,
   type Dispatcher,
-  type HandOut,
+  partitionDispatcher,
   producer,
   type Producer,
   producerConsumer,
   type Subscription,
 } from '../../src/stage/stage.ts'
+import { type Eater, type Kind, type Made, type Outlet, type Passing, type Reader } from './folk.ts'
 import { gate, nextRound, range } from './watched.ts'
 
-/** Made by source number `origin`, as its number `seq`, from 0 without gaps. */
-export interface Made {
-  readonly origin: number
-  readonly seq: number
-}
-
-/** One subscription of a consumer, with what it saw. */
-interface Reader {
-  readonly from: Outlet
-  readonly subscription: Subscription
-  readonly seen: Made[]
-  readonly selector: ((event: Made) => boolean) | undefined
-  /** Events asked for and not handled, worked out anew from the rule of S11. */
-  pending: number
-  readonly window: { readonly max: number; readonly min: number } | undefined
-}
-
-interface Outlet {
-  readonly stage: HandOut<Made>
-  readonly isBroadcast: boolean
-  /** Undefined for a middle. */
-  readonly origin: number | undefined
-}
-
-/** What a middle took from its source; it hands on all of it. */
-interface Passing {
-  readonly from: Outlet
-  readonly to: HandOut<Made>
-  readonly seen: Made[]
-}
-
-interface Eater {
-  readonly stage: Consumer<Made>
-  readonly readers: Reader[]
-  isDead: boolean
-}
-
 const outletsMax = 5
+const partitions = 3
+const queueSizeMax = 20
+const kinds: readonly Kind[] = ['demand', 'broadcast', 'partition']
 const eatersMax = 8
 
 export class World {
@@ -59,11 +25,16 @@ export class World {
   readonly #mayDie: boolean
   readonly #outlets: Outlet[] = []
   readonly #eaters: Eater[] = []
+  /** Those a new subscription may be made for. */
+  #liveEaters: Eater[] = []
+  #openReaders: Reader[] = []
+  readonly #readerOf = new Map<Subscription, Reader>()
   readonly #passings: Passing[] = []
   readonly #gates: (() => void)[] = []
   /** Per origin: events made so far, the demand not yet answered, and how it answers. */
   readonly #made: number[] = []
   readonly #debts: number[] = []
+  #isFinishing = false
   readonly faults: string[] = []
   handledCount = 0
 
@@ -89,16 +60,21 @@ export class World {
 
   /** Lets everything flow: nothing waits for a gate, and everybody who would hold others back has gone. */
   async finish(): Promise<void> {
+    this.#isFinishing = true
     for (const eater of this.#eaters)
-      for (const reader of eater.readers) if (reader.window === undefined) reader.subscription.cancel()
-    for (const outlet of this.#outlets) this.#read(this.#eater(false), outlet, 1_000_000)
-    for (let round = 0; round < 200; round++) {
+      for (const reader of eater.readers) if (reader.window === undefined || eater.isDead) reader.subscription.cancel()
+    for (const outlet of this.#outlets)
+      for (const partition of outlet.kind === 'partition' ? range(0, partitions - 1) : [undefined])
+        this.#read(this.#eater(false), outlet, { partition, askCount: 1_000_000 })
+    for (let quietRounds = 0; quietRounds < 8; quietRounds++) {
+      if (this.#gates.length > 0) quietRounds = 0
       for (const open of this.#gates.splice(0)) open()
       await nextRound()
     }
     this.#checkBuffers()
     for (const { stage } of this.#outlets)
-      if (stage.bufferedCount > 0) this.faults.push(`${stage.bufferedCount} events left in ${stage.name}`)
+      if (stage.bufferedCount + heldIn(stage) > 0)
+        this.faults.push(`${stage.bufferedCount} + ${heldIn(stage)} events left in ${stage.name}`)
     this.#checkComplete()
     await Promise.all([...this.#outlets, ...this.#eaters].map(({ stage }) => stage.stop()))
   }
@@ -113,49 +89,65 @@ export class World {
     return thing
   }
 
-  #dispatcher(isBroadcast: boolean): () => Dispatcher<Made> {
-    return isBroadcast ? broadcastDispatcher() : demandDispatcher({ start: this.#below(3) })
+  #dispatcher(kind: Kind): () => Dispatcher<Made> {
+    switch (kind) {
+      case 'demand':
+        return demandDispatcher({ start: this.#below(3) })
+      case 'broadcast':
+        return broadcastDispatcher()
+      case 'partition':
+        return partitionDispatcher({
+          partitions,
+          queueSize: 1 + this.#below(queueSizeMax),
+          hash: ({ seq }) => seq % partitions,
+        })
+    }
   }
 
   #source(origin: number): Outlet {
     this.#made.push(0)
     this.#debts.push(0)
-    const isBroadcast = this.#random() < 0.5
+    const kind = this.#pick(kinds)
     const guard = this.#alone(`source ${origin}`)
     const isAsync = this.#random() < 0.3
     const stage: Producer<Made> = producer<Made>({
       name: `source ${origin}`,
-      dispatcher: this.#dispatcher(isBroadcast),
+      dispatcher: this.#dispatcher(kind),
       bufferSize: Infinity,
       handleDemand: (demand, self) =>
         guard(isAsync && this.#random() < 0.5, () => {
-          const count = Math.min(demand, this.#below(8))
+          const count = this.#isFinishing ? 0 : Math.min(demand, this.#below(8))
           this.#debts[origin] = (this.#debts[origin] ?? 0) + demand - count
           // Numbered and emitted in one go: what an asynchronous handler returns arrives a little later, and may be overtaken by an emit.
           self.emit(this.#next(origin, count))
         }),
     })
-    return { stage, isBroadcast, origin }
+    return { stage, kind, lastSeqs: [], origin }
   }
 
   #middle(): Outlet {
-    const isBroadcast = this.#random() < 0.5
+    const kind = this.#pick(kinds)
     const guard = this.#alone('middle')
     const isAsync = this.#random() < 0.5
     const from = this.#pick(this.#outlets.slice(0, 2))
     const seen: Made[] = []
     const stage = producerConsumer<Made, Made>({
       name: 'middle',
-      dispatcher: this.#dispatcher(isBroadcast),
+      dispatcher: this.#dispatcher(kind),
       handleEvents: (events) =>
         guard(isAsync && this.#random() < 0.5, () => {
           seen.push(...events)
           return events
         }),
     })
-    stage.subscribe(from.stage, { ...this.#window(), cancel: 'temporary' })
+    const partition = this.#partition(from.kind)
+    stage.subscribe(from.stage, {
+      ...this.#window(),
+      cancel: 'temporary',
+      ...(partition === undefined ? {} : { partition }),
+    })
     this.#passings.push({ from, to: stage, seen })
-    return { stage, isBroadcast, origin: undefined }
+    return { stage, kind, lastSeqs: [], origin: undefined }
   }
 
   #next(origin: number, count: number): Made[] {
@@ -197,33 +189,37 @@ export class World {
     })
     const eater: Eater = { stage, readers: [], isDead: false }
     this.#eaters.push(eater)
+    this.#liveEaters.push(eater)
     return eater
   }
 
   #join(): void {
-    const free = this.#eaters.find((eater) => !eater.isDead && this.#random() < 0.3)
-    const live = this.#eaters.filter((eater) => !eater.isDead && eater.readers.some((r) => r.subscription.isOpen))
-    const eater = free ?? (live.length < eatersMax ? this.#eater(this.#random() < 0.5) : undefined)
+    const free = this.#liveEaters.find((eater) => !eater.isDead && this.#random() < 0.3)
+    this.#liveEaters = this.#liveEaters.filter(
+      (eater) =>
+        !eater.isDead && this.#openReaders.some((reader) => reader.eater === eater && reader.subscription.isOpen),
+    )
+    const eater = free ?? (this.#liveEaters.length < eatersMax ? this.#eater(this.#random() < 0.5) : undefined)
     if (eater !== undefined) this.#read(eater, this.#pick(this.#outlets))
   }
 
-  /** @param askCount undefined: a window of its own, or by hand. */
-  #read(eater: Eater, from: Outlet, askCount?: number): void {
+  /** @param how a window of its own or by hand, and a partition by chance, unless it is said. */
+  #read(eater: Eater, from: Outlet, how?: { readonly partition: number | undefined; readonly askCount: number }): void {
     const window = this.#window()
-    const isManual = askCount !== undefined || this.#random() < 0.4
-    const divisor = 1 + this.#below(3)
-    const selector =
-      from.isBroadcast && askCount === undefined && this.#random() < 0.5
-        ? (event: Made): boolean => event.seq % divisor === 0
-        : undefined
+    const isManual = how !== undefined || this.#random() < 0.4
+    const partition = how === undefined ? this.#partition(from.kind) : how.partition
+    const selector = from.kind === 'broadcast' && how === undefined ? this.#selector() : undefined
     const subscription = eater.stage.subscribe(from.stage, {
       ...window,
       cancel: 'temporary',
       mode: isManual ? 'manual' : 'automatic',
       ...(selector === undefined ? {} : { selector }),
+      ...(partition === undefined ? {} : { partition }),
     })
     const reader: Reader = {
       from,
+      eater,
+      partition,
       subscription,
       seen: [],
       selector,
@@ -231,7 +227,18 @@ export class World {
       window: isManual ? undefined : { max: window.maxDemand, min: window.minDemand },
     }
     eater.readers.push(reader)
-    if (askCount !== undefined) this.#askFor(reader, askCount)
+    this.#openReaders.push(reader)
+    this.#readerOf.set(subscription, reader)
+    if (how !== undefined) this.#askFor(reader, how.askCount)
+  }
+
+  #partition(kind: Kind): number | undefined {
+    return kind === 'partition' ? this.#below(partitions) : undefined
+  }
+
+  #selector(): ((event: Made) => boolean) | undefined {
+    const divisor = 1 + this.#below(3)
+    return this.#random() < 0.5 ? (event) => event.seq % divisor === 0 : undefined
   }
 
   #leave(): void {
@@ -240,7 +247,7 @@ export class World {
 
   #die(): void {
     if (!this.#mayDie) return
-    const eater = this.#eaters[this.#below(this.#eaters.length)]
+    const eater = this.#liveEaters[this.#below(this.#liveEaters.length)]
     if (eater !== undefined) eater.isDead = true
   }
 
@@ -263,17 +270,28 @@ export class World {
   }
 
   #openReader(): Reader | undefined {
-    const open = this.#eaters.flatMap((eater) => eater.readers).filter((reader) => reader.subscription.isOpen)
-    return open[this.#below(open.length)]
+    this.#openReaders = this.#openReaders.filter((reader) => reader.subscription.isOpen)
+    return this.#openReaders[this.#below(this.#openReaders.length)]
   }
 
   #seen(eater: Eater, events: readonly Made[], from: Subscription): void {
     if (eater.isDead) throw new Error('fails as it was told to')
-    const reader = eater.readers.find(({ subscription }) => subscription === from)
+    const reader = this.#readerOf.get(from)
     if (reader === undefined) return void this.faults.push('events of an unknown subscription')
     this.handledCount += events.length
     this.#checkChunk(reader, events)
-    reader.seen.push(...events)
+    if (reader.partition !== undefined) this.#checkPartition(reader.from, reader.partition, events)
+    for (const event of events) reader.seen.push(event)
+    countDown(reader, events.length)
+  }
+
+  /** Whoever handles a partition, its order holds: nobody begins before the one before is done. */
+  #checkPartition({ stage, lastSeqs }: Outlet, partition: number, events: readonly Made[]): void {
+    for (const { seq } of events) {
+      if (seq % partitions !== partition) this.faults.push(`${stage.name}: ${seq} in partition ${partition}`)
+      if (seq <= (lastSeqs[partition] ?? -1)) this.faults.push(`${stage.name}: ${seq} after ${lastSeqs[partition]}`)
+      lastSeqs[partition] = seq
+    }
   }
 
   /** Never more than asked, never a larger chunk than agreed, nothing that should still lie in the buffer, nothing that was not selected. */
@@ -286,28 +304,22 @@ export class World {
         this.faults.push(`event ${event.seq} of ${stage.name} passed a buffered one`)
       if (reader.selector?.(event) === false) this.faults.push('an event that was not selected')
     }
-    this.#countDown(reader.subscription, events.length)
-  }
-
-  #countDown(from: Subscription, count: number): void {
-    for (const reader of this.#eaters.flatMap((eater) => eater.readers)) {
-      if (reader.subscription !== from) continue
-      reader.pending -= count
-      if (reader.window !== undefined && reader.pending <= reader.window.min) reader.pending = reader.window.max
-    }
   }
 
   #checkBuffers(): void {
-    for (const { stage } of this.#outlets)
+    for (const { stage, kind } of this.#outlets) {
       if (stage.bufferedCount > 0 && stage.wantedCount > 0)
         this.faults.push(`${stage.name}: ${stage.bufferedCount} buffered beside ${stage.wantedCount} wanted`)
+      if (kind === 'partition' && this.#random() < 0.05 && heldIn(stage) > partitions * queueSizeMax)
+        this.faults.push(`${stage.name}: ${heldIn(stage)} events held in its queues`)
+    }
   }
 
   #checkComplete(): void {
     for (const outlet of this.#outlets) {
       const readers = this.#eaters.flatMap((eater) => eater.readers.filter((reader) => reader.from === outlet))
       for (const reader of readers) this.#checkOrder(reader)
-      if (outlet.isBroadcast) for (const reader of readers) this.#checkGapless(reader)
+      if (outlet.kind === 'broadcast') for (const reader of readers) this.#checkGapless(reader)
       else this.#checkOnce(outlet, readers)
     }
   }
@@ -342,4 +354,13 @@ export class World {
   #passedBy(outlet: Outlet): number {
     return this.#passings.find(({ to }) => to === outlet.stage)?.seen.length ?? 0
   }
+}
+
+function heldIn(stage: Outlet['stage']): number {
+  return stage.snapshot().heldCount
+}
+
+function countDown(reader: Reader, count: number): void {
+  reader.pending -= count
+  if (reader.window !== undefined && reader.pending <= reader.window.min) reader.pending = reader.window.max
 }
