@@ -1,6 +1,6 @@
 /** Batcher: a producer-consumer that gathers events by key and hands each batch, once complete, to the worker its key belongs to. */
 import { type Clock, systemClock, type Timer } from '../base/clock.ts'
-import { type HandOutOptions } from './hand-out.ts'
+import type { HandOutOptions } from './hand-out.ts'
 import { checkFunctions, checkKnown, parseCount } from './options.ts'
 import { partitionDispatcher } from './partition-dispatcher.ts'
 import { producerConsumer, type ProducerConsumer } from './producer-consumer.ts'

@@ -1,6 +1,6 @@
 /** One child of a supervisor: how it is started, watched and stopped in time. When it is restarted is the supervisor's concern. */
 import { orAbort } from '../base/abort.ts'
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import { type Reason, showReason } from './life.ts'
 import { checkFunction, checkKnown, parseCount, parseWord } from './options.ts'

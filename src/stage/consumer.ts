@@ -3,9 +3,9 @@ import { checkInfo } from './info-line.ts'
 import { Inlet } from './inlet.ts'
 import { asPromise, Life, type Nothing, type Reason } from './life.ts'
 import { checkFunction, checkFunctions, checkKnown } from './options.ts'
-import { type Source } from './outlet.ts'
-import { type StageSnapshot } from './snapshot.ts'
-import { type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { Source } from './outlet.ts'
+import type { StageSnapshot } from './snapshot.ts'
+import type { SubscribeOptions, Subscription } from './subscription.ts'
 
 export interface ConsumerOptions<I> {
   /** Who this is, for people. Default: its role. */

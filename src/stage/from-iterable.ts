@@ -1,9 +1,9 @@
 /** A producer whose events come out of an iterable, as many as are asked for. */
 import { Tasks } from '../base/tasks.ts'
-import { type Reason } from './life.ts'
+import type { Reason } from './life.ts'
 import { checkFunctions, parseWord } from './options.ts'
 import { producer, type Producer, type ProducerOptions } from './producer.ts'
-import { type Subscription } from './subscription.ts'
+import type { Subscription } from './subscription.ts'
 
 export interface FromIterableOptions<T> extends Omit<ProducerOptions<T>, 'handleDemand'> {
   /** `stop`: stops `normal` once the last subscriber has left. Default `continue`. */

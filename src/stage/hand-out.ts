@@ -1,10 +1,10 @@
 /** The face of every stage that hands out events: what producers and producer-consumers have in common. */
 import type { Dispatcher } from './dispatcher.ts'
 import { demandDispatcher } from './demand-dispatcher.ts'
-import { type Keep } from './event-buffer.ts'
-import { type Life, type Nothing, type Reason } from './life.ts'
+import type { Keep } from './event-buffer.ts'
+import type { Life, Nothing, Reason } from './life.ts'
 import { checkInfo } from './info-line.ts'
-import { type LifeSnapshot } from './snapshot.ts'
+import type { LifeSnapshot } from './snapshot.ts'
 import { parseBufferSize, parseWord } from './options.ts'
 import { type Outlet, type OutletParts, outletOf, type Source } from './outlet.ts'
 

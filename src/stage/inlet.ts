@@ -2,7 +2,7 @@
 import { Fifo } from './fifo.ts'
 import { asPromise, isPromiseLike, type Life, type Nothing, type Reason } from './life.ts'
 import { type Outlet, outletOf, type Source } from './outlet.ts'
-import { type InletSnapshot } from './snapshot.ts'
+import type { InletSnapshot } from './snapshot.ts'
 import {
   checkSeatOptions,
   checkSubscribeOptions,

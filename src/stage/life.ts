@@ -7,7 +7,7 @@
  * - over: stopped. Nothing runs any more.
  */
 import { asError } from '../base/errors.ts'
-import { type LifeSnapshot } from './snapshot.ts'
+import type { LifeSnapshot } from './snapshot.ts'
 import { traces } from './trace.ts'
 import { turnLine, type TurnTaker } from './turns.ts'
 

@@ -1,7 +1,7 @@
 /** The producing half of a stage: its subscribers, its buffer, and what is owed to them. Knows nothing of where events come from. */
 import { asError } from '../base/errors.ts'
 import { Deferred } from './deferred.ts'
-import { type Dispatcher } from './dispatcher.ts'
+import type { Dispatcher } from './dispatcher.ts'
 import { EventBuffer, type Keep } from './event-buffer.ts'
 import { Fifo } from './fifo.ts'
 import { asPromise, type Events, isPromiseLike, type Life, type Made, type Nothing, type Reason } from './life.ts'
@@ -9,8 +9,8 @@ import { InfoLine } from './info-line.ts'
 import { type DemandLetter, OwedDemand } from './owed-demand.ts'
 import { checkEvents } from './options.ts'
 import { type DemandMode, RecordedAsks } from './recorded-asks.ts'
-import { type OutletSnapshot } from './snapshot.ts'
-import { type Link, type ProducerEnd, type Subscription } from './subscription.ts'
+import type { OutletSnapshot } from './snapshot.ts'
+import type { Link, ProducerEnd, Subscription } from './subscription.ts'
 import { traces } from './trace.ts'
 
 /** Where a consumer finds the outlet of a producer; kept off the public face. */

@@ -1,5 +1,5 @@
 /** Partition dispatcher: every event goes to the one subscriber of its partition. Where an event belongs is the hash's concern. */
-import { type Dispatcher, type Holding, type Joining, type Seat } from './dispatcher.ts'
+import type { Dispatcher, Holding, Joining, Seat } from './dispatcher.ts'
 import { checkFunctions, checkKnown, parseCount } from './options.ts'
 import { Partition, PartitionPlace } from './partition.ts'
 import { type Key, partitionOf } from './stable-hash.ts'

@@ -5,7 +5,7 @@
  * - taken: the subscriber gets its events as it asks; the queue, if any, first.
  * - taken, held back: the one before it still handles what it was handed. Events queue up until it is done, so that no two ever work on one partition.
  */
-import { type Place, type Seat } from './dispatcher.ts'
+import type { Place, Seat } from './dispatcher.ts'
 import { EventBuffer } from './event-buffer.ts'
 
 export class PartitionPlace<T> implements Place {

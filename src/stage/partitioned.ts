@@ -1,7 +1,7 @@
 /** Partitioned children: several copies of one child under a supervisor, and the way from a key to the copy that it belongs to. */
 import { availableParallelism } from 'node:os'
-import { type Child, type ChildOptions } from './child.ts'
-import { type Reason } from './life.ts'
+import type { Child, ChildOptions } from './child.ts'
+import type { Reason } from './life.ts'
 import { checkFunction, parseCount } from './options.ts'
 import { type Key, stableHash } from './stable-hash.ts'
 import { type RestartOptions, supervise, type Supervisor } from './supervise.ts'

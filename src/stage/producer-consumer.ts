@@ -1,12 +1,12 @@
 /** Producer-consumer: the role that takes events and hands on what it makes of them, only as long as somebody wants that. */
-import { type TakeIn } from './consumer.ts'
+import type { TakeIn } from './consumer.ts'
 import { type HandOut, type HandOutOptions, HandOutStage, handOutWords, parseHandOut } from './hand-out.ts'
 import { Inlet } from './inlet.ts'
 import { asPromise, type Events, isPromiseLike, Life, type Made, type Nothing, type Reason } from './life.ts'
 import { checkFunction, checkFunctions, checkKnown } from './options.ts'
 import { Outlet, outletOf, type Source } from './outlet.ts'
-import { type StageSnapshot } from './snapshot.ts'
-import { type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { StageSnapshot } from './snapshot.ts'
+import type { SubscribeOptions, Subscription } from './subscription.ts'
 
 /** What the other end of a subscription is to this stage. */
 export type Peer = 'producer' | 'consumer'

@@ -3,9 +3,9 @@ import { type HandOut, type HandOutOptions, HandOutStage, handOutWords, parseHan
 import { asPromise, Life, type Made, type Nothing, type Reason } from './life.ts'
 import { checkFunctions, checkKnown, parseWord } from './options.ts'
 import { Outlet, outletOf } from './outlet.ts'
-import { type DemandMode } from './recorded-asks.ts'
-import { type StageSnapshot } from './snapshot.ts'
-import { type Subscription } from './subscription.ts'
+import type { DemandMode } from './recorded-asks.ts'
+import type { StageSnapshot } from './snapshot.ts'
+import type { Subscription } from './subscription.ts'
 
 export interface ProducerOptions<T> extends HandOutOptions<T> {
   /**

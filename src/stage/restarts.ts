@@ -1,5 +1,5 @@
 /** How often a supervisor has restarted lately, and whether that is too often to help. */
-import { type Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 
 export class Restarts {
   readonly #max: number

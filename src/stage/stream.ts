@@ -1,11 +1,11 @@
 /** The events of producers as an async iterable: the way out of stages into plain code. */
 import { consumer } from './consumer.ts'
 import { checkSubscription } from './inlet.ts'
-import { type Reason } from './life.ts'
+import type { Reason } from './life.ts'
 import { checkKnown, parseWord } from './options.ts'
-import { type Source } from './outlet.ts'
-import { type DemandMode } from './recorded-asks.ts'
-import { type Cancel, type SubscribeOptions, type Subscription } from './subscription.ts'
+import type { Source } from './outlet.ts'
+import type { DemandMode } from './recorded-asks.ts'
+import type { Cancel, SubscribeOptions, Subscription } from './subscription.ts'
 
 /** A producer alone, or with the options of the subscription to it; `cancel` is `drain` unless it says otherwise. */
 export type StreamSource<T> = Source<T> | readonly [Source<T>, SubscribeOptions<T>?]

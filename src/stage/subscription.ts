@@ -5,10 +5,10 @@
  * - closing: the producer has forgotten it, so it holds nobody back; what was handed over is still handled.
  * - closed: the consumer is done with it. Nothing of it will reach a handler any more.
  */
-import { type Place, type Seat, type SeatOption } from './dispatcher.ts'
+import type { Place, Seat, SeatOption } from './dispatcher.ts'
 import { type Charged, type Reason, showReason } from './life.ts'
 import { checkFunctions, checkKnown, parseCount, parseWord } from './options.ts'
-import { type SubscriptionSnapshot } from './snapshot.ts'
+import type { SubscriptionSnapshot } from './snapshot.ts'
 import { traces } from './trace.ts'
 import { Window } from './window.ts'
 

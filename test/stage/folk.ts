@@ -1,11 +1,5 @@
 /** Who lives in the random world of the property test, and what is written down of each. */
-import {
-  type Consumer,
-  type HandOut,
-  type Producer,
-  type ProducerConsumer,
-  type Subscription,
-} from '../../src/stage/stage.ts'
+import type { Consumer, HandOut, Producer, ProducerConsumer, Subscription } from '../../src/stage/stage.ts'
 
 /** Made by source number `origin`, as its number `seq`, from 0 without gaps. */
 export interface Made {

@@ -11,7 +11,7 @@ import {
   producerConsumer,
   type Subscription,
 } from '../../src/stage/stage.ts'
-import { type Eater, type Kind, type Made, type Outlet, type Passing, type Reader } from './folk.ts'
+import type { Eater, Kind, Made, Outlet, Passing, Reader } from './folk.ts'
 import { gate, nextRound, range } from './watched.ts'
 
 const outletsMax = 5
