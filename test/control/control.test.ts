@@ -13,7 +13,7 @@ import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { silentLog, type Log } from '../../src/base/log.ts'
 import { connect, DeskFailed, NotRunning } from '../../src/control/client.ts'
 import { AskError, serveDesk, type Desk, type Status } from '../../src/control/control.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../manual-clock.ts'
 import { aLane, aStatus, smallDesk } from './small-desk.ts'
 
 const never = new AbortController().signal

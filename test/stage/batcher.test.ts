@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { seededRandom } from '../../src/base/random.ts'
 import { type Batch, batcher, type BatcherOptions, consumer, fromIterable, producer } from '../../src/stage/stage.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../manual-clock.ts'
 import { atRest, gate, nextRound, range, until, watchedConsumer } from './watched.ts'
 
 /** A source, a batcher and one worker, which has asked for plenty. */

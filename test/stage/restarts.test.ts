@@ -1,7 +1,7 @@
 /** Supervisors over time: how often they restart, and children that come and go. */
 import { describe, expect, test } from 'vitest'
 import { type Reason, supervise, type Supervisor } from '../../src/stage/stage.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../manual-clock.ts'
 import { Nursery, withNursery } from './nursery.ts'
 import { atRest, settledOr, until } from './watched.ts'
 

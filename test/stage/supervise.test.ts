@@ -14,7 +14,7 @@ import {
   supervise,
   traceStages,
 } from '../../src/stage/stage.ts'
-import { ManualClock } from './manual-clock.ts'
+import { ManualClock } from '../manual-clock.ts'
 import { Nursery, withNursery } from './nursery.ts'
 import { atRest, gate, settledOr, until } from './watched.ts'
 

@@ -1,6 +1,6 @@
 /** A clock that stands still until a test moves it on. */
-import { abortReason, type Clock, type Timer } from '../../src/base/clock.ts'
-import { onAbort } from '../../src/base/abort.ts'
+import { abortReason, type Clock, type Timer } from '../src/base/clock.ts'
+import { onAbort } from '../src/base/abort.ts'
 
 export class ManualClock implements Clock {
   #nowMs = 0
