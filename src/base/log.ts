@@ -5,19 +5,22 @@ import { destination, pino, type DestinationStream } from 'pino'
 export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>
 
 export interface Log {
+  /** Somebody reads the debug lines: only then is it worth making many of them. */
+  readonly hasDebug: boolean
   debug(event: string, fields?: Fields): void
   info(event: string, fields?: Fields): void
   warn(event: string, fields?: Fields): void
   error(event: string, fields?: Fields): void
 }
 
-export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+export const silentLog: Log = { hasDebug: false, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /** Opens the log of one room, as JSON lines to `to`. `debugRooms` is the value of FANFOLD_DEBUG. */
 export function openLog(room: string, to: DestinationStream, debugRooms = ''): Log {
   const isOpen = debugRooms.split(',').some((word) => word === room || word === '*')
   const lines = pino({ level: isOpen ? 'debug' : 'info', base: { room }, timestamp: pino.stdTimeFunctions.isoTime }, to)
   return {
+    hasDebug: isOpen,
     debug: (event, fields) => lines.debug(fields ?? {}, event),
     info: (event, fields) => lines.info(fields ?? {}, event),
     warn: (event, fields) => lines.warn(fields ?? {}, event),

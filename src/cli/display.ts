@@ -92,6 +92,6 @@ export function shownLog(display: StatusDisplay): (room: string) => Log {
       const facts = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`)
       display.above(`${harmless(`${room}: ${event}${facts.join('')}`)}\n`)
     }
-    return { debug: () => {}, info: () => {}, warn: say, error: say }
+    return { hasDebug: false, debug: () => {}, info: () => {}, warn: say, error: say }
   }
 }

@@ -7,6 +7,8 @@ import type { Config } from '../config/config.ts'
 import { serveDesk, type Desk } from '../control/control.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
 import { selector, type Lane, type Pipeline } from '../pipeline/pipeline.ts'
+import type { Log } from '../base/log.ts'
+import { traceStages } from '../stage/stage.ts'
 import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
 import { openDesk as deskOf, type DeskParts, type LiveTarget } from './desk.ts'
 import { takeLock } from './lock.ts'
@@ -75,6 +77,7 @@ function makeStateFolder(folder: string): void {
 /** Starts everything and returns without waiting for scans or targets. @throws OwnerError when the state directory is in use or cannot be used. */
 export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
   const state = openState(config, options)
+  const endTraces = traced(options.log('stage'))
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<never>((_resolve, reject) => (fail = reject))
   // Whoever waits on it is told; that nobody waits yet is no reason to end the process.
@@ -94,8 +97,14 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
       await assembly.stop(stopGraceMs)
       await server.close()
       state.release()
+      endTraces()
     },
   }
+}
+
+/** Writes what the stages do to their log, if anybody reads it. */
+function traced(log: Log): () => void {
+  return log.hasDebug ? traceStages(({ kind, ...fields }) => log.debug(kind, fields)) : () => {}
 }
 
 async function untilIdle(

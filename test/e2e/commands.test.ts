@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { treeOf } from '../tree.ts'
-import { aBench, fanfold, startDaemon, targetOf, type Bench } from './rig.ts'
+import { aBench, fanfold, program, startDaemon, targetOf, type Bench } from './rig.ts'
 
 async function archived(files = 6): Promise<Bench> {
   const bench = aBench({ nas: '', stick: "select: { include: ['*.pdf'] }" })
@@ -183,4 +183,16 @@ describe('why, history, status, retry', () => {
     expect(retry.code).toBe(0)
     expect(readFileSync(inTheWay, 'utf8')).toBe('new')
   })
+})
+
+test('FANFOLD_DEBUG=stage shows what the stages do, and only then', async () => {
+  const bench = aBench({ nas: '' })
+  writeFileSync(join(bench.inbox, 'a'), 'a')
+  const words = [program, 'run', '--until-idle', '--config', bench.config]
+
+  const traced = await promisify(execFile)(process.execPath, words, { env: { ...process.env, FANFOLD_DEBUG: 'stage' } })
+  const silent = await promisify(execFile)(process.execPath, words)
+
+  expect(traced.stderr).toMatch(/"room":"stage".*"stage":"spool nas".*"msg":"demanded"/)
+  expect(silent.stderr).not.toContain('"room":"stage"')
 })
