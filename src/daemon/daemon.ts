@@ -9,6 +9,8 @@ import { openJournal, type Journal } from '../journal/journal.ts'
 import { selector, type Lane, type Pipeline } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
+import { Tasks } from '../base/tasks.ts'
+import type { Source } from '../source/source.ts'
 import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
 import { openDesk as deskOf, type DeskParts, type LiveTarget } from './desk.ts'
 import { takeLock } from './lock.ts'
@@ -107,13 +109,23 @@ function traced(log: Log): () => void {
   return log.hasDebug ? traceStages(({ kind, ...fields }) => log.debug(kind, fields)) : () => {}
 }
 
+/** A source whose folder is missing or doubted is waited for by nobody: its first scan may be days away. */
 async function untilIdle(
   { sources, pipeline }: Assembly,
   { clock }: DaemonOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  await Promise.all(sources.all.map((source) => source.firstScan))
-  while (!(sources.all.every((source) => source.isIdle()) && pipeline.isIdle)) await clock.sleep(idleLookMs, signal)
+  const scanned = new Set<Source>()
+  const scans = new Tasks(() => {})
+  for (const source of sources.all) {
+    scans.run('first scan', async () => {
+      await source.firstScan
+      scanned.add(source)
+    })
+  }
+  const isThrough = (source: Source): boolean =>
+    source.isIdle() && (scanned.has(source) || ['missing', 'suspect'].includes(source.state().state))
+  while (!(sources.all.every(isThrough) && pipeline.isIdle)) await clock.sleep(idleLookMs, signal)
 }
 
 function deskParts(

@@ -65,6 +65,23 @@ describe('what goes wrong while it runs is told, and everything else goes on', (
     expect(readFileSync(join(bench.copies('nas'), 'later/b'), 'utf8')).toBe('b')
   }, 40_000)
 
+  test('run --until-idle does what it can beside a missing source and a target that cannot be, and ends with 1 and the reasons', async () => {
+    const bench = aBench({ nas: '', lost: '' })
+    const config = readFileSync(bench.config, 'utf8')
+      .replace('targets:', '  - { name: gone, path: ./gone }\ntargets:')
+      .replace('./copies/lost', './a-file/lost')
+    writeFileSync(bench.config, config.replaceAll("'{path}'", "'{source}/{path}'"))
+    writeFileSync(join(bench.folder, 'a-file'), 'no folder')
+    writeFileSync(join(bench.inbox, 'a'), 'a')
+
+    const ended = await fanfold(bench, 'run', '--until-idle')
+
+    expect(ended.code).toBe(1)
+    expect(ended.stdout).toContain(join(bench.folder, 'gone'))
+    expect(ended.stdout).toContain(join(bench.folder, 'a-file/lost'))
+    expect(readFileSync(join(bench.copies('nas'), 'inbox/a'), 'utf8')).toBe('a')
+  })
+
   test('F86: a damaged journal is put aside with a word in the log, and nothing is sent again', async () => {
     const bench = aBench({ nas: '' })
     for (let n = 0; n < 50; n++) writeFileSync(join(bench.inbox, `f${n}`), `content ${n}`)
