@@ -71,7 +71,7 @@ const sql = {
   oweAgain: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
     VALUES (?, ?, ?, 'waiting', 1, ?, NULL, 0, ?, ?, NULL)
-    ON CONFLICT (target_id, file_id) DO UPDATE SET state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = excluded.bytes,
+    ON CONFLICT (target_id, file_id) DO UPDATE SET wanted_seq = excluded.wanted_seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = excluded.bytes,
       look = CASE WHEN excluded.look = 'trust' AND look <> 'trust' THEN 'entry' ELSE excluded.look END`,
 }
 
@@ -236,7 +236,11 @@ export class Feed {
     const target = this.#targets.get(name)
     const rows = this.#statements.after.all(target.cursor, limit)
     let owed = 0
-    for (const row of rows) if (row.present === 1n && this.#offerOne(target.id, target.offer.look, row, takes)) owed++
+    for (const row of rows) {
+      // Owed when the target left the configuration, and gone since.
+      if (row.present !== 1n) this.#disown(target.id, Number(row.id))
+      else if (this.#offerOne(target.id, target.offer.look, row, takes)) owed++
+    }
     const isDone = rows.length < limit
     const cursor = isDone ? this.#head : Number(rows[rows.length - 1]?.seq ?? this.#head)
     this.#targets.advanceOffer(name, cursor, rows.length, isDone)

@@ -47,7 +47,7 @@ const sql = {
     'UPDATE target SET cursor = 0, offer = ?, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
   setCursor: 'UPDATE target SET cursor = ?, offer_left = max(0, offer_left - ?) WHERE id = ?',
   atHead: 'UPDATE target SET cursor = ?, offer_left = 0, offer = NULL WHERE id = ?',
-  advance: 'UPDATE target SET cursor = ? WHERE cursor = ?',
+  advance: 'UPDATE target SET cursor = ? WHERE id = ?',
   counts: 'SELECT state, files, bytes FROM lane_count WHERE target_id = ?',
   oldest: `
     SELECT min(since_ms) AS sinceMs FROM (
@@ -74,6 +74,8 @@ interface Row {
 export class Targets {
   readonly #byName = new Map<string, TargetRow>()
   #all: readonly TargetRow[] = []
+  /** Targets of the present configuration. One that left it keeps its cursor: what changes meanwhile is offered when it comes back. */
+  readonly #declared = new Set<string>()
   readonly #statements
 
   constructor(connection: Connection) {
@@ -99,9 +101,10 @@ export class Targets {
       const { id, name, mark, cursor, offerLeft } = row
       this.#byName.set(name, { id, name, mark, cursor, offerLeft, offer: parseOffer(row.offer) })
     }
-    this.#all = [...this.#byName.values()]
+    this.#all = [...this.#byName.values()].filter(({ name }) => this.#declared.has(name))
   }
 
+  /** The declared ones. */
   get all(): readonly TargetRow[] {
     return this.#all
   }
@@ -116,6 +119,7 @@ export class Targets {
 
   /** Adds the target, or sets its cursor back if its selector is another than before. */
   declare(name: string, kind: string, selector: string): TargetRow {
+    this.#declared.add(name)
     const row = this.#statements.all.all().find((candidate) => candidate.name === name)
     if (row === undefined) this.#statements.add.get(name, kind, selector)
     else if (row.selector !== selector) this.#statements.setSelector.run(selector, row.id)
@@ -144,13 +148,14 @@ export class Targets {
     this.reload()
   }
 
-  /** Targets that were at the head stay there. */
+  /** Declared targets that were at the head stay there. */
   advance(head: number, newHead: number): void {
-    this.#statements.advance.run(newHead, head)
-    for (const row of this.#byName.values()) {
-      if (row.cursor === head) this.#byName.set(row.name, { ...row, cursor: newHead })
+    for (const row of this.#all) {
+      if (row.cursor !== head) continue
+      this.#statements.advance.run(newHead, row.id)
+      this.#byName.set(row.name, { ...row, cursor: newHead })
     }
-    this.#all = [...this.#byName.values()]
+    this.#all = [...this.#byName.values()].filter(({ name }) => this.#declared.has(name))
   }
 
   counts(id: number): LaneCounts {

@@ -291,8 +291,9 @@ export class Lane {
     const { journal, log } = this.#parts
     const expected = journal.target(this.name).mark ?? undefined
     const { mark, isSame } = await this.#config.target.open(expected, signal)
-    if (mark !== expected) journal.setMark(this.name, mark)
+    // In this order: killed between the two, the next start finds the new place again and offers once more.
     if (!isSame) journal.offerAgain(this.name, { ...everything, look: 'entry' })
+    if (mark !== expected) journal.setMark(this.name, mark)
     if (this.#state.kind === 'stopped') return
     this.#state = { kind: 'running' }
     log.info('target running', { target: this.name })

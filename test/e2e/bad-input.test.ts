@@ -189,11 +189,13 @@ describe('what goes wrong while it runs is told, and everything else goes on', (
     await fanfold(bench, 'run', '--until-idle')
 
     writeConfig(bench, { nas: '' })
+    writeFileSync(join(bench.inbox, 'meanwhile'), 'meanwhile')
     const alone = await fanfold(bench, 'run', '--until-idle')
     writeConfig(bench, { nas: '', usb: '' })
     const again = await fanfold(bench, 'run', '--until-idle')
 
     expect([alone.code, again.code]).toEqual([0, 0])
+    expect(readFileSync(join(bench.copies('usb'), 'meanwhile'), 'utf8')).toBe('meanwhile')
   })
 })
 

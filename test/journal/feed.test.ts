@@ -1,6 +1,7 @@
+import { systemClock } from '../../src/base/clock.ts'
 import { describe, expect, test } from 'vitest'
 import { decodeName, sourcePath } from '../../src/base/path.ts'
-import { everything, type Facts } from '../../src/journal/journal.ts'
+import { everything, openJournal, type Facts } from '../../src/journal/journal.ts'
 import { aPut, aRemove } from '../builders.ts'
 import { aJournal, delivered } from './rig.ts'
 
@@ -239,5 +240,23 @@ describe('offering the feed again', () => {
     expect(rig.journal.target('late')).toMatchObject({ cursor: 2, offerLeft: 1 })
     offerAll(rig, 'late')
     expect(rig.journal.counts(late).waiting).toBe(3)
+  })
+
+  test('F96: what changes while a target is out of the configuration is offered to it when it comes back', () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('kept'), aPut('gone')], () => [rig.usb])
+    rig.journal.close()
+    rig.journal = openJournal(rig.file, systemClock).journal
+    rig.journal.declareTarget('nas', 'directory', 'all')
+    rig.journal.record([aPut('new'), aPut('kept', { size: 77 }), aRemove('gone')], () => [])
+
+    rig.journal.declareTarget('usb', 'directory', 'all')
+    offerAll(rig, 'usb')
+
+    const owed = rig.journal.claim(rig.usb, 9).filter(({ look }) => look !== 'receipt')
+    expect(owed.map(({ path, size, seq }) => [path, size, seq]).sort()).toEqual([
+      ['kept', 77, 4],
+      ['new', 10, 3],
+    ])
   })
 })

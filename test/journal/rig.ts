@@ -27,6 +27,7 @@ export function aJournal(): Rig {
     reopen() {
       rig.journal.close()
       rig.journal = openJournal(file, systemClock).journal
+      for (const name of ['nas', 'usb']) rig.journal.declareTarget(name, 'directory', 'all')
     },
   }
   onTestFinished(() => rig.journal.close())
