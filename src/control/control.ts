@@ -11,4 +11,4 @@ export {
   type TargetStatus,
   type Verdict,
 } from './desk.ts'
-export { serveDesk } from './server.ts'
+export { serveDesk, type DeskServer } from './server.ts'

@@ -23,14 +23,16 @@ export interface Assembly {
   readonly pipeline: Pipeline
   readonly sources: Sources
   /** Starts lanes, then sources: a change finds its lanes ready. */
-  start(): void
-  stop(graceMs: number): Promise<void>
+  start(): Promise<void>
+  stop(): Promise<void>
 }
 
 /** Large files digested at once. Two saturate a disk or two cores; more would only compete with the copies. */
 const digestThreads = 2
 /** Contents of small files kept so that every lane sends the bytes that were digested. Unit: bytes. */
 const contentCacheBytesMax = 64 * 2 ** 20
+/** What is under way may take this long to finish when the daemon is asked to stop (F102). Unit: ms. */
+const stopGraceMs = 20_000
 
 export function assemble(
   config: Config,
@@ -51,6 +53,7 @@ export function assemble(
     clock,
     random,
     log: log('lane'),
+    stopGraceMs,
     onFailure,
   })
   const sources = openSources({
@@ -65,11 +68,11 @@ export function assemble(
   return {
     pipeline,
     sources,
-    start() {
-      pipeline.start()
+    async start() {
+      await pipeline.start()
       for (const source of config.sources) sources.add(source)
     },
-    stop: (graceMs) => stopInOrder({ sources, pipeline, digest }, graceMs),
+    stop: () => stopInOrder({ sources, pipeline, digest }),
   }
 }
 
@@ -78,11 +81,8 @@ function stacked(config: TargetConfig, { log, clock }: DaemonOptions): Target {
   return paced(openTarget(config, { log: log('target'), clock }), config.pace, clock)
 }
 
-async function stopInOrder(
-  parts: { sources: Sources; pipeline: Pipeline; digest: Digest },
-  graceMs: number,
-): Promise<void> {
+async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {
   await parts.sources.stop()
-  await parts.pipeline.stop(graceMs)
+  await parts.pipeline.stop()
   await parts.digest.stop()
 }

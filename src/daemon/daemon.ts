@@ -4,9 +4,9 @@ import { join } from 'node:path'
 
 import { errnoOf, OwnerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
-import { serveDesk, type Desk } from '../control/control.ts'
+import { serveDesk, type Desk, type DeskServer } from '../control/control.ts'
 import { openJournal, type Journal } from '../journal/journal.ts'
-import { selector, type Lane, type Pipeline } from '../pipeline/pipeline.ts'
+import { declarationOf, selector, type LaneSeat, type LaneState, type Pipeline } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
@@ -27,8 +27,6 @@ export interface Daemon {
   readonly failed: Promise<never>
 }
 
-/** What is under way may take this long to finish when the daemon is asked to stop. Unit: ms. */
-const stopGraceMs = 20_000
 /** How often somebody who waits for idleness looks. Unit: ms. */
 const idleLookMs = 25
 
@@ -86,22 +84,26 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   failed.catch(() => {})
   const assembly = assemble(config, state.journal, options, (error) => fail(error))
   const desk = deskOf(deskParts(config, state.journal, options, assembly))
-  const server = await serveDesk(desk, join(config.state, 'control.sock'), {
-    clock: options.clock,
-    log: options.log('control'),
+  const server = await served(desk, config, options).catch((thrown: unknown) => {
+    state.release()
+    throw thrown
   })
-  assembly.start()
+  await assembly.start()
   return {
     desk,
     failed,
     idle: (signal) => untilIdle(assembly, options, signal),
     async stop() {
-      await assembly.stop(stopGraceMs)
+      await assembly.stop()
       await server.close()
       state.release()
       endTraces()
     },
   }
+}
+
+function served(desk: Desk, config: Config, { clock, log }: DaemonOptions): Promise<DeskServer> {
+  return serveDesk(desk, join(config.state, 'control.sock'), { clock, log: log('control') })
 }
 
 /** Writes what the stages do to their log, if anybody reads it. */
@@ -145,27 +147,41 @@ function deskParts(
 }
 
 function liveTarget(pipeline: Pipeline | undefined, name: string): LiveTarget | undefined {
-  const lane = pipeline?.lanes.find((candidate) => candidate.name === name)
-  if (lane === undefined) return undefined
+  const seat = pipeline?.seat(name)
+  if (seat === undefined) return undefined
+  const { lane } = seat
   return {
     name,
-    ...stateOf(lane),
-    bytesSent: lane.bytesSent,
-    sending: lane.sending,
-    offer: () => lane.offer(),
-    nudge: () => lane.nudge(),
+    ...(lane === undefined ? betweenLives(seat) : shownState(lane.state)),
+    bytesSent: seat.bytesSent,
+    sending: lane?.sending ?? [],
+    offer: () => lane?.offer(),
+    nudge: () => lane?.nudge(),
   }
 }
 
-function stateOf({ state }: Lane): { readonly state: string; readonly reason: string | null } {
-  return state.kind === 'paused' ? { state: state.state, reason: state.reason } : { state: state.kind, reason: null }
+function betweenLives({ lastFailure }: LaneSeat): { readonly state: string; readonly reason: string | null } {
+  return { state: 'restarting', reason: `failed and is started again: ${lastFailure ?? 'unknown reason'}` }
+}
+
+function shownState(state: LaneState): { readonly state: string; readonly reason: string | null } {
+  switch (state.kind) {
+    case 'opening':
+      return { state: 'opening', reason: 'not reached yet' }
+    case 'paused':
+      return { state: state.pause, reason: state.reason }
+    case 'held':
+      return { state: 'held', reason: state.reason }
+    case 'running':
+    case 'stopped':
+      return { state: state.kind, reason: null }
+  }
 }
 
 /** The desk of a daemon that does not run: answers from the journal, and what it changes is done at the next start. */
 export function openDesk(config: Config, options: DaemonOptions): Promise<{ desk: Desk; close(): Promise<void> }> {
   const state = openState(config, options)
-  for (const { name, kind, select, at } of config.targets)
-    state.journal.declareTarget(name, kind, JSON.stringify([select, at]))
+  for (const target of config.targets) state.journal.declareTarget(target.name, declarationOf(target))
   return Promise.resolve({
     desk: deskOf(deskParts(config, state.journal, options, undefined)),
     close() {

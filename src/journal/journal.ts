@@ -10,14 +10,15 @@ import { History, type HistoryLine } from './history.ts'
 import { demandCheck, isDamage, openConnection, type Connection } from './open.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Spool } from './spool.ts'
-import { Targets, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
+import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Tree, type FileRow, type KnownFile } from './tree.ts'
 
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
 export type { HistoryLine } from './history.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
-export type { LaneCounts, Offer, TargetRow } from './targets.ts'
+export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { KnownFile } from './tree.ts'
+export { isDamage } from './open.ts'
 export { everything } from './targets.ts'
 
 /** What the journal knows of one path. */
@@ -109,13 +110,27 @@ export class Journal {
 
   // Targets
 
-  /** Adds a target, or notices that its selector is another one: either sets its cursor back, so that everything is offered to it. */
-  declareTarget(name: string, kind: string, selector: string): TargetRow {
-    return this.#targets.declare(name, kind, selector)
+  /** Adds a target, or notices that its selector or place is another one: that sets its cursor back, so that everything is offered to it. */
+  declareTarget(name: string, declaration: Declaration): TargetRow {
+    return this.#targets.declare(name, declaration, this.head)
+  }
+
+  /** The target is not part of the present configuration any more; what it is owed is kept. */
+  undeclareTarget(name: string): void {
+    this.#targets.undeclare(name)
   }
 
   target(name: string): TargetRow {
     return this.#targets.get(name)
+  }
+
+  /** Its owner stops a target, or lets it go on (null). Holds over restarts. */
+  hold(target: string, reason: string | null): void {
+    this.#targets.hold(target, reason)
+  }
+
+  heldBecause(target: string): string | null {
+    return this.#targets.get(target).heldBecause
   }
 
   setMark(target: string, mark: string): void {
@@ -156,6 +171,11 @@ export class Journal {
 
   retry(targetId: number): number {
     return this.#spool.retry(targetId)
+  }
+
+  /** Puts back whatever is still leased at a target. To be called when nothing of it is under way any more. */
+  release(targetId: number): void {
+    this.#spool.release(targetId)
   }
 
   activeCount(targetId: number): number {

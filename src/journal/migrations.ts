@@ -39,7 +39,9 @@ export const migrations: readonly string[] = [
     name TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     selector TEXT NOT NULL,
+    place TEXT NOT NULL,
     mark TEXT,
+    held TEXT,
     cursor INTEGER NOT NULL,
     offer TEXT,
     offer_left INTEGER NOT NULL

@@ -151,6 +151,11 @@ export class Spool {
     return this.#lane(targetId).leases.has(fileId)
   }
 
+  /** Ends all leases of a target without an outcome: what was claimed was never begun. */
+  release(targetId: number): void {
+    this.#lanes.delete(targetId)
+  }
+
   /** Deliveries under way at a target. */
   activeCount(targetId: number): number {
     return this.#lane(targetId).leases.size

@@ -20,6 +20,8 @@ export interface TargetRow {
   readonly id: number
   readonly name: string
   readonly mark: string | null
+  /** Why its owner stopped it; null where it may work. */
+  readonly heldBecause: string | null
   readonly cursor: number
   readonly offer: Offer
   /** Files still to be looked through; an upper bound. */
@@ -35,13 +37,24 @@ export interface LaneCounts {
   readonly bytesOwed: number
 }
 
+/** What a configuration says of a target: `selector` and `place` are texts that are compared, not read. */
+export interface Declaration {
+  readonly kind: string
+  /** Which files go there, and under which names. */
+  readonly selector: string
+  /** Where it stands. */
+  readonly place: string
+}
+
 export const everything: Offer = { source: null, glob: null, look: 'trust' }
 
 const sql = {
-  all: 'SELECT id, name, kind, selector, mark, cursor, offer, offer_left AS offerLeft FROM target',
-  add: 'INSERT INTO target (name, kind, selector, cursor, offer, offer_left) VALUES (?, ?, ?, 0, NULL, (SELECT coalesce(sum(files), 0) FROM source)) RETURNING id',
+  all: 'SELECT id, name, kind, selector, place, mark, held AS heldBecause, cursor, offer, offer_left AS offerLeft FROM target',
+  add: 'INSERT INTO target (name, kind, selector, place, cursor, offer, offer_left) VALUES (?, ?, ?, ?, 0, NULL, (SELECT coalesce(sum(files), 0) FROM source)) RETURNING id',
   setSelector:
     'UPDATE target SET selector = ?, cursor = 0, offer = NULL, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
+  setPlace: 'UPDATE target SET kind = ?, place = ?, mark = NULL WHERE id = ?',
+  hold: 'UPDATE target SET held = ? WHERE id = ?',
   setMark: 'UPDATE target SET mark = ? WHERE id = ?',
   setOffer:
     'UPDATE target SET cursor = 0, offer = ?, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
@@ -65,7 +78,9 @@ interface Row {
   readonly name: string
   readonly kind: string
   readonly selector: string
+  readonly place: string
   readonly mark: string | null
+  readonly heldBecause: string | null
   readonly cursor: number
   readonly offer: string | null
   readonly offerLeft: number
@@ -81,8 +96,10 @@ export class Targets {
   constructor(connection: Connection) {
     this.#statements = {
       all: connection.prepare<[], Row>(sql.all),
-      add: connection.prepare<[string, string, string], { id: number }>(sql.add),
+      add: connection.prepare<[string, string, string, string], { id: number }>(sql.add),
       setSelector: connection.prepare<[string, number]>(sql.setSelector),
+      setPlace: connection.prepare<[string, string, number]>(sql.setPlace),
+      hold: connection.prepare<[string | null, number]>(sql.hold),
       setMark: connection.prepare<[string, number]>(sql.setMark),
       setOffer: connection.prepare<[string, number]>(sql.setOffer),
       setCursor: connection.prepare<[number, number, number]>(sql.setCursor),
@@ -98,8 +115,8 @@ export class Targets {
   reload(): void {
     this.#byName.clear()
     for (const row of this.#statements.all.all()) {
-      const { id, name, mark, cursor, offerLeft } = row
-      this.#byName.set(name, { id, name, mark, cursor, offerLeft, offer: parseOffer(row.offer) })
+      const { id, name, mark, heldBecause, cursor, offerLeft } = row
+      this.#byName.set(name, { id, name, mark, heldBecause, cursor, offerLeft, offer: parseOffer(row.offer) })
     }
     this.#all = [...this.#byName.values()].filter(({ name }) => this.#declared.has(name))
   }
@@ -117,14 +134,33 @@ export class Targets {
     return this.#byName.has(name)
   }
 
-  /** Adds the target, or sets its cursor back if its selector is another than before. */
-  declare(name: string, kind: string, selector: string): TargetRow {
+  /** Adds the target, or sets its cursor back if its selector or its place is another than before. */
+  declare(name: string, { kind, selector, place }: Declaration, head: number): TargetRow {
     this.#declared.add(name)
     const row = this.#statements.all.all().find((candidate) => candidate.name === name)
-    if (row === undefined) this.#statements.add.get(name, kind, selector)
+    if (row === undefined) this.#statements.add.get(name, kind, selector, place)
     else if (row.selector !== selector) this.#statements.setSelector.run(selector, row.id)
     this.reload()
+    if (row !== undefined && (row.kind !== kind || row.place !== place))
+      this.#moveTo(row.id, name, { kind, place }, head)
     return this.get(name)
+  }
+
+  /** What the old place held says nothing of the new one: every copy is looked for there. */
+  #moveTo(id: number, name: string, { kind, place }: Omit<Declaration, 'selector'>, head: number): void {
+    this.#statements.setPlace.run(kind, place, id)
+    this.offerAgain(name, { ...everything, look: 'entry' }, head)
+  }
+
+  /** It is no part of the present configuration any more. */
+  undeclare(name: string): void {
+    this.#declared.delete(name)
+    this.reload()
+  }
+
+  hold(name: string, reason: string | null): void {
+    this.#statements.hold.run(reason, this.get(name).id)
+    this.reload()
   }
 
   setMark(name: string, mark: string): void {

@@ -14,6 +14,7 @@ import {
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { troubleOf, type Trouble } from './lane-state.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
 const unreadableAgainMs = 3_600_000
@@ -31,12 +32,7 @@ export interface AttemptParts {
 
 /** How an attempt ended: an outcome of the delivery, or a target that cannot work at all. */
 export type Ending =
-  | { readonly kind: 'outcome'; readonly outcome: Outcome }
-  | {
-      readonly kind: 'target-paused'
-      readonly state: 'missing' | 'full' | 'read-only' | 'paused'
-      readonly reason: string
-    }
+  { readonly kind: 'outcome'; readonly outcome: Outcome } | ({ readonly kind: 'target-paused' } & Trouble)
 
 const ended = (outcome: Outcome): Ending => ({ kind: 'outcome', outcome })
 
@@ -167,7 +163,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
     return again(error.message)
   switch (error.next.kind) {
     case 'pause-target':
-      return { kind: 'target-paused', state: error.next.state, reason: error.message }
+      return { kind: 'target-paused', ...troubleOf(error) }
     case 'park':
       return ended({ kind: 'parked', reason: error.message, againInMs: null })
     case 'restart-session':

@@ -1,10 +1,10 @@
 /**
- * A lane: one target's spool and uploader. The spool is a producer that claims deliveries from the journal for as many as the
- * uploader asked; the uploader asks for as many as it has free slots. A lane waits for nobody but its own target.
- *   opening   the target was not reached yet                      -> running | paused
- *   running   claims and delivers                                 -> paused when the target as a whole cannot work
- *   paused    claims nothing, probes with a growing delay         -> running when the target can be opened again
- *   stopped   for good
+ * A lane: one life of one target's spool and uploader. The spool is a producer that claims deliveries from the journal for as many as
+ * the uploader asked; the uploader asks for as many as it has free slots. A lane waits for nobody but its own target. The states of
+ * its target are those of `lane-state.ts`.
+ *
+ * A lane is a supervisor's child: it ends in order when it is stopped, and with the error when something in it throws. However it
+ * ends, what was under way is put back into the journal's spool, and a fresh lane with a fresh target goes on from there.
  */
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
@@ -16,19 +16,38 @@ import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Digest } from '../digest/digest.ts'
 import { everything, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
-import { consumer, producer, type Consumer, type Producer, type Source, type Subscription } from '../stage/stage.ts'
-import { TargetError, type Target } from '../target/target.ts'
+import {
+  consumer,
+  producer,
+  type Child,
+  type Consumer,
+  type Producer,
+  type Reason,
+  type Source,
+  type Subscription,
+} from '../stage/stage.ts'
+import type { Target } from '../target/target.ts'
 import { attempt } from './attempt.ts'
-import { pathRules, type Selector } from './selector.ts'
+import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
+import { Offering } from './offering.ts'
+import { Probing } from './probing.ts'
+import type { Selector } from './selector.ts'
+
+/** What a lane does: replaced as a whole when the configuration changes, while the lane goes on. */
+export interface LaneOrder {
+  readonly selector: Selector
+  readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
+}
 
 export interface LaneConfig {
   readonly name: string
-  readonly kind: string
+  readonly targetId: number
   readonly target: Target
   /** Deliveries under way at once. */
   readonly slots: number
-  readonly selector: Selector
-  readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
+  readonly order: () => LaneOrder
+  /** Why its owner stopped it; null where it may work. */
+  readonly heldBecause: string | null
 }
 
 export interface LaneParts {
@@ -38,16 +57,9 @@ export interface LaneParts {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  /** The journal broke under this lane: nothing may go on. */
-  readonly onFailure: (error: Error) => void
+  /** How long attempts under way may go on once the lane is asked to stop. Unit: ms. */
+  readonly stopGraceMs: number
 }
-
-export type PauseState = 'opening' | 'missing' | 'full' | 'read-only' | 'paused'
-
-export type LaneState =
-  | { readonly kind: 'running' }
-  | { readonly kind: 'paused'; readonly state: PauseState; readonly reason: string; readonly probes: number }
-  | { readonly kind: 'stopped' }
 
 export interface Sending {
   readonly path: string
@@ -55,11 +67,6 @@ export interface Sending {
   readonly size: number
 }
 
-/** A target that cannot work is tried again after this, doubling. Unit: ms. */
-const probeFirstMs = 500
-const probeLongestMs = 30_000
-/** Files offered again in one transaction: less than 10 ms of the main loop. */
-const offerMax = 250
 /** Outcomes on their way to disk, per lane; beyond it no new work is asked for. */
 const uncommittedMax = 500
 /** Work that is due later than this is not waited for when somebody asks whether the lane is idle. Unit: ms. */
@@ -69,43 +76,42 @@ const wakeMsMin = 100
 /** What is listed as under way. */
 const sendingShownMax = 16
 
-export class Lane {
+export class Lane implements Child {
   readonly name: string
-  readonly kind: string
+  readonly stopped: Promise<Reason>
   readonly #config: LaneConfig
   readonly #parts: LaneParts
-  readonly #targetId: number
   readonly #queue: PQueue
   readonly #spool: Producer<Delivery>
   readonly #uploader: Consumer<Delivery>
   readonly #subscription: Subscription
   readonly #arrivals: Consumer<Accepted>
+  readonly #offering: Offering
   readonly #tasks: Tasks
-  /** Aborted when the drain's grace is over: ends attempts under way. */
+  readonly #probing: Probing
+  /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
   readonly #sending = new Map<number, Sending>()
-  #state: LaneState = { kind: 'paused', state: 'opening', reason: 'not reached yet', probes: 0 }
+  #resolveStopped: (reason: Reason) => void = () => {}
+  #ending: Promise<void> | undefined
+  #state: LaneState = { kind: 'opening' }
   #unmetDemand = 0
   #freedSlots = 0
-  #isAsking = false
+  #isGoingOn = false
   #uncommitted = 0
-  #pauseMs = probeFirstMs
-  #isOffering = false
-  #offerAgain = false
   #dueTimer: Timer | undefined
   #bytesSent = 0
-  #probeNow: AbortController | undefined
 
-  constructor(config: LaneConfig, targetId: number, accepted: Source<Accepted>, parts: LaneParts) {
+  constructor(config: LaneConfig, accepted: Source<Accepted>, parts: LaneParts) {
     this.name = config.name
-    this.kind = config.kind
     this.#config = config
     this.#parts = parts
-    this.#targetId = targetId
+    this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
     this.#queue = new PQueue({ concurrency: config.slots })
-    this.#tasks = new Tasks((_name, error) => parts.onFailure(error))
+    this.#tasks = new Tasks((_name, error) => this.#end(error))
+    this.#probing = new Probing(parts.clock, this.#tasks, (signal) => this.#look(signal))
     this.#spool = producer<Delivery>({
       name: `spool ${config.name}`,
       bufferSize: config.slots,
@@ -125,12 +131,16 @@ export class Lane {
       cancel: 'permanent',
       maxDemand: config.slots,
     })
-    this.#arrivals = consumer<Accepted>({ name: `arrivals ${config.name}`, handleEvents: () => this.wake() })
+    this.#arrivals = consumer<Accepted>({ name: `arrivals ${config.name}`, handleEvents: () => this.#wake() })
+    const { targetId } = config
     this.#arrivals.subscribe(accepted, { selector: ({ owedTo }) => owedTo.includes(targetId), cancel: 'permanent' })
+    const selector = (): Selector => config.order().selector
+    this.#offering = new Offering({ ...parts, target: config.name, selector, onOwed: () => this.#wake() })
     this.#watchStages()
+    this.#start()
   }
 
-  /** A stage that ends by an error took the journal's error with it: there is nothing a lane could do better alone. */
+  /** A stage that ends by an error takes its lane with it. */
   #watchStages(): void {
     for (const stage of [this.#spool, this.#uploader, this.#arrivals]) {
       this.#tasks.run('stage', async (signal) => {
@@ -140,26 +150,16 @@ export class Lane {
     }
   }
 
-  start(): void {
-    this.#tasks.run('probe', (signal) => this.#probe(0, signal))
+  #start(): void {
     this.#subscription.ask(this.#config.slots)
+    const { heldBecause } = this.#config
+    if (heldBecause !== null) this.#happened({ kind: 'held', reason: heldBecause })
+    else this.#probing.after(0)
     this.offer()
   }
 
   get state(): LaneState {
     return this.#state
-  }
-
-  get targetId(): number {
-    return this.#targetId
-  }
-
-  get selector(): Selector {
-    return this.#config.selector
-  }
-
-  get isOffering(): boolean {
-    return this.#isOffering
   }
 
   get bytesSent(): number {
@@ -170,8 +170,31 @@ export class Lane {
     return [...this.#sending.values()].slice(0, sendingShownMax)
   }
 
+  /** The one place where the state changes. */
+  #happened(event: LaneEvent): void {
+    const before = this.#state
+    const { state, effect } = nextLaneState(before, event)
+    this.#state = state
+    if (state !== before) this.#tell(before, state)
+    if (effect === 'none') return
+    if (effect !== 'work') return this.#probing.after(effect.probeAfterMs)
+    this.offer()
+    this.#wake()
+  }
+
+  /** For people: once per cause, not once per probe. */
+  #tell(before: LaneState, state: LaneState): void {
+    const { log, journal } = this.#parts
+    const target = this.name
+    if (state.kind === 'running' && before.kind !== 'running') log.info('target running', { target })
+    if (state.kind !== 'paused' && state.kind !== 'held') return
+    if ('reason' in before && before.reason === state.reason) return
+    log.warn(state.kind === 'held' ? 'target held' : 'target paused', { target, reason: state.reason })
+    journal.note({ source: null, target, event: state.kind, detail: state.reason })
+  }
+
   /** There may be work: claims what the uploader has slots for. */
-  wake(): void {
+  #wake(): void {
     if (this.#unmetDemand === 0) return
     const claimed = this.#claim()
     if (claimed.length > 0) this.#spool.emit(claimed)
@@ -179,7 +202,7 @@ export class Lane {
 
   #claim(): readonly Delivery[] {
     if (this.#state.kind !== 'running' || this.#unmetDemand === 0) return []
-    const claimed = this.#parts.journal.claim(this.#targetId, this.#unmetDemand)
+    const claimed = this.#parts.journal.claim(this.#config.targetId, this.#unmetDemand)
     this.#unmetDemand -= claimed.length
     if (this.#unmetDemand > 0) this.#wakeWhenDue()
     return claimed
@@ -187,20 +210,22 @@ export class Lane {
 
   #wakeWhenDue(): void {
     this.#dueTimer?.clear()
-    const dueMs = this.#parts.journal.nextDueMs(this.#targetId)
-    if (dueMs === null) return
+    const dueMs = this.#parts.journal.nextDueMs(this.#config.targetId)
+    if (dueMs === null || this.#ending !== undefined) return
     const delayMs = Math.max(wakeMsMin, dueMs - this.#parts.clock.wallMs())
-    this.#dueTimer = this.#parts.clock.after(delayMs, () => this.wake())
+    this.#dueTimer = this.#parts.clock.after(delayMs, () => this.#wake())
   }
 
   #begin(delivery: Delivery): void {
     this.#tasks.run('delivery', async () => {
       const outcome = await this.#queue.add(() => this.#attempt(delivery))
       this.#uncommitted++
-      this.#slotIsFree()
+      this.#freedSlots++
+      this.#goOnSoon()
       await this.#parts.journal.finish(delivery, outcome)
       this.#uncommitted--
-      this.#askForMore()
+      // Also where no slot became free: a change that came during the attempt could not be claimed before.
+      this.#goOnSoon()
       if (outcome.kind !== 'delivered') this.#wakeWhenDue()
       await this.#restWhenQuiet()
     })
@@ -208,17 +233,19 @@ export class Lane {
 
   async #attempt(delivery: Delivery): Promise<Outcome> {
     if (this.#state.kind !== 'running') return { kind: 'released' }
-    const { target, placeAt } = this.#config
+    const { target, order } = this.#config
     const entry = { path: showPath(delivery.path), bytesDone: 0, size: delivery.size }
     this.#sending.set(delivery.fileId, entry)
     const progress = (bytesDone: number): void => {
       this.#bytesSent += bytesDone - entry.bytesDone
       entry.bytesDone = bytesDone
     }
-    const ending = await attempt(delivery, { ...this.#parts, target, placeAt, progress }, this.#hurry.signal)
-    this.#sending.delete(delivery.fileId)
+    const parts = { ...this.#parts, target, placeAt: order().placeAt, progress }
+    const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() =>
+      this.#sending.delete(delivery.fileId),
+    )
     if (ending.kind === 'target-paused') {
-      this.#pause(ending.state, ending.reason)
+      this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }
     }
     this.#noteEnding(delivery, ending.outcome)
@@ -226,7 +253,7 @@ export class Lane {
   }
 
   #noteEnding(delivery: Delivery, outcome: Outcome): void {
-    if (outcome.kind === 'delivered') this.#pauseMs = probeFirstMs
+    if (outcome.kind === 'delivered') this.#happened({ kind: 'delivered' })
     if (outcome.kind !== 'parked' && outcome.kind !== 'postponed') return
     const { source, path, attempts } = delivery
     const fields = { target: this.name, source, path: showPath(path), attempt: attempts + 1, reason: outcome.reason }
@@ -234,129 +261,76 @@ export class Lane {
   }
 
   /** Slots that become free in one turn are asked for together: a claim of 30 costs little more than a claim of one. */
-  #slotIsFree(): void {
-    this.#freedSlots++
-    this.#askForMore()
-  }
-
-  #askForMore(): void {
-    if (this.#isAsking || this.#freedSlots === 0 || this.#uncommitted > uncommittedMax) return
-    this.#isAsking = true
+  #goOnSoon(): void {
+    if (this.#isGoingOn || this.#uncommitted > uncommittedMax) return
+    this.#isGoingOn = true
     queueMicrotask(() => {
+      this.#isGoingOn = false
+      if (this.#ending !== undefined) return
       const count = this.#freedSlots
-      this.#isAsking = false
       this.#freedSlots = 0
-      if (count > 0 && this.#state.kind !== 'stopped') this.#subscription.ask(count)
+      if (count > 0) this.#subscription.ask(count)
+      else this.#wake()
     })
   }
 
-  #pause(state: PauseState, reason: string): void {
-    if (this.#state.kind !== 'running') return
-    this.#parts.log.warn('target paused', { target: this.name, reason })
-    this.#parts.journal.note({ source: null, target: this.name, event: 'paused', detail: reason })
-    this.#state = { kind: 'paused', state, reason, probes: 0 }
-    const delayMs = this.#pauseMs
-    this.#pauseMs = Math.min(probeLongestMs, this.#pauseMs * 2)
-    this.#tasks.run('probe', (signal) => this.#probe(delayMs, signal))
-  }
-
-  /** Opens the target, again and again until it can be used. */
-  async #probe(firstDelayMs: number, signal: AbortSignal): Promise<void> {
-    let delayMs = firstDelayMs
-    while (this.#state.kind === 'paused') {
-      if (delayMs > 0) await this.#sleepUntilProbe(delayMs, signal)
-      try {
-        await this.#open(signal)
-        return
-      } catch (thrown) {
-        if (signal.aborted) return
-        this.#stillPaused(asError(thrown))
-      }
-      delayMs = Math.min(probeLongestMs, Math.max(probeFirstMs, delayMs * 2))
-    }
-  }
-
-  async #sleepUntilProbe(delayMs: number, signal: AbortSignal): Promise<void> {
-    const wakeUp = new AbortController()
-    this.#probeNow = wakeUp
+  /** Opens the target, if it is still to be opened. Answers what to do with what came of it. */
+  async #look(signal: AbortSignal): Promise<() => void> {
+    if (this.#state.kind !== 'opening' && this.#state.kind !== 'paused') return () => {}
     try {
-      await this.#parts.clock.sleep(delayMs, AbortSignal.any([signal, wakeUp.signal]))
+      await this.#open(signal)
+      return () => this.#happened({ kind: 'opened' })
     } catch (thrown) {
       if (signal.aborted) throw thrown
+      return () => this.#happened({ kind: 'unopened', ...troubleOf(asError(thrown)) })
     }
-    this.#probeNow = undefined
   }
 
   async #open(signal: AbortSignal): Promise<void> {
-    const { journal, log } = this.#parts
+    const { journal } = this.#parts
     const expected = journal.target(this.name).mark ?? undefined
     const { mark, isSame } = await this.#config.target.open(expected, signal)
     // In this order: killed between the two, the next start finds the new place again and offers once more.
     if (!isSame) journal.offerAgain(this.name, { ...everything, look: 'entry' })
     if (mark !== expected) journal.setMark(this.name, mark)
-    if (this.#state.kind === 'stopped') return
-    this.#state = { kind: 'running' }
-    log.info('target running', { target: this.name })
-    this.offer()
-    this.wake()
-  }
-
-  #stillPaused(error: Error): void {
-    if (this.#state.kind !== 'paused') return
-    const next = error instanceof TargetError ? error.next : undefined
-    const state = next?.kind === 'pause-target' ? next.state : 'paused'
-    if (this.#state.reason !== error.message)
-      this.#parts.log.warn('target cannot be used', { target: this.name, reason: error.message })
-    this.#state = { kind: 'paused', state, reason: error.message, probes: this.#state.probes + 1 }
   }
 
   /** The owner asks: look at a paused target now, and do what waits. */
   nudge(): void {
-    this.#pauseMs = probeFirstMs
-    this.#probeNow?.abort(new Error('asked to probe now'))
-    this.wake()
+    this.#happened({ kind: 'nudged' })
   }
 
-  /** Offers what lies behind the target's cursor, in steps between which everything else goes on. */
+  /** The owner stops the target: attempts under way finish, no other begins. */
+  hold(reason: string): void {
+    this.#happened({ kind: 'held', reason })
+  }
+
+  resume(): void {
+    this.#happened({ kind: 'resumed' })
+  }
+
+  /** Offers what lies behind the target's cursor. */
   offer(): void {
-    this.#offerAgain = true
-    if (this.#isOffering) return
-    this.#isOffering = true
-    this.#tasks.run('offer', async (signal) => {
-      while (this.#offerAgain && !signal.aborted) {
-        this.#offerAgain = false
-        await this.#offerAll(signal)
-      }
-      this.#isOffering = false
-    })
+    this.#tasks.run('offer', (signal) => this.#offering.run(signal))
   }
 
-  async #offerAll(signal: AbortSignal): Promise<void> {
-    const { journal, clock } = this.#parts
-    while (journal.target(this.name).cursor < journal.head) {
-      const { offer } = journal.target(this.name)
-      const takes = offerVerdict(offer, this.#config.selector)
-      const { owed } = journal.offer(this.name, offerMax, takes)
-      if (owed > 0) this.wake()
-      await clock.sleep(0, signal)
-    }
-  }
-
-  /** Nothing under way, nothing that could begin soon: paused lanes are idle once a probe has failed. */
+  /** Nothing under way, nothing that could begin soon: a target that cannot be used leaves nothing to do. */
   get isIdle(): boolean {
     const { journal, clock } = this.#parts
-    if (journal.activeCount(this.#targetId) > 0 || this.#isOffering || this.#uncommitted > 0) return false
+    const { targetId } = this.#config
+    if (journal.activeCount(targetId) > 0 || this.#offering.isRunning || this.#uncommitted > 0) return false
     if (this.#state.kind === 'paused') return this.#state.probes > 0
-    if (journal.counts(this.#targetId).waiting > 0) return false
-    const dueMs = journal.nextDueMs(this.#targetId)
+    if (this.#state.kind === 'held') return true
+    if (journal.counts(targetId).waiting > 0) return false
+    const dueMs = journal.nextDueMs(targetId)
     return dueMs === null || dueMs - clock.wallMs() > idleHorizonMs
   }
 
   /** Tidies up once nothing is owed: before that, what lies about may be the begun upload that the next attempt goes on with. */
   async #restWhenQuiet(): Promise<void> {
     const { journal } = this.#parts
-    if (journal.activeCount(this.#targetId) > 0) return
-    const { waiting, postponed } = journal.counts(this.#targetId)
+    if (journal.activeCount(this.#config.targetId) > 0) return
+    const { waiting, postponed } = journal.counts(this.#config.targetId)
     if (waiting + postponed === 0) await this.#rest()
   }
 
@@ -369,30 +343,41 @@ export class Lane {
     }
   }
 
-  /** Takes no new work, lets attempts under way finish until the grace is over, then ends them. */
-  async stop(graceMs: number): Promise<void> {
-    this.#state = { kind: 'stopped' }
-    this.#dueTimer?.clear()
-    const grace = this.#parts.clock.after(graceMs, () => this.#hurry.abort(new Error('the grace of the drain is over')))
-    await this.#queue.onIdle()
-    grace.clear()
-    await this.#arrivals.stop('shutdown')
-    await this.#uploader.stop('shutdown')
-    await this.#spool.stop('shutdown')
-    await this.#tasks.stop()
-    await this.#restWhenQuiet()
-    await this.#config.target.close()
+  /** Takes no new work, lets attempts under way finish until the grace is over, then ends them. Resolves when that is done. */
+  stop(reason: Reason = 'shutdown'): Promise<Reason> {
+    this.#end(reason)
+    return this.stopped
   }
-}
 
-function offerVerdict(
-  offer: { readonly source: string | null; readonly glob: string | null },
-  selector: Selector,
-): (facts: Parameters<Selector>[0]) => 'take' | 'leave' | 'pass' {
-  const isGlob = offer.glob === null ? undefined : pathRules([offer.glob])
-  return (facts) => {
-    if (offer.source !== null && offer.source !== facts.source) return 'pass'
-    if (isGlob !== undefined && isGlob(facts.path) === undefined) return 'pass'
-    return selector(facts).takes ? 'take' : 'leave'
+  /** Ends attempts under way at once. */
+  kill(): void {
+    this.#hurry.abort(new Error('asked to end at once'))
+  }
+
+  #end(reason: Reason): void {
+    if (this.#ending !== undefined) return
+    this.#happened({ kind: 'stopped' })
+    this.#ending = this.#wound(reason).then(this.#resolveStopped)
+  }
+
+  /** Never rejects: what fails on the way out is the reason why it ended, where there was no better one. */
+  async #wound(reason: Reason): Promise<Reason> {
+    const isFailure = reason instanceof Error
+    this.#dueTimer?.clear()
+    if (isFailure) this.kill()
+    const grace = this.#parts.clock.after(this.#parts.stopGraceMs, () => this.kill())
+    try {
+      await this.#queue.onIdle()
+      for (const stage of [this.#arrivals, this.#uploader, this.#spool]) await stage.stop('shutdown')
+      await this.#tasks.stop()
+      this.#parts.journal.release(this.#config.targetId)
+      if (!isFailure) await this.#restWhenQuiet()
+      await this.#config.target.close()
+      return reason
+    } catch (thrown) {
+      return isFailure ? reason : asError(thrown)
+    } finally {
+      grace.clear()
+    }
   }
 }

@@ -1,57 +1,135 @@
-/** The pipeline: changes go in, are owed to every target that takes them, and each lane pays its own debts at its own pace. */
+/**
+ * The pipeline: changes go in, are owed to every target that takes them, and each lane pays its own debts at its own pace. Lanes are
+ * children of one supervisor: one that fails is started afresh alone, and lanes come, change and go while the others work on.
+ */
 import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
-import type { Random } from '../base/random.ts'
+import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
-import type { Digest } from '../digest/digest.ts'
-import type { Change, Facts, Journal } from '../journal/journal.ts'
+import { isDamage, type Change, type Facts } from '../journal/journal.ts'
+import { supervise, type Reason, type Supervisor } from '../stage/stage.ts'
 import type { Target } from '../target/target.ts'
 import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
-import { placeAt } from './remote-path.ts'
-import { selector } from './selector.ts'
+import { LaneSeat } from './lane-seat.ts'
 
 export type { Lane } from './lane.ts'
+export type { LaneState } from './lane-state.ts'
+export { declarationOf, type LaneSeat } from './lane-seat.ts'
 export { selector, type Selector } from './selector.ts'
 
-export interface PipelineParts {
-  readonly journal: Journal
-  readonly digest: Digest
-  /** Opens what stands behind a target's configuration; the pipeline closes it. */
+export interface PipelineParts extends LaneParts {
+  /** Opens what stands behind a target's configuration, for one life of its lane, which closes it. */
   readonly openTarget: (config: TargetConfig) => Target
-  readonly rootOf: (source: string) => string
   /** This host's name, for templates. */
   readonly host: string
   readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
+  /** The journal broke: nothing may go on. */
   readonly onFailure: (error: Error) => void
 }
 
-export class Pipeline {
-  readonly lanes: readonly Lane[]
-  readonly #intake: Intake
+/** A lane that fails begins anew after this, doubling with each failure. Unit: ms. */
+const restartFirstMs = 1000
+const restartLongestMs = 60_000
+/** Failures within this count for the delay. Unit: ms. */
+const restartsWithinMs = 600_000
+/** Beyond the grace of its stop, which a lane keeps by itself. Unit: ms. */
+const stopReserveMs = 10_000
 
+export class Pipeline {
+  readonly #parts: PipelineParts
+  readonly #intake: Intake
+  readonly #seats = new Map<string, LaneSeat>()
+  readonly #lanes: Promise<Supervisor>
+
+  /** Declares the targets, so that no change is accepted before everybody who may take it is known. */
   constructor(targets: readonly TargetConfig[], parts: PipelineParts) {
-    const { journal, clock } = parts
-    const selectors = targets.map((config) => ({
-      config,
-      selector: selector(config.select, clock),
-      id: journal.declareTarget(config.name, config.kind, JSON.stringify([config.select, config.at])).id,
-    }))
-    const selection = (facts: Facts): number[] =>
-      selectors.filter(({ selector }) => selector(facts).takes).map(({ id }) => id)
-    this.#intake = new Intake(journal, selection, parts.onFailure)
-    const laneParts: LaneParts = parts
-    this.lanes = selectors.map(({ config, selector, id }) => {
-      const { name, kind, at, pace } = config
-      const place = { placeAt: placeAt(at, parts.host), target: parts.openTarget(config), slots: pace.concurrency }
-      return new Lane({ name, kind, selector, ...place }, id, this.#intake.accepted, laneParts)
+    this.#parts = parts
+    for (const config of targets) this.#declare(config)
+    const selection = (facts: Facts): number[] => this.#takers(facts)
+    this.#intake = new Intake(parts.journal, selection, parts.onFailure)
+    this.#lanes = supervise({
+      name: 'lanes',
+      restartsMax: Number.MAX_SAFE_INTEGER,
+      restartsWithinMs,
+      restartDelayMs: (restarts) => Math.min(restartLongestMs, restartFirstMs * 2 ** Math.min(restarts - 1, 30)),
+      clock: parts.clock,
     })
   }
 
-  start(): void {
-    for (const lane of this.lanes) lane.start()
+  #takers(facts: Facts): number[] {
+    const ids: number[] = []
+    for (const seat of this.#seats.values()) if (seat.order.selector(facts).takes) ids.push(seat.targetId)
+    return ids
+  }
+
+  #declare(config: TargetConfig): LaneSeat {
+    const { journal, clock, host } = this.#parts
+    const seat = new LaneSeat(config, { journal, clock, host })
+    this.#seats.set(config.name, seat)
+    return seat
+  }
+
+  /** Starts a lane for every target that was declared. */
+  async start(): Promise<void> {
+    for (const seat of this.#seats.values()) await this.#startLane(seat)
+  }
+
+  async #startLane(seat: LaneSeat): Promise<void> {
+    const lanes = await this.#lanes
+    await lanes.add({
+      name: seat.name,
+      restart: 'transient',
+      stopMs: this.#parts.stopGraceMs + stopReserveMs,
+      start: () => seat.begin(this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
+    })
+  }
+
+  #openLane(seat: LaneSeat): Lane {
+    const { name, targetId, config } = seat
+    const target = this.#parts.openTarget(config)
+    const heldBecause = this.#parts.journal.heldBecause(name)
+    const order = (): LaneSeat['order'] => seat.order
+    const { concurrency: slots } = config.pace
+    return new Lane({ name, targetId, target, slots, order, heldBecause }, this.#intake.accepted, this.#parts)
+  }
+
+  /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */
+  #laneEnded(seat: LaneSeat, reason: Reason): void {
+    if (!(reason instanceof Error)) return
+    this.#parts.log.error('lane failed', { target: seat.name, error: reason.stack ?? reason.message })
+    if (reason instanceof BrokenInvariant || isDamage(reason)) this.#parts.onFailure(reason)
+    else this.#parts.journal.note({ source: null, target: seat.name, event: 'lane-failed', detail: reason.message })
+  }
+
+  get seats(): readonly LaneSeat[] {
+    return [...this.#seats.values()]
+  }
+
+  seat(name: string): LaneSeat | undefined {
+    return this.#seats.get(name)
+  }
+
+  /** A target joins; what the journal knows is offered to it behind live changes. */
+  async add(config: TargetConfig): Promise<void> {
+    await this.#startLane(this.#declare(config))
+  }
+
+  /** A target leaves: what is under way finishes or is kept for later; what it is owed stays in the journal. */
+  async remove(name: string): Promise<void> {
+    const seat = this.#seats.get(name)
+    if (seat === undefined) return
+    this.#seats.delete(name)
+    this.#parts.journal.undeclareTarget(name)
+    await (await this.#lanes).remove(name)
+  }
+
+  /** A target's configuration is another one. Only where it stands somewhere else now does its lane begin anew. */
+  async change(config: TargetConfig): Promise<void> {
+    const seat = this.#seats.get(config.name)
+    if (seat === undefined) return this.add(config)
+    if (seat.adopt(config)) return
+    await this.remove(config.name)
+    await this.add(config)
   }
 
   /** Takes settled changes; resolves once they are in the journal with all that they owe. At most some 1,000 a call. */
@@ -60,12 +138,14 @@ export class Pipeline {
   }
 
   get isIdle(): boolean {
-    return this.#intake.waitingCount === 0 && this.lanes.every((lane) => lane.isIdle)
+    return this.#intake.waitingCount === 0 && this.seats.every((seat) => seat.isIdle)
   }
 
   /** Records what was taken, then stops every lane side by side. */
-  async stop(graceMs: number): Promise<void> {
+  async stop(): Promise<void> {
     await this.#intake.stop()
-    await Promise.all(this.lanes.map((lane) => lane.stop(graceMs)))
+    const lives = this.seats.flatMap(({ lane }) => (lane === undefined ? [] : [lane]))
+    await Promise.all(lives.map((lane) => lane.stop()))
+    await (await this.#lanes).stop()
   }
 }

@@ -117,6 +117,12 @@ export interface Identity {
   readonly isSame: boolean
 }
 
+/**
+ * Why a whole target cannot work: it is not there, it takes no more bytes, it takes no writes, its login ended, or `paused` for
+ * everything else (an outage, a limit, the hours it may be used in).
+ */
+export type PauseKind = 'missing' | 'full' | 'read-only' | 'needs-login' | 'paused'
+
 /** What the lane does after a failure. */
 export type Next =
   /** Try this delivery again after a growing delay; counts as an attempt. */
@@ -127,8 +133,8 @@ export type Next =
   | { readonly kind: 'restart-session' }
   /** Only the owner or a rule brings this delivery back. */
   | { readonly kind: 'park' }
-  /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can. */
-  | { readonly kind: 'pause-target'; readonly state: 'missing' | 'full' | 'read-only' | 'paused' }
+  /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can, after `forMs` where the target named a time. */
+  | { readonly kind: 'pause-target'; readonly state: PauseKind; readonly forMs?: number }
 
 /** Says what is wrong in words, with the next step for the owner. */
 export class TargetError extends FanfoldError {

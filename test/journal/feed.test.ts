@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeName, sourcePath } from '../../src/base/path.ts'
 import { everything, openJournal, type Facts } from '../../src/journal/journal.ts'
 import { aPut, aRemove } from '../builders.ts'
-import { aJournal, delivered } from './rig.ts'
+import { aJournal, delivered, declared } from './rig.ts'
 
 const toBoth = (rig: ReturnType<typeof aJournal>) => () => [rig.nas, rig.usb]
 
@@ -164,7 +164,7 @@ describe('offering the feed again', () => {
   test('F98: a new target is offered everything, behind live changes', () => {
     const rig = aJournal()
     rig.journal.record([aPut('old1'), aPut('old2'), aPut('old3')], () => [])
-    const late = rig.journal.declareTarget('late', 'directory', 'all').id
+    const late = rig.journal.declareTarget('late', declared('all')).id
 
     expect(offerAll(rig, 'late')).toBe(3)
     rig.journal.record([aPut('live')], () => [late])
@@ -176,7 +176,7 @@ describe('offering the feed again', () => {
   test('a live change during an offer is not owed twice, and the cursor ends at the head', async () => {
     const rig = aJournal()
     rig.journal.record([aPut('a'), aPut('b'), aPut('c')], () => [])
-    const late = rig.journal.declareTarget('late', 'directory', 'all').id
+    const late = rig.journal.declareTarget('late', declared('all')).id
     rig.journal.offer('late', 1, all)
     rig.journal.record([aPut('c', { size: 99 })], () => [late])
     const [live] = rig.journal.claim(late, 1)
@@ -197,7 +197,7 @@ describe('offering the feed again', () => {
     if (first === undefined) throw new Error('nothing claimed')
     await rig.journal.finish(first, delivered(first))
 
-    rig.journal.declareTarget('nas', 'directory', 'another selector')
+    rig.journal.declareTarget('nas', declared('another selector'))
 
     expect(rig.journal.target('nas').cursor).toBe(0)
     offerAll(rig, 'nas')
@@ -207,7 +207,7 @@ describe('offering the feed again', () => {
   test('F93: what a selector leaves is forgotten by an offer, never removed', () => {
     const rig = aJournal()
     rig.journal.record([aPut('a'), aPut('b')], () => [rig.nas])
-    rig.journal.declareTarget('nas', 'directory', 'only b')
+    rig.journal.declareTarget('nas', declared('only b'))
 
     rig.journal.offer('nas', 10, ({ path }) => (path === 'b' ? 'take' : 'leave'))
 
@@ -232,7 +232,7 @@ describe('offering the feed again', () => {
   test('an offer goes on after a restart where it was', () => {
     const rig = aJournal()
     rig.journal.record([aPut('a'), aPut('b'), aPut('c')], () => [])
-    const late = rig.journal.declareTarget('late', 'directory', 'all').id
+    const late = rig.journal.declareTarget('late', declared('all')).id
     rig.journal.offer('late', 2, all)
 
     rig.reopen()
@@ -247,10 +247,10 @@ describe('offering the feed again', () => {
     rig.journal.record([aPut('kept'), aPut('gone')], () => [rig.usb])
     rig.journal.close()
     rig.journal = openJournal(rig.file, systemClock).journal
-    rig.journal.declareTarget('nas', 'directory', 'all')
+    rig.journal.declareTarget('nas', declared('all'))
     rig.journal.record([aPut('new'), aPut('kept', { size: 77 }), aRemove('gone')], () => [])
 
-    rig.journal.declareTarget('usb', 'directory', 'all')
+    rig.journal.declareTarget('usb', declared('all'))
     offerAll(rig, 'usb')
 
     const owed = rig.journal.claim(rig.usb, 9).filter(({ look }) => look !== 'receipt')
@@ -258,5 +258,16 @@ describe('offering the feed again', () => {
       ['kept', 77, 4],
       ['new', 10, 3],
     ])
+  })
+
+  test('a target that stands somewhere else now is offered everything there, and keeps no mark of the old place', () => {
+    const rig = aJournal()
+    rig.journal.record([aPut('a')], () => [rig.nas])
+    rig.journal.setMark('nas', 'the old disk')
+
+    rig.journal.declareTarget('nas', declared('all', '/mnt/other'))
+
+    expect(rig.journal.target('nas')).toMatchObject({ mark: null, cursor: 0, offer: { look: 'entry' } })
+    expect(offerAll(rig, 'nas')).toBe(1)
   })
 })

@@ -1,3 +1,4 @@
+import { declared } from './rig.ts'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -30,7 +31,7 @@ test.each([
 ])('F86: a damaged journal (%s) is moved aside and a fresh one begun', (_what, spoil) => {
   const file = join(aFolder(), 'journal.sqlite')
   const { journal } = openJournal(file, systemClock)
-  journal.declareTarget('nas', 'directory', 'all')
+  journal.declareTarget('nas', declared('all'))
   journal.record(
     Array.from({ length: 3000 }, (_, n) => aPut(`d${n % 30}/file-with-a-name-${n}`)),
     () => [],

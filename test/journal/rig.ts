@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import { openJournal, type Delivery, type Journal, type Outcome } from '../../src/journal/journal.ts'
+import { openJournal, type Declaration, type Delivery, type Journal, type Outcome } from '../../src/journal/journal.ts'
 import { aFolder } from '../builders.ts'
 
 export interface Rig {
@@ -14,11 +14,16 @@ export interface Rig {
   reopen(): void
 }
 
+/** What a configuration says of a target with this selector. */
+export function declared(selector: string, place = '/mnt'): Declaration {
+  return { kind: 'directory', selector, place }
+}
+
 export function aJournal(): Rig {
   const file = join(aFolder(), 'journal.sqlite')
   const first = openJournal(file, systemClock).journal
-  const nas = first.declareTarget('nas', 'directory', 'all').id
-  const usb = first.declareTarget('usb', 'directory', 'all').id
+  const nas = first.declareTarget('nas', declared('all')).id
+  const usb = first.declareTarget('usb', declared('all')).id
   const rig: Rig = {
     file,
     journal: first,
@@ -27,7 +32,7 @@ export function aJournal(): Rig {
     reopen() {
       rig.journal.close()
       rig.journal = openJournal(file, systemClock).journal
-      for (const name of ['nas', 'usb']) rig.journal.declareTarget(name, 'directory', 'all')
+      for (const name of ['nas', 'usb']) rig.journal.declareTarget(name, declared('all'))
     },
   }
   onTestFinished(() => rig.journal.close())

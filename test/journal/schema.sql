@@ -31,7 +31,9 @@ CREATE TABLE target (
   name TEXT NOT NULL UNIQUE,
   kind TEXT NOT NULL,
   selector TEXT NOT NULL,
+  place TEXT NOT NULL,
   mark TEXT,
+  held TEXT,
   cursor INTEGER NOT NULL,
   offer TEXT,
   offer_left INTEGER NOT NULL

@@ -1,0 +1,107 @@
+/** What outlives the lives of a target's lane: its configuration, what it takes and where that goes, and which life it has now. */
+import type { Clock } from '../base/clock.ts'
+import type { TargetConfig } from '../config/config.ts'
+import type { Declaration, Journal } from '../journal/journal.ts'
+import type { Reason } from '../stage/stage.ts'
+import type { Lane, LaneOrder } from './lane.ts'
+import { placeAt } from './remote-path.ts'
+import { selector } from './selector.ts'
+
+export interface LaneSeatParts {
+  readonly journal: Journal
+  readonly clock: Clock
+  /** This host's name, for templates. */
+  readonly host: string
+}
+
+/** A lane that failed so often in a row leaves nothing to wait for. */
+const failuresUntilIdle = 3
+
+export class LaneSeat {
+  readonly name: string
+  readonly targetId: number
+  readonly #parts: LaneSeatParts
+  #config: TargetConfig
+  #order: LaneOrder
+  #lane: Lane | undefined
+  #bytesSentBefore = 0
+  #failures = 0
+  #lastFailure: string | undefined
+
+  constructor(config: TargetConfig, parts: LaneSeatParts) {
+    this.name = config.name
+    this.#parts = parts
+    this.#config = config
+    this.#order = orderOf(config, parts)
+    this.targetId = parts.journal.declareTarget(config.name, declarationOf(config)).id
+  }
+
+  get config(): TargetConfig {
+    return this.#config
+  }
+
+  get order(): LaneOrder {
+    return this.#order
+  }
+
+  /** Undefined between two lives. */
+  get lane(): Lane | undefined {
+    return this.#lane
+  }
+
+  /** Over all lives. */
+  get bytesSent(): number {
+    return this.#bytesSentBefore + (this.#lane?.bytesSent ?? 0)
+  }
+
+  /** Why the last life ended, while there is no other yet. */
+  get lastFailure(): string | undefined {
+    return this.#lane === undefined ? this.#lastFailure : undefined
+  }
+
+  /** A new life begins. @param onEnd told once, when it is over. */
+  begin(lane: Lane, onEnd: (reason: Reason) => void): Lane {
+    this.#lane = lane
+    const ended = (reason: Reason): void => {
+      this.#lane = undefined
+      this.#bytesSentBefore += lane.bytesSent
+      if (reason instanceof Error) this.#lastFailure = reason.message
+      this.#failures = reason instanceof Error && lane.bytesSent === 0 ? this.#failures + 1 : 1
+      onEnd(reason)
+    }
+    // `stopped` never rejects.
+    lane.stopped.then(ended, ended)
+    return lane
+  }
+
+  /**
+   * Takes over what can change while the lane goes on. @returns false where it cannot, because the copies go somewhere else now or
+   * the lane was built for another number of slots.
+   */
+  adopt(config: TargetConfig): boolean {
+    if (placeOf(config) !== placeOf(this.#config)) return false
+    this.#config = config
+    this.#order = orderOf(config, this.#parts)
+    this.#parts.journal.declareTarget(config.name, declarationOf(config))
+    this.#lane?.offer()
+    return true
+  }
+
+  get isIdle(): boolean {
+    return this.#lane?.isIdle ?? this.#failures >= failuresUntilIdle
+  }
+}
+
+function orderOf({ select, at }: TargetConfig, { clock, host }: LaneSeatParts): LaneOrder {
+  return { selector: selector(select, clock), placeAt: placeAt(at, host) }
+}
+
+/** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
+export function declarationOf({ kind, path, select, at }: TargetConfig): Declaration {
+  return { kind, selector: JSON.stringify([select, at]), place: path }
+}
+
+/** Whatever of a configuration a running lane cannot change. */
+function placeOf(config: TargetConfig): string {
+  return JSON.stringify({ ...config, select: null, at: null, onRemove: null })
+}

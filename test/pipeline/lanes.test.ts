@@ -1,0 +1,180 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test, vi } from 'vitest'
+import { silentLog, type Log } from '../../src/base/log.ts'
+import type { Target } from '../../src/target/target.ts'
+import { treeOf } from '../tree.ts'
+import { aTargetConfig, aWorld } from './rig.ts'
+
+/** A log that breaks when it is told of the target `name` for the first `times`. */
+function brokenFor(name: string, times: number): { readonly log: Log; readonly starts: string[] } {
+  const starts: string[] = []
+  const log: Log = {
+    ...silentLog,
+    info(message, fields) {
+      if (message !== 'target running') return
+      starts.push(String(fields?.['target']))
+      if (fields?.['target'] === name && starts.filter((start) => start === name).length <= times)
+        throw new Error('the log is broken')
+    },
+  }
+  return { log, starts }
+}
+
+/** A target whose puts wait until they are let go. */
+function gated(target: Target): { readonly target: Target; letGo(): void; readonly waiting: () => number } {
+  let open: () => void = () => {}
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  let waiting = 0
+  return {
+    target: {
+      ...forwarded(target),
+      async put(copy, at, work, signal) {
+        waiting++
+        await gate
+        return target.put(copy, at, work, signal)
+      },
+    },
+    letGo: () => open(),
+    waiting: () => waiting,
+  }
+}
+
+function forwarded(target: Target): Target {
+  return {
+    traits: target.traits,
+    open: (expected, signal) => target.open(expected, signal),
+    put: (copy, at, work, signal) => target.put(copy, at, work, signal),
+    move: (receipt, to, signal) => target.move(receipt, to, signal),
+    remove: (receipt, how, signal) => target.remove(receipt, how, signal),
+    look: (at, want, signal) => target.look(at, want, signal),
+    list: (under, want, signal) => target.list(under, want, signal),
+    get: (entry, range, signal) => target.get(entry, range, signal),
+    about: (signal) => target.about(signal),
+    rest: () => target.rest(),
+    close: () => target.close(),
+  }
+}
+
+/** Copies that are there, by path; a target that was never opened has none. */
+function copiesIn(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const paths = entries.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1))
+  return paths.filter((path) => !path.startsWith('.fanfold')).sort()
+}
+
+const soon = { timeout: 10_000, interval: 10 }
+
+describe('lanes under their supervisor', () => {
+  test('S82: a lane that throws is started afresh alone, and delivers what it owed', async () => {
+    const { log, starts } = brokenFor('nas', 2)
+    const world = await aWorld({ targets: ['nas', 'usb'], log })
+    const usb = await vi.waitUntil(() => world.seat('usb').lane, soon)
+
+    await world.put('a/letter.txt', 'dear reader')
+    await vi.waitUntil(() => existsSync(join(world.copies('nas'), 'a/letter.txt')), soon)
+
+    expect(world.seat('usb').lane).toBe(usb)
+    expect(starts.filter((name) => name === 'nas')).toHaveLength(3)
+    expect(starts.filter((name) => name === 'usb')).toHaveLength(1)
+    expect(treeOf(world.copies('nas'))).toEqual(treeOf(world.copies('usb')))
+    expect(world.failures).toEqual([])
+    expect(world.journal.history(null, 20).filter(({ event }) => event === 'lane-failed')).toHaveLength(2)
+  })
+
+  test('what a failed lane had under way is owed again, and nothing keeps its lease', async () => {
+    const { log } = brokenFor('nas', 1)
+    const world = await aWorld({ targets: ['nas'], log })
+    for (let count = 0; count < 40; count++) await world.put(`file-${count}`, String(count))
+
+    await vi.waitUntil(() => copiesIn(world.copies('nas')).length === 40, soon)
+
+    await vi.waitUntil(() => world.journal.activeCount(world.seat('nas').targetId) === 0, soon)
+    expect(world.journal.counts(world.seat('nas').targetId)).toMatchObject({ waiting: 0, postponed: 0, delivered: 40 })
+  })
+
+  test('S83: a target that joins while it runs gets everything, one that leaves takes nobody with it', async () => {
+    const world = await aWorld({ targets: ['nas', 'usb'] })
+    await world.put('first', '1')
+    for (const name of ['nas', 'usb']) await vi.waitUntil(() => copiesIn(world.copies(name)).length === 1, soon)
+    const usb = world.seat('usb').lane
+
+    await world.pipeline.add(aTargetConfig(world.folder, 'disk'))
+    await world.pipeline.remove('nas')
+    await world.put('second', '2')
+    await vi.waitUntil(() => copiesIn(world.copies('disk')).length === 2, soon)
+
+    expect(world.seat('usb').lane).toBe(usb)
+    expect(copiesIn(world.copies('nas'))).toEqual(['first'])
+    await vi.waitUntil(() => copiesIn(world.copies('usb')).length === 2, soon)
+  })
+
+  test('F95: a running upload of an unchanged target is not disturbed by what is done to the others', async () => {
+    const gates = new Map<string, ReturnType<typeof gated>>()
+    const world = await aWorld({
+      targets: ['nas', 'usb'],
+      wrap(target, { name }) {
+        if (name !== 'usb') return target
+        const made = gated(target)
+        gates.set(name, made)
+        return made.target
+      },
+    })
+    await world.put('long', 'long')
+    await vi.waitUntil(() => gates.get('usb')?.waiting() === 1, soon)
+
+    await world.pipeline.change(aTargetConfig(world.folder, 'nas', { path: join(world.folder, 'copies', 'nas-2') }))
+    await world.pipeline.add(aTargetConfig(world.folder, 'disk'))
+    gates.get('usb')?.letGo()
+
+    await vi.waitUntil(() => existsSync(join(world.copies('usb'), 'long')), soon)
+    expect(gates.get('usb')?.waiting()).toBe(1)
+    await vi.waitUntil(() => existsSync(join(world.copies('nas-2'), 'long')), soon)
+  })
+
+  test('F93: a changed selector takes effect without a new life of the lane; what it leaves out now is kept', async () => {
+    const world = await aWorld({ targets: ['nas'] })
+    await world.put('a.txt', 'a')
+    await world.put('b.pdf', 'b')
+    await vi.waitUntil(() => copiesIn(world.copies('nas')).length === 2, soon)
+    const lane = world.seat('nas').lane
+
+    const { config } = world.seat('nas')
+    await world.pipeline.change({ ...config, select: { ...config.select, include: ['*.pdf'] } })
+    await world.put('c.txt', 'c')
+    await world.put('d.pdf', 'd')
+    await vi.waitUntil(() => existsSync(join(world.copies('nas'), 'd.pdf')), soon)
+
+    expect(world.seat('nas').lane).toBe(lane)
+    expect(copiesIn(world.copies('nas'))).toEqual(['a.txt', 'b.pdf', 'd.pdf'])
+  })
+
+  test('a held target gets nothing until it is let go, over restarts of its lane', async () => {
+    const world = await aWorld({ targets: ['nas', 'usb'] })
+    world.journal.hold('nas', 'stopped by its owner')
+    world.seat('nas').lane?.hold('stopped by its owner')
+
+    await world.put('a', 'a')
+    await vi.waitUntil(() => existsSync(join(world.copies('usb'), 'a')), soon)
+    await world.seat('nas').lane?.stop()
+    expect(copiesIn(world.copies('nas'))).toEqual([])
+    expect(world.journal.heldBecause('nas')).toBe('stopped by its owner')
+  })
+})
+
+describe('a lane', () => {
+  test('F29: a file that changes again and again during its upload is delivered when it rests, without being asked', async () => {
+    let made: ReturnType<typeof gated> | undefined
+    const world = await aWorld({ targets: ['nas'], wrap: (target) => (made ??= gated(target)).target })
+    await world.put('diary', 'monday')
+    await vi.waitUntil(() => made?.waiting() === 1, soon)
+
+    // Taken while the first version is under way: nothing else will wake the lane.
+    await world.put('diary', 'tuesday')
+    made?.letGo()
+
+    await vi.waitUntil(() => world.journal.counts(world.seat('nas').targetId).waiting === 0, soon)
+    await vi.waitUntil(() => readFileSync(join(world.copies('nas'), 'diary'), 'utf8') === 'tuesday', soon)
+  })
+})
