@@ -334,9 +334,8 @@ export class Lane {
   async #offerAll(signal: AbortSignal): Promise<void> {
     const { journal, clock } = this.#parts
     while (journal.target(this.name).cursor < journal.head) {
-      const { offer } = journal.target(this.name)
-      const takes = offerVerdict(offer, this.#config.selector)
-      const { owed } = journal.offer(this.name, offerMax, takes)
+      const takes = (): Verdict => offerVerdict(journal.target(this.name).offer, this.#config.selector)
+      const { owed } = await journal.patiently(() => journal.offer(this.name, offerMax, takes()), signal)
       if (owed > 0) this.wake()
       await clock.sleep(0, signal)
     }
@@ -385,10 +384,12 @@ export class Lane {
   }
 }
 
+type Verdict = (facts: Parameters<Selector>[0]) => 'take' | 'leave' | 'pass'
+
 function offerVerdict(
   offer: { readonly source: string | null; readonly glob: string | null },
   selector: Selector,
-): (facts: Parameters<Selector>[0]) => 'take' | 'leave' | 'pass' {
+): Verdict {
   const isGlob = offer.glob === null ? undefined : pathRules([offer.glob])
   return (facts) => {
     if (offer.source !== null && offer.source !== facts.source) return 'pass'
