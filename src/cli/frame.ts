@@ -65,6 +65,7 @@ function picture(view: View, columns: number, sendingMax: number): Line[] {
   return [
     ...view.head.map((text): Line => [span(text, 'bold')]),
     healthLine(view.status),
+    ...reasonLines(view.status.journal.reason, columns),
     [],
     ...sources.flatMap((source) => sourceLines(source, widths)),
     ...targets.flatMap((target): Line[] => [[], ...laneLines(target, view.speedOf(target.name), widths, sendingMax)]),
@@ -204,6 +205,7 @@ export function plainLine(status: Status, speedOf: (target: string) => Speed, at
   const health = status.healthy ? 'healthy' : 'not healthy'
   return [
     `${at} ${health}, oldest ${status.oldestMs === null ? 'none' : showDuration(status.oldestMs)}`,
+    ...(status.journal.reason === null ? [] : [`${status.journal.state} (${harmless(status.journal.reason)})`]),
     ...lanes,
   ].join(' | ')
 }

@@ -58,7 +58,13 @@ async function serveUntil(
 ): Promise<ExitCode> {
   const { startDaemon } = await import('../daemon/daemon.ts')
   const startedAt = new Date(systemClock.wallMs()).toISOString()
-  const daemon = await startDaemon(config, { log: options.log, clock: systemClock, random: systemRandom })
+  const parts = { log: options.log, clock: systemClock, random: systemRandom }
+  const daemon = await startDaemon(config, parts, interrupt.signal).catch((thrown: unknown) => {
+    // Asked to stop while it still waited for room on the state disk: there is nothing to drain.
+    if (interrupt.signal.aborted) return undefined
+    throw thrown
+  })
+  if (daemon === undefined) return exitCode.done
   const log = options.log('cli')
   const drawing = new Tasks((_, error) => log.error('display failed', { error: error.message }))
   drawing.run('display', (signal) => draw(daemon, options.display, signal))

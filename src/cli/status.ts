@@ -63,8 +63,9 @@ async function watchStatus(
 
 /** The status as tables; reasons stand below them, whole, since their end says what to do. */
 export function statusLines(now: Status, isRunning: boolean): Line[] {
-  const remarks = [...now.sources, ...now.targets].flatMap(({ name, reason }): Line[] =>
-    reason === null ? [] : [[span(`${harmless(name)}: `, 'bold'), span(harmless(reason), 'warn')]],
+  const remarks = [{ name: now.journal.state, reason: now.journal.reason }, ...now.sources, ...now.targets].flatMap(
+    ({ name, reason }): Line[] =>
+      reason === null ? [] : [[span(`${harmless(name)}: `, 'bold'), span(harmless(reason), 'warn')]],
   )
   return [
     ...(isRunning ? [] : [[span('not running', 'bad'), span(' · start it with "fanfold run"', 'dim')]]),

@@ -9,8 +9,15 @@ export interface Status {
   readonly healthy: boolean
   /** Age of the oldest change that some target still lacks, ms; null when none. */
   readonly oldestMs: number | null
+  readonly journal: JournalStatus
   readonly sources: readonly SourceStatus[]
   readonly targets: readonly TargetStatus[]
+}
+
+export interface JournalStatus {
+  readonly state: 'open' | 'state-disk-full'
+  /** Why nothing new is accepted, with the next step; null while all goes on. */
+  readonly reason: string | null
 }
 
 export interface SourceStatus {

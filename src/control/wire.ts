@@ -58,6 +58,7 @@ const target = z.object({
 export const statusAnswer: z.ZodType<Status> = z.object({
   healthy: z.boolean(),
   oldestMs: count.nullable(),
+  journal: z.object({ state: z.enum(['open', 'state-disk-full']), reason: z.string().nullable() }),
   sources: z.array(source),
   targets: z.array(target),
 })

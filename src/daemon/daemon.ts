@@ -2,10 +2,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { errnoOf, OwnerError } from '../base/errors.ts'
+import { asError, errnoOf, OwnerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import { serveDesk, type Desk, type DeskServer } from '../control/control.ts'
-import { openJournal, type Journal } from '../journal/journal.ts'
+import { JournalFull, openJournal, type Journal } from '../journal/journal.ts'
 import { declarationOf, selector, type LaneSeat, type LaneState, type Pipeline } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
@@ -14,6 +14,7 @@ import type { Source } from '../source/source.ts'
 import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
 import { openDesk as deskOf, type DeskParts, type LiveTarget } from './desk.ts'
 import { takeLock } from './lock.ts'
+import { StateDisk } from './state-disk.ts'
 
 export type { DaemonOptions } from './assemble.ts'
 
@@ -29,6 +30,10 @@ export interface Daemon {
 
 /** How often somebody who waits for idleness looks. Unit: ms. */
 const idleLookMs = 25
+/** A state disk that is full when the daemon has to end is waited for as long as this: what is not recorded then is looked at again by the next start. Unit: ms. */
+const roomGraceMs = 2_000
+/** Between two tries to open a journal whose disk is full. Unit: ms. */
+const openAgainMs = 2_000
 
 /** The locked state directory with its journal. */
 interface State {
@@ -74,27 +79,58 @@ function makeStateFolder(folder: string): void {
   }
 }
 
-/** Starts everything and returns without waiting for scans or targets. @throws OwnerError when the state directory is in use or cannot be used. */
-export async function startDaemon(config: Config, options: DaemonOptions): Promise<Daemon> {
-  const state = openState(config, options)
+/** A full disk is no reason to end: it is said once, and tried until there is room. @throws the signal's reason when aborted before. */
+async function openStatePatiently(config: Config, options: DaemonOptions, signal: AbortSignal): Promise<State> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return openState(config, options)
+    } catch (thrown) {
+      if (!(thrown instanceof JournalFull || isNoRoom(thrown))) throw thrown
+      const reason = `${asError(thrown).message}; nothing can be recorded in ${config.state} until space is freed there, which is tried every ${openAgainMs / 1000} s`
+      if (tries === 0) options.log('journal').error('state-disk-full', { reason })
+    }
+    await options.clock.sleep(openAgainMs, signal)
+  }
+}
+
+function isNoRoom(thrown: unknown): boolean {
+  const cause = thrown instanceof OwnerError ? thrown.cause : thrown
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '')
+}
+
+/**
+ * Starts everything and returns without waiting for scans or targets. While the state disk is full it waits for room, until `signal`.
+ * @throws OwnerError when the state directory is in use or cannot be used.
+ */
+export async function startDaemon(config: Config, options: DaemonOptions, signal: AbortSignal): Promise<Daemon> {
+  const state = await openStatePatiently(config, options, signal)
   const endTraces = traced(options.log('stage'))
   let fail: (error: Error) => void = () => {}
   const failed = new Promise<never>((_resolve, reject) => (fail = reject))
   // Whoever waits on it is told; that nobody waits yet is no reason to end the process.
   failed.catch(() => {})
   const assembly = assemble(config, state.journal, options, (error) => fail(error))
-  const desk = deskOf(deskParts(config, state.journal, options, assembly))
+  const { pipeline, sources } = assembly
+  const { journal } = state
+  const disk = new StateDisk({
+    ...{ folder: config.state, journal, pipeline, sources, clock: options.clock, log: options.log('journal') },
+  })
+  const desk = deskOf({ ...deskParts(config, journal, options, assembly), journalState: () => disk.state() })
   const server = await served(desk, config, options).catch((thrown: unknown) => {
     state.release()
     throw thrown
   })
   await assembly.start()
+  disk.start()
   return {
     desk,
     failed,
     idle: (signal) => untilIdle(assembly, options, signal),
     async stop() {
+      const room = options.clock.after(roomGraceMs, () => journal.endWaiting())
+      await disk.stop()
       await assembly.stop()
+      room.clear()
       await server.close()
       state.release()
       endTraces()
@@ -142,6 +178,7 @@ function deskParts(
     clock,
     selectors: new Map(config.targets.map(({ name, select }) => [name, selector(select, clock)])),
     target: (name) => liveTarget(assembly?.pipeline, name),
+    journalState: () => ({ state: 'open', reason: null }),
     source: (name) => assembly?.sources.all.find((source) => source.name === name),
   }
 }

@@ -33,6 +33,8 @@ export interface LiveTarget {
 export interface DeskParts {
   readonly config: Config
   readonly journal: Journal
+  /** Whether the journal's disk has room. */
+  readonly journalState: () => Status['journal']
   readonly clock: Clock
   readonly selectors: ReadonlyMap<string, Selector>
   readonly target: (name: string) => LiveTarget | undefined
@@ -63,7 +65,9 @@ function status(parts: DeskParts): Status {
   const oldestMs = ages.length === 0 ? null : Math.max(...ages)
   const isWatched = sources.every(({ state }) => ['watching', 'polling', 'scanning'].includes(state))
   const isServed = targets.every(({ state, parked }) => state === 'running' && parked === 0)
-  return { healthy: isWatched && isServed && (oldestMs ?? 0) <= healthyAgeMsMax, oldestMs, sources, targets }
+  const journal = parts.journalState()
+  const healthy = journal.state === 'open' && isWatched && isServed && (oldestMs ?? 0) <= healthyAgeMsMax
+  return { healthy, oldestMs, journal, sources, targets }
 }
 
 function sourceStatus(name: string, files: number, parts: DeskParts): SourceStatus {

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Connection } from './open.ts'
+import { JournalFull, type WriteGate } from './write-gate.ts'
 
 /** How long a write waits for others at least. Unit: ms. */
 const gatherMsMin = 4
@@ -11,6 +12,8 @@ const gatherMsMax = 60
 const gatherPerCommit = 4
 /** Writes in one transaction: keeps it far below 50 ms of the main loop. */
 const groupMax = 200
+/** Writes that nobody waits for and that may be kept while the disk is full: history lines, of which the oldest matter least. */
+const laterMax = 1_000
 
 const never = new AbortController().signal
 
@@ -22,22 +25,31 @@ interface Write {
 
 export class GroupCommit {
   readonly #clock: Clock
+  readonly #gate: WriteGate
   readonly #inTransaction: (writes: readonly Write[]) => void
   #waiting: Write[] = []
   #isScheduled = false
+  #isHeldUp = false
   #lastCommitMs = 0
+  #laterCount = 0
 
-  constructor(connection: Connection, clock: Clock) {
+  constructor(connection: Connection, gate: WriteGate, clock: Clock) {
+    this.#gate = gate
     this.#clock = clock
     const transaction = connection.transaction((writes: readonly Write[]) => {
       for (const write of writes) write.run()
     })
-    this.#inTransaction = (writes) => transaction.immediate(writes)
+    this.#inTransaction = (writes) => gate.run(() => transaction.immediate(writes))
   }
 
   /** Runs `write` in the next transaction, of which nobody needs to hear: if it fails, whoever wrote something that matters is told. */
   later(write: () => void): void {
-    this.#waiting.push({ run: write, resolve: () => {}, reject: () => {} })
+    if (this.#laterCount >= laterMax) return
+    this.#laterCount++
+    const gone = (): void => {
+      this.#laterCount--
+    }
+    this.#waiting.push({ run: write, resolve: gone, reject: gone })
     this.#schedule(gatherMsMin)
   }
 
@@ -62,8 +74,9 @@ export class GroupCommit {
     )
   }
 
-  /** Commits one group now; what is left follows without waiting. */
+  /** Commits one group now; what is left follows without waiting. While the disk is full everything is kept. */
   flush(): void {
+    if (this.#gate.full !== undefined && !this.#gate.isEnding) return this.#flushWhenMoved()
     const group = this.#waiting.slice(0, groupMax)
     this.#waiting = this.#waiting.slice(groupMax)
     if (this.#waiting.length > 0) this.#schedule(0)
@@ -74,12 +87,35 @@ export class GroupCommit {
       this.#lastCommitMs = this.#clock.monotonicMs() - startMs
       for (const write of group) write.resolve()
     } catch (thrown) {
-      for (const write of group) write.reject(asError(thrown))
+      if (thrown instanceof JournalFull && !this.#gate.isEnding) this.#keep(group)
+      else for (const write of group) write.reject(asError(thrown))
     }
   }
 
-  /** Commits everything that waits. */
+  /** A group that the disk did not take is tried again, before all others, as soon as it takes writes. */
+  #keep(group: readonly Write[]): void {
+    this.#waiting = [...group, ...this.#waiting]
+    this.#flushWhenMoved()
+  }
+
+  #flushWhenMoved(): void {
+    if (this.#isHeldUp) return
+    this.#isHeldUp = true
+    this.#gate.whenMoved(() => {
+      this.#isHeldUp = false
+      this.flush()
+    })
+  }
+
+  /** Commits everything that waits, as far as the disk takes it. */
   drain(): void {
+    while (this.#waiting.length > 0 && this.#gate.full === undefined) this.flush()
+  }
+
+  /** Commits everything that waits; what the disk does not take fails. */
+  end(): void {
+    this.#gate.endWaiting()
+    // What is left goes through although the gate is closed: each write either makes it or is told that it did not.
     while (this.#waiting.length > 0) this.flush()
   }
 }

@@ -12,6 +12,7 @@ import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.
 import { Spool } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Tree, type FileRow, type KnownFile } from './tree.ts'
+import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
 export type { HistoryLine } from './history.ts'
@@ -20,6 +21,7 @@ export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { KnownFile } from './tree.ts'
 export { isDamage } from './open.ts'
 export { everything } from './targets.ts'
+export { JournalFull } from './write-gate.ts'
 
 /** What the journal knows of one path. */
 export interface FileRecord {
@@ -31,9 +33,14 @@ export interface FileRecord {
   readonly sha256: string | null
 }
 
+/** A write of one page that changes nothing anybody reads. */
+const writeProbe = `
+  INSERT INTO setting (name, value) VALUES ('write-probe', 1) ON CONFLICT DO UPDATE SET value = value + 1`
+
 export class Journal {
   readonly #connection: Connection
   readonly #file: string
+  readonly #gate: WriteGate
   readonly #group: GroupCommit
   readonly #tree: Tree
   readonly #history: History
@@ -44,7 +51,9 @@ export class Journal {
   constructor(connection: Connection, file: string, clock: Clock) {
     this.#connection = connection
     this.#file = file
-    this.#group = new GroupCommit(connection, clock)
+    const probe = connection.prepare(writeProbe)
+    this.#gate = new WriteGate({ file, clock, probe: () => probe.run() })
+    this.#group = new GroupCommit(connection, this.#gate, clock)
     this.#tree = new Tree(connection)
     this.#history = new History(connection, this.#tree, clock)
     this.#targets = new Targets(connection)
@@ -56,15 +65,16 @@ export class Journal {
 
   /** Declares who writes here, once for the journal's life. */
   declareNode(id: string): void {
-    this.#connection
-      .prepare<[string]>("INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING")
-      .run(id)
+    const declare = this.#connection.prepare<[string]>(
+      "INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING",
+    )
+    this.#written(() => declare.run(id))
   }
 
   // Sources and files
 
   declareSource(name: string): void {
-    this.#tree.ensureSource(name)
+    this.#written(() => this.#tree.ensureSource(name))
   }
 
   fileCounts(): ReadonlyMap<string, number> {
@@ -100,19 +110,19 @@ export class Journal {
 
   /** Accepts changes in one transaction, see Feed.record. */
   record(changes: readonly Change[], selection: Selection): readonly (Accepted | undefined)[] {
-    return this.#guarded(() => this.#feed.record(changes, selection))
+    return this.#written(() => this.#feed.record(changes, selection))
   }
 
   /** Offers the next `limit` files of the feed to a target whose cursor is behind, see Feed.offer. */
   offer(target: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
-    return this.#guarded(() => this.#feed.offer(target, limit, takes))
+    return this.#written(() => this.#feed.offer(target, limit, takes))
   }
 
   // Targets
 
   /** Adds a target, or notices that its selector or place is another one: that sets its cursor back, so that everything is offered to it. */
   declareTarget(name: string, declaration: Declaration): TargetRow {
-    return this.#targets.declare(name, declaration, this.head)
+    return this.#written(() => this.#targets.declare(name, declaration, this.head))
   }
 
   /** The target is not part of the present configuration any more; what it is owed is kept. */
@@ -126,7 +136,7 @@ export class Journal {
 
   /** Its owner stops a target, or lets it go on (null). Holds over restarts. */
   hold(target: string, reason: string | null): void {
-    this.#targets.hold(target, reason)
+    this.#written(() => this.#targets.hold(target, reason))
   }
 
   heldBecause(target: string): string | null {
@@ -134,11 +144,11 @@ export class Journal {
   }
 
   setMark(target: string, mark: string): void {
-    this.#targets.setMark(target, mark)
+    this.#written(() => this.#targets.setMark(target, mark))
   }
 
   offerAgain(target: string, offer: Offer): void {
-    this.#targets.offerAgain(target, offer, this.head)
+    this.#written(() => this.#targets.offerAgain(target, offer, this.head))
     const what = `${offer.source ?? 'every source'}, ${offer.glob ?? 'every path'}, ${offer.look === 'hash' ? 'by content' : 'by marks'}`
     this.note({ source: null, target, event: 'resync', detail: what })
   }
@@ -170,7 +180,7 @@ export class Journal {
   }
 
   retry(targetId: number): number {
-    return this.#spool.retry(targetId)
+    return this.#written(() => this.#spool.retry(targetId))
   }
 
   /** Puts back whatever is still leased at a target. To be called when nothing of it is under way any more. */
@@ -220,6 +230,39 @@ export class Journal {
     return this.#history.read(fileId, limit)
   }
 
+  // Room on its disk
+
+  /** Why the journal cannot be written now; undefined when it can. Verbs that promise a Promise wait by themselves, the others throw it. */
+  get full(): JournalFull | undefined {
+    return this.#gate.full
+  }
+
+  /** Resolves while or when the disk takes writes. @throws JournalFull after `endWaiting`. */
+  whenWritable(signal: AbortSignal): Promise<void> {
+    return this.#gate.whenOpen(signal)
+  }
+
+  /** Runs a verb that writes at once, and as often as the disk has no room for it again when it has. */
+  async patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      await this.whenWritable(signal)
+      try {
+        return verb()
+      } catch (thrown) {
+        if (!(thrown instanceof JournalFull) || this.#gate.isEnding) throw thrown
+      }
+    }
+  }
+
+  /** From now on what the disk does not take fails instead of waiting: for a program that has to end. */
+  endWaiting(): void {
+    this.#group.end()
+  }
+
+  #written<T>(write: () => T): T {
+    return this.#gate.run(() => this.#guarded(write))
+  }
+
   #guarded<T>(work: () => T): T {
     try {
       return work()
@@ -231,9 +274,18 @@ export class Journal {
 
   /** Writes what still waits for its group, folds the log back and closes the file. */
   close(): void {
-    this.#group.drain()
-    this.#connection.pragma('wal_checkpoint(TRUNCATE)')
+    this.#group.end()
+    foldBack(this.#connection)
     this.#connection.close()
+  }
+}
+
+/** Where the disk has no room for that, the log stays and is folded back after the next start. */
+function foldBack(connection: Connection): void {
+  try {
+    connection.pragma('wal_checkpoint(TRUNCATE)')
+  } catch (thrown) {
+    if (!isFull(thrown)) throw thrown
   }
 }
 
@@ -248,11 +300,18 @@ function fileRecord(row: FileRow): FileRecord {
   }
 }
 
-/** Opens or creates the journal in `file`. `damagedFile` names where a damaged one was put, so that its owner can be told. */
+/**
+ * Opens or creates the journal in `file`. `damagedFile` names where a damaged one was put, so that its owner can be told.
+ * @throws JournalFull where the disk has no room for it.
+ */
 export function openJournal(
   file: string,
   clock: Clock,
 ): { readonly journal: Journal; readonly damagedFile: string | undefined } {
-  const { connection, damagedFile } = openConnection(file, clock.wallMs())
-  return { journal: new Journal(connection, file, clock), damagedFile }
+  try {
+    const { connection, damagedFile } = openConnection(file, clock.wallMs())
+    return { journal: new Journal(connection, file, clock), damagedFile }
+  } catch (thrown) {
+    throw isFull(thrown) ? new JournalFull(file, thrown) : thrown
+  }
 }

@@ -2,7 +2,7 @@
  * Intake: takes settled changes from the sources, has each batch recorded in one journal transaction with everything it owes,
  * and broadcasts what was accepted to the lanes whose selector takes it. An answer to `take` means: it is on disk.
  */
-import type { Accepted, Change, Journal, Selection } from '../journal/journal.ts'
+import { JournalFull, type Accepted, type Change, type Journal, type Selection } from '../journal/journal.ts'
 import {
   broadcastDispatcher,
   consumer,
@@ -18,6 +18,9 @@ import {
 const waitingMax = 10_000
 /** Changes in one transaction: less than 10 ms of the main loop. */
 const batchMax = 200
+
+/** Waiting for room on the state disk is ended by the journal, when the program has to end. */
+const never = new AbortController().signal
 
 interface Batch {
   unrecorded: number
@@ -40,6 +43,9 @@ export class Intake {
   #failure: Error | undefined
   #waiting = 0
   #waitingForRoom: (() => void)[] = []
+  /** Lets go of what is held back; undefined while nothing is. */
+  #release: (() => void) | undefined
+  #released: Promise<void> = Promise.resolve()
 
   /** @param onFailure the journal could not record: nothing may go on. */
   constructor(journal: Journal, selection: Selection, onFailure: (error: Error) => void) {
@@ -73,7 +79,34 @@ export class Intake {
     return this.#waiting
   }
 
-  #record(batch: readonly Arrival[]): readonly Accepted[] {
+  #record(batch: readonly Arrival[]): readonly Accepted[] | Promise<readonly Accepted[]> {
+    if (this.#release !== undefined) return this.#recordPatiently(batch)
+    try {
+      return this.#recordNow(batch)
+    } catch (thrown) {
+      if (thrown instanceof JournalFull) return this.#recordPatiently(batch)
+      throw thrown
+    }
+  }
+
+  /** Meanwhile nothing else is recorded, `take` fills up to its bound and then waits. */
+  async #recordPatiently(batch: readonly Arrival[]): Promise<readonly Accepted[]> {
+    while (this.#release !== undefined) await this.#released
+    return this.#journal.patiently(() => this.#recordNow(batch), never)
+  }
+
+  /** Records nothing until `release`: what is taken meanwhile waits, up to the bound. */
+  hold(): void {
+    if (this.#release !== undefined) return
+    this.#released = new Promise((resolve) => (this.#release = resolve))
+  }
+
+  release(): void {
+    this.#release?.()
+    this.#release = undefined
+  }
+
+  #recordNow(batch: readonly Arrival[]): readonly Accepted[] {
     const changes = batch.map((arrival) => arrival.change)
     const accepted = this.#journal.record(changes, this.#selection)
     this.#waiting -= batch.length
@@ -107,6 +140,7 @@ export class Intake {
 
   /** Records what was taken, then ends. */
   async stop(): Promise<void> {
+    this.release()
     if (this.#failure === undefined) this.#arrivals.end()
     else await this.#arrivals.stop('shutdown')
     await this.#arrivals.stopped

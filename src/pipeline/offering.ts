@@ -46,18 +46,17 @@ export class Offering {
   async #offerAll(signal: AbortSignal): Promise<void> {
     const { journal, clock, target, selector, onOwed } = this.#parts
     while (journal.target(target).cursor < journal.head) {
-      const { offer } = journal.target(target)
-      const { owed } = journal.offer(target, offerMax, offerVerdict(offer, selector()))
+      const takes = (): OfferVerdict => offerVerdict(journal.target(target).offer, selector())
+      const { owed } = await journal.patiently(() => journal.offer(target, offerMax, takes()), signal)
       if (owed > 0) onOwed()
       await clock.sleep(0, signal)
     }
   }
 }
 
-function offerVerdict(
-  { source, glob }: Offer,
-  selector: Selector,
-): (facts: Parameters<Selector>[0]) => 'take' | 'leave' | 'pass' {
+type OfferVerdict = (facts: Parameters<Selector>[0]) => 'take' | 'leave' | 'pass'
+
+function offerVerdict({ source, glob }: Offer, selector: Selector): OfferVerdict {
   const isGlob = glob === null ? undefined : pathRules([glob])
   return (facts) => {
     if (source !== null && source !== facts.source) return 'pass'

@@ -137,6 +137,15 @@ export class Pipeline {
     return this.#intake.take(changes)
   }
 
+  /** Accepts nothing in detail until `release`: the state disk has no room for it. Deliveries go on. */
+  hold(): void {
+    this.#intake.hold()
+  }
+
+  release(): void {
+    this.#intake.release()
+  }
+
   get isIdle(): boolean {
     return this.#intake.waitingCount === 0 && this.seats.every((seat) => seat.isIdle)
   }

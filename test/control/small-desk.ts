@@ -5,6 +5,7 @@ export function aStatus(changes: Partial<Status> = {}): Status {
   return {
     healthy: true,
     oldestMs: null,
+    journal: { state: 'open', reason: null },
     sources: [{ name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0 }],
     targets: [aLane()],
     ...changes,
