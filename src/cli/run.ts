@@ -58,7 +58,12 @@ async function serveUntil(
 ): Promise<ExitCode> {
   const { startDaemon } = await import('../daemon/daemon.ts')
   const startedAt = new Date(systemClock.wallMs()).toISOString()
-  const daemon = await startDaemon(config, { log: options.log, clock: systemClock, random: systemRandom })
+  const daemon = await startDaemon(config, {
+    log: options.log,
+    clock: systemClock,
+    random: systemRandom,
+    environment: process.env,
+  })
   const log = options.log('cli')
   const drawing = new Tasks((_, error) => log.error('display failed', { error: error.message }))
   drawing.run('display', (signal) => draw(daemon, options.display, signal))

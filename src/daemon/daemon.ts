@@ -11,9 +11,11 @@ import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
+import { Announcer } from './announcer.ts'
 import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
 import { openDesk as deskOf, type DeskParts, type LiveTarget } from './desk.ts'
 import { takeLock } from './lock.ts'
+import { openNotifier } from './notify.ts'
 
 export type { DaemonOptions } from './assemble.ts'
 
@@ -25,6 +27,8 @@ export interface Daemon {
   stop(): Promise<void>
   /** Rejects when the daemon cannot go on. */
   readonly failed: Promise<never>
+  /** What the service manager is told; whoever reloads says so here. */
+  readonly announcer: Pick<Announcer, 'reloading' | 'reloaded'>
 }
 
 /** What is under way may take this long to finish when the daemon is asked to stop. Unit: ms. */
@@ -91,17 +95,38 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     log: options.log('control'),
   })
   assembly.start()
+  const announcer = announcerOf(desk, state.journal, assembly, options)
+  announcer.start()
   return {
     desk,
     failed,
+    announcer,
     idle: (signal) => untilIdle(assembly, options, signal),
     async stop() {
+      await announcer.stopping()
       await assembly.stop(stopGraceMs)
       await server.close()
+      await announcer.close()
       state.release()
       endTraces()
     },
   }
+}
+
+function announcerOf(
+  desk: Desk,
+  journal: Journal,
+  { sources }: Assembly,
+  { clock, log, environment = {} }: DaemonOptions,
+): Announcer {
+  const told = { clock, log: log('notify') }
+  const parts = {
+    status: () => desk.status(),
+    sources: () => sources.all.map((source) => source.state()),
+    isWatchAnswering: () => sources.isAnswering,
+    journalAnswers: () => journal.answers(),
+  }
+  return new Announcer(openNotifier(environment, told), parts, told)
 }
 
 /** Writes what the stages do to their log, if anybody reads it. */
