@@ -46,6 +46,11 @@ export const systemClock: Clock = {
   },
 }
 
+/** The kernel's CLOCK_MONOTONIC in whole microseconds, as other processes of this machine read it. */
+export function kernelMonotonicUs(): bigint {
+  return process.hrtime.bigint() / 1000n
+}
+
 /** The signal's reason as an Error, since anything may be given to `abort()`. */
 export function abortReason(signal: AbortSignal): Error {
   const reason: unknown = signal.reason

@@ -145,3 +145,26 @@ export function waitReadable(fds: readonly number[], timeoutMs: number): readonl
   }
   return fds.map((_, index) => entries.readInt16LE(index * pollEntryBytes + 6) !== 0)
 }
+
+const socketCall = libc.func('int socket(int family, int type, int protocol)')
+const sendToCall = libc.func(
+  'intptr_t sendto(int fd, const uint8_t *from, size_t count, int flags, const uint8_t *address, unsigned int addressBytes)',
+)
+const addressFamilyUnix = 1
+const socketDatagram = 2
+const sendDontWaitNoSignal = 0x40 | 0x4000
+
+/** A Unix datagram socket that is bound to nothing, which Node cannot make. */
+export function openDatagramSocket(): number {
+  const fd = whole(socketCall(addressFamilyUnix, socketDatagram | nonBlockingCloseOnExec, 0))
+  if (fd < 0) throw lastError('socket')
+  return fd
+}
+
+/** Sends one datagram and does not wait. @param address bytes of sun_path: a path, or a zero byte and an abstract name. Source: unix(7). */
+export function sendDatagram(fd: number, datagram: Uint8Array, address: Uint8Array): void {
+  const family = Buffer.from(Uint16Array.of(addressFamilyUnix).buffer)
+  const to = Buffer.concat([family, address])
+  const sent = whole(sendToCall(fd, datagram, datagram.length, sendDontWaitNoSignal, to, to.length))
+  if (sent < 0) throw lastError('sendto')
+}

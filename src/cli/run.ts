@@ -58,7 +58,7 @@ async function serveUntil(
 ): Promise<ExitCode> {
   const { startDaemon } = await import('../daemon/daemon.ts')
   const startedAt = new Date(systemClock.wallMs()).toISOString()
-  const parts = { log: options.log, clock: systemClock, random: systemRandom }
+  const parts = { log: options.log, clock: systemClock, random: systemRandom, environment: process.env }
   const daemon = await startDaemon(config, parts, interrupt.signal).catch((thrown: unknown) => {
     // Asked to stop while it still waited for room on the state disk: there is nothing to drain.
     if (interrupt.signal.aborted) return undefined

@@ -17,6 +17,8 @@ export interface DaemonOptions {
   readonly log: (room: string) => Log
   readonly clock: Clock
   readonly random: Random
+  /** Where the service manager is found: its variables (NOTIFY_SOCKET, WATCHDOG_USEC). Without them nobody is told. */
+  readonly environment?: NodeJS.ProcessEnv
 }
 
 export interface Assembly {

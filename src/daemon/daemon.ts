@@ -11,9 +11,11 @@ import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
+import { Announcer } from './announcer.ts'
 import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
 import { openDesk as deskOf, type DeskParts, type LiveTarget } from './desk.ts'
 import { takeLock } from './lock.ts'
+import { openNotifier } from './notify.ts'
 import { StateDisk } from './state-disk.ts'
 
 export type { DaemonOptions } from './assemble.ts'
@@ -26,6 +28,8 @@ export interface Daemon {
   stop(): Promise<void>
   /** Rejects when the daemon cannot go on. */
   readonly failed: Promise<never>
+  /** What the service manager is told; whoever reloads says so here. */
+  readonly announcer: Pick<Announcer, 'reloading' | 'reloaded'>
 }
 
 /** How often somebody who waits for idleness looks. Unit: ms. */
@@ -122,16 +126,21 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   })
   await assembly.start()
   disk.start()
+  const announcer = announcerOf(desk, journal, assembly, options)
+  announcer.start()
   return {
     desk,
     failed,
+    announcer,
     idle: (signal) => untilIdle(assembly, options, signal),
     async stop() {
       const room = options.clock.after(roomGraceMs, () => journal.endWaiting())
+      await announcer.stopping()
       await disk.stop()
       await assembly.stop()
       room.clear()
       await server.close()
+      await announcer.close()
       state.release()
       endTraces()
     },
@@ -140,6 +149,22 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
 
 function served(desk: Desk, config: Config, { clock, log }: DaemonOptions): Promise<DeskServer> {
   return serveDesk(desk, join(config.state, 'control.sock'), { clock, log: log('control') })
+}
+
+function announcerOf(
+  desk: Desk,
+  journal: Journal,
+  { sources }: Assembly,
+  { clock, log, environment = {} }: DaemonOptions,
+): Announcer {
+  const told = { clock, log: log('notify') }
+  const parts = {
+    status: () => desk.status(),
+    sources: () => sources.all.map((source) => source.state()),
+    isWatchAnswering: () => sources.isAnswering,
+    journalAnswers: () => journal.answers(),
+  }
+  return new Announcer(openNotifier(environment, told), parts, told)
 }
 
 /** Writes what the stages do to their log, if anybody reads it. */

@@ -263,6 +263,11 @@ export class Journal {
     return this.#gate.run(() => this.#guarded(write))
   }
 
+  /** Resolves once the writer has been through a transaction, an empty one that costs no write: proof that it answers. One that waits for room does. */
+  answers(): Promise<void> {
+    return this.full === undefined ? this.#group.add(() => {}) : Promise.resolve()
+  }
+
   #guarded<T>(work: () => T): T {
     try {
       return work()

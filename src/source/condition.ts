@@ -15,6 +15,8 @@ export interface SourceState {
   readonly reason: string | null
   /** Folders under watch. */
   readonly watched: number
+  /** The root was looked at, and all of it that can be watched is: from here on no change goes unseen. */
+  readonly isStanding: boolean
   /** Paths seen dirty and not yet handed on. */
   readonly settling: number
   /** Files looked at by the scan that runs, or by the last one of the whole source. */

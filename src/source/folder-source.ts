@@ -125,6 +125,7 @@ export class FolderSource {
         watched: this.#watch.watchedCount,
         settling: this.#settler.size,
         scannedCount: this.#scannedCount,
+        isStanding: this.#isRootChecked && !this.#watch.isWalking,
       },
       lastScanMonotonicMs: this.#lastScanMs,
       skipped: this.#skipped,

@@ -43,6 +43,8 @@ export interface Sources {
   /** Stops one source; what is believed of it stays. */
   remove(name: string): Promise<void>
   readonly all: readonly Source[]
+  /** The watch thread shows that it lives, or there is nothing for it to do. False while it is silent, or dead and not yet started again. */
+  readonly isAnswering: boolean
   /** Stops all sources and ends both threads. */
   stop(): Promise<void>
 }
@@ -68,6 +70,9 @@ export function openSources(deps: SourceDeps): Sources {
     },
     get all() {
       return [...sources.values()]
+    },
+    get isAnswering() {
+      return watch.isAnswering
     },
     async stop() {
       await Promise.all([...sources.values()].map((source) => source.stop()))

@@ -48,11 +48,18 @@ export class Watch {
   #silentChecks = 0
   #startedMs = -restartDelayMs
   #nextId = 1
+  #isUnavailable = false
   #isStopped = false
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock
     this.#log = log
+  }
+
+  /** Its thread beats, or none is needed. One that cannot be started is no silence: the sources were told and poll. */
+  get isAnswering(): boolean {
+    if (this.#watching.size === 0 || this.#isUnavailable) return true
+    return this.#running !== undefined && this.#silentChecks === 0
   }
 
   /** Watches the tree at `root` until `remove` is called with the number answered. */
@@ -100,6 +107,7 @@ export class Watch {
     this.#startedMs = this.#clock.monotonicMs()
     try {
       this.#running = this.#startThread()
+      this.#isUnavailable = false
     } catch (thrown) {
       this.#unavailable(asError(thrown), errnoOf(thrown))
       return
@@ -112,6 +120,7 @@ export class Watch {
 
   #unavailable(error: Error, code: string | undefined): void {
     const hint = code === 'EMFILE' ? '; raise fs.inotify.max_user_instances' : ''
+    this.#isUnavailable = true
     this.#log.warn('watch unavailable', { error: error.message })
     for (const { listener } of this.#watching.values()) listener.unavailable(`cannot watch: ${error.message}${hint}`)
     this.#timer = this.#clock.after(restartDelayMs, () => this.#start())

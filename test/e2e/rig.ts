@@ -95,9 +95,10 @@ export interface RunningDaemon {
 }
 
 /** Starts `fanfold run` and waits until it answers. Ended with the test. */
-export async function startDaemon(bench: Bench): Promise<RunningDaemon> {
+export async function startDaemon(bench: Bench, environment: NodeJS.ProcessEnv = {}): Promise<RunningDaemon> {
   const child = spawn(process.execPath, [program, 'run', '--config', bench.config], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...environment },
   })
   let log = ''
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
