@@ -64,6 +64,7 @@ function buildProgram(end: End): Command {
   addDaemonCommands(program, end)
   addAskCommands(program, end)
   addOrderCommands(program, end)
+  addConfigCommands(program, end)
   return program
 }
 
@@ -149,6 +150,29 @@ function addOrderCommands(program: Command, end: End): void {
     .action(async (targets: string[], flags: FactFlags) =>
       end(await (await import('./retry.ts')).retry(targets, flags)),
     )
+}
+
+function addConfigCommands(program: Command, end: End): void {
+  withFacts(program.command('plan'))
+    .description('show what the configuration file would change at the targets, before a reload or restart does it')
+    .addHelpText('after', examples(['fanfold plan', ''], ['fanfold plan --json', '']))
+    .action(async (flags: FactFlags) => end(await (await import('./plan.ts')).plan(flags)))
+  withFacts(program.command('reload'))
+    .description('have the running daemon take over its configuration file; what is unchanged is not disturbed')
+    .addHelpText('after', examples(['fanfold plan && fanfold reload', '']))
+    .action(async (flags: FactFlags) => end(await (await import('./reload.ts')).reload(flags)))
+  for (const [verb, purpose] of [
+    ['pause', 'stop targets until they are resumed, over restarts; what is under way finishes'],
+    ['resume', 'let paused targets go on'],
+  ] as const) {
+    withFacts(program.command(verb))
+      .description(purpose)
+      .argument('[target...]', 'names of targets (default: all)')
+      .addHelpText('after', examples([`fanfold ${verb} nas`, '']))
+      .action(async (targets: string[], flags: FactFlags) =>
+        end(await (await import('./hold.ts')).hold(verb, targets, flags)),
+      )
+  }
 }
 
 function withConfig(command: Command): Command {

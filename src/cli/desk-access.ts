@@ -41,7 +41,7 @@ export async function reachDesk(config: Config, signal: AbortSignal): Promise<Op
 
 /** A desk of this process in the form of a distant one. */
 export function localDesk(desk: Desk, clock: Clock): DeskClient {
-  const answer = <T>(look: () => T): Promise<T> => Promise.resolve().then(look)
+  const answer = <T>(look: () => T | Promise<T>): Promise<T> => Promise.resolve().then(look)
   return {
     status: () => answer(() => desk.status()),
     watch: (signal) => statusesOf(desk, clock, signal),
@@ -49,6 +49,10 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     retry: (targets) => answer(() => desk.retry(targets)),
     why: (path) => answer(() => desk.why(path)),
     history: (path, limit) => answer(() => desk.history(path, limit)),
+    hold: (targets) => answer(() => desk.hold(targets)),
+    resume: (targets) => answer(() => desk.resume(targets)),
+    reload: () => answer(() => desk.reload()),
+    plan: (signal) => answer(() => desk.plan(signal)),
   }
 }
 

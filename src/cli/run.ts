@@ -1,6 +1,6 @@
 /** `fanfold run`: the daemon in the foreground, until it is asked to stop or, with --until-idle, until nothing more can be done. */
 import { systemClock } from '../base/clock.ts'
-import { asError } from '../base/errors.ts'
+import { asError, OwnerError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
@@ -38,15 +38,12 @@ export interface ServeOptions {
 export async function serve(config: Config, terminal: Terminal, options: ServeOptions = {}): Promise<ExitCode> {
   const { display } = options
   const log = display === undefined ? logOpener() : shownLog(display)
-  const onHangup = (): void => log('cli').info('SIGHUP ignored', { reason: 'restart to apply a new configuration' })
   // With a terminal, a hang-up means that it was closed; a service is asked by it to reload.
-  if (!terminal.isLive) process.on('SIGHUP', onHangup)
   const endings = terminal.isLive ? (['SIGINT', 'SIGTERM', 'SIGHUP'] as const) : undefined
   try {
     return await interruptible((interrupt) => serveUntil(interrupt, config, terminal, { ...options, log }), endings)
   } finally {
     display?.close()
-    process.off('SIGHUP', onHangup)
   }
 }
 
@@ -57,6 +54,7 @@ async function serveUntil(
   options: ServeOptions & { readonly log: (room: string) => Log },
 ): Promise<ExitCode> {
   const { startDaemon } = await import('../daemon/daemon.ts')
+  const hangups = terminal.isLive ? undefined : listenForHangups()
   const startedAt = new Date(systemClock.wallMs()).toISOString()
   const parts = { log: options.log, clock: systemClock, random: systemRandom, environment: process.env }
   const daemon = await startDaemon(config, parts, interrupt.signal).catch((thrown: unknown) => {
@@ -68,6 +66,7 @@ async function serveUntil(
   const log = options.log('cli')
   const drawing = new Tasks((_, error) => log.error('display failed', { error: error.message }))
   drawing.run('display', (signal) => draw(daemon, options.display, signal))
+  hangups?.answer(() => drawing.run('reload', () => reloaded(daemon)))
   let failure: Error | undefined
   try {
     if (options.display === undefined) terminal.print(readyLine(config))
@@ -81,10 +80,33 @@ async function serveUntil(
     failure === undefined && options.untilIdle === true
       ? concludeIdle(daemon, interrupt, terminal, options, startedAt)
       : exitCode.done
+  hangups?.answer(() => {})
   await drawing.stop()
   await daemon.stop()
+  hangups?.close()
   log.info('stopped')
   return failure === undefined ? code : exitCode.failed
+}
+
+/** A refused file is in the log and in the status already; the daemon goes on with the one before. */
+async function reloaded(daemon: Daemon): Promise<void> {
+  await daemon.desk.reload().catch((thrown: unknown) => {
+    if (!(thrown instanceof OwnerError)) throw thrown
+  })
+}
+
+interface Hangups {
+  /** From now on this answers a SIGHUP. */
+  answer(work: () => void): void
+  close(): void
+}
+
+/** Until somebody answers it, a SIGHUP does nothing: by itself it would end the process. */
+function listenForHangups(): Hangups {
+  let answer: () => void = () => {}
+  const listener = (): void => answer()
+  process.on('SIGHUP', listener)
+  return { answer: (work) => (answer = work), close: () => process.off('SIGHUP', listener) }
 }
 
 function readyLine(config: Config): string {

@@ -5,8 +5,11 @@ import type { z } from 'zod'
 import { asError, errnoOf, FanfoldError, OwnerError } from '../base/errors.ts'
 import {
   AskError,
+  type Held,
   type HistoryLine,
   type PathVerdict,
+  type Plan,
+  type Reloaded,
   type Resynced,
   type ResyncRequest,
   type Retried,
@@ -19,8 +22,11 @@ import {
   apiVersion,
   encodeQueryPath,
   errorAnswer,
+  heldAnswer,
   helloAnswer,
   historyAnswer,
+  planAnswer,
+  reloadAnswer,
   resyncAnswer,
   retryAnswer,
   statusAnswer,
@@ -41,6 +47,10 @@ export interface DeskClient {
   retry(targets: readonly string[], signal: AbortSignal): Promise<Retried>
   why(path: string, signal: AbortSignal): Promise<readonly PathVerdict[]>
   history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
+  hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
+  resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
+  reload(signal: AbortSignal): Promise<Reloaded>
+  plan(signal: AbortSignal): Promise<Plan>
 }
 
 /** No daemon answers at the socket. */
@@ -66,6 +76,10 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     watch: (given) => watch(socketPath, given),
     resync: (asked, given) => post('/resync', asked, resyncAnswer, given),
     retry: (targets, given) => post('/retry', { targets }, retryAnswer, given),
+    hold: (targets, given) => post('/hold', { targets }, heldAnswer, given),
+    resume: (targets, given) => post('/resume', { targets }, heldAnswer, given),
+    reload: (given) => post('/reload', {}, reloadAnswer, given),
+    plan: (given) => get('/plan', planAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>
       get(`/history?limit=${limit}${path === null ? '' : `&path=${encodeQueryPath(path)}`}`, historyAnswer, given),

@@ -1,9 +1,14 @@
 /** The door of the control room: what can be asked of a daemon, and the server that carries it. Who asks imports client.ts. */
 export {
   AskError,
+  type Amount,
   type Desk,
   type HistoryLine,
+  type Held,
   type PathVerdict,
+  type Plan,
+  type PlannedTarget,
+  type Reloaded,
   type Resynced,
   type ResyncRequest,
   type SourceStatus,

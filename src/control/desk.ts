@@ -7,6 +7,8 @@ export class AskError extends OwnerError {}
 /** `healthy`: everything selected is delivered or on its way within its time, every source is watched or freshly scanned, nothing is parked. */
 export interface Status {
   readonly healthy: boolean
+  /** What keeps it from being healthy, in words; empty when it is. */
+  readonly reasons: readonly string[]
   /** Age of the oldest change that some target still lacks, ms; null when none. */
   readonly oldestMs: number | null
   readonly journal: JournalStatus
@@ -110,6 +112,44 @@ export interface Retried {
   readonly retried: number
 }
 
+export interface Held {
+  readonly targets: readonly string[]
+}
+
+/** What a reload changed, in words: `target nas added`. */
+export interface Reloaded {
+  readonly changes: readonly string[]
+}
+
+export interface Amount {
+  readonly files: number
+  readonly bytes: number
+}
+
+/** What a configuration would do to one target. */
+export interface PlannedTarget {
+  readonly name: string
+  readonly isNew: boolean
+  /** It stands somewhere else than before: every copy is looked for there. */
+  readonly isElsewhere: boolean
+  /** Files that are taken and were not before. */
+  readonly enter: Amount
+  /** Files that were taken and are not any more; their copies are kept. */
+  readonly leave: Amount
+  /** Files that get another place at the target. */
+  readonly move: Amount
+  /** What entering takes at this target's pace, ms; null where no pace is known. */
+  readonly durationMs: number | null
+}
+
+export interface Plan {
+  readonly targets: readonly PlannedTarget[]
+  readonly removedTargets: readonly string[]
+  /** Of these nothing is known yet: what they bring is not in the numbers. */
+  readonly newSources: readonly string[]
+  readonly removedSources: readonly string[]
+}
+
 /** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
 export interface Desk {
   status(): Status
@@ -120,4 +160,11 @@ export interface Desk {
   /** @param path absolute, or below a source. */
   why(path: string): readonly PathVerdict[]
   history(path: string | null, limit: number): readonly HistoryLine[]
+  /** Stops targets until they are resumed, over restarts; what is under way finishes. */
+  hold(targets: readonly string[]): Held
+  resume(targets: readonly string[]): Held
+  /** Takes over the configuration file as it stands now. @throws OwnerError with its problems; the one before stays in force. */
+  reload(): Promise<Reloaded>
+  /** What a reload would do. */
+  plan(signal: AbortSignal): Promise<Plan>
 }

@@ -5,12 +5,12 @@ import { Hono, type Context as AnyContext } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
-import { asError } from '../base/errors.ts'
+import { asError, OwnerError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
-import { apiHeader, apiVersion, bodyBytesMax, decodeQuery, historyLinesMax, resyncBody, retryBody } from './wire.ts'
+import { apiHeader, apiVersion, bodyBytesMax, decodeQuery, historyLinesMax, resyncBody, targetsBody } from './wire.ts'
 
 /** People and scripts of one machine; more connections are a loop gone wild. */
 const connectionsMax = 64
@@ -75,10 +75,15 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
   app.get('/why', (context) => context.json(desk.why(pathAsked(context))))
   app.get('/history', (context) => context.json(historyAnswer(desk, queryOf(context))))
   app.post('/resync', async (context) => context.json(desk.resync(await bodyOf(context, resyncBody))))
-  app.post('/retry', async (context) => context.json(desk.retry((await bodyOf(context, retryBody)).targets)))
+  app.post('/retry', async (context) => context.json(desk.retry((await bodyOf(context, targetsBody)).targets)))
+  app.post('/hold', async (context) => context.json(desk.hold((await bodyOf(context, targetsBody)).targets)))
+  app.post('/resume', async (context) => context.json(desk.resume((await bodyOf(context, targetsBody)).targets)))
+  app.post('/reload', async (context) => context.json(await desk.reload()))
+  app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))
   app.onError((thrown, context) => {
-    if (thrown instanceof AskError) return context.json({ error: thrown.message }, 400)
+    // What its owner can put right is an answer, not a failure.
+    if (thrown instanceof OwnerError) return context.json({ error: thrown.message }, 400)
     log.error('question failed', { path: context.req.path, error: asError(thrown).stack ?? thrown.message })
     return context.json({ error: thrown.message }, 500)
   })

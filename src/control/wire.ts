@@ -1,7 +1,17 @@
 /** The edge between a daemon and who asks it: bodies, answers and paths as they cross the socket, parsed on both sides. */
 import { z } from 'zod'
 import { decodeName, encodeName } from '../base/path.ts'
-import type { HistoryLine, PathVerdict, Resynced, ResyncRequest, Retried, Status } from './desk.ts'
+import type {
+  Held,
+  HistoryLine,
+  PathVerdict,
+  Plan,
+  Reloaded,
+  Resynced,
+  ResyncRequest,
+  Retried,
+  Status,
+} from './desk.ts'
 
 /** Raised when a question or an answer changes its shape, so that an old client says so instead of misreading. */
 export const apiVersion = '1'
@@ -28,7 +38,8 @@ export const resyncBody: z.ZodType<ResyncRequest> = z.strictObject({
   verify: z.boolean().default(false),
 })
 
-export const retryBody: z.ZodType<{ targets: readonly string[] }> = z.strictObject({ targets: names.default([]) })
+/** Names of targets; none: all. */
+export const targetsBody: z.ZodType<{ targets: readonly string[] }> = z.strictObject({ targets: names.default([]) })
 
 const source = z.object({
   name: z.string(),
@@ -57,6 +68,7 @@ const target = z.object({
 
 export const statusAnswer: z.ZodType<Status> = z.object({
   healthy: z.boolean(),
+  reasons: z.array(z.string()),
   oldestMs: count.nullable(),
   journal: z.object({ state: z.enum(['open', 'state-disk-full']), reason: z.string().nullable() }),
   sources: z.array(source),
@@ -65,6 +77,29 @@ export const statusAnswer: z.ZodType<Status> = z.object({
 
 export const resyncAnswer: z.ZodType<Resynced> = z.object({
   offered: z.array(z.object({ target: z.string(), files: count })),
+})
+
+export const heldAnswer: z.ZodType<Held> = z.object({ targets: z.array(z.string()) })
+
+export const reloadAnswer: z.ZodType<Reloaded> = z.object({ changes: z.array(z.string()) })
+
+const amount = z.object({ files: count, bytes: count })
+
+export const planAnswer: z.ZodType<Plan> = z.object({
+  targets: z.array(
+    z.object({
+      name: z.string(),
+      isNew: z.boolean(),
+      isElsewhere: z.boolean(),
+      enter: amount,
+      leave: amount,
+      move: amount,
+      durationMs: count.nullable(),
+    }),
+  ),
+  removedTargets: z.array(z.string()),
+  newSources: z.array(z.string()),
+  removedSources: z.array(z.string()),
 })
 
 export const retryAnswer: z.ZodType<Retried> = z.object({ retried: count })

@@ -11,6 +11,7 @@ import { openSources, type Sources } from '../source/source.ts'
 import { openTarget } from '../target/catalogue.ts'
 import { paced } from '../target/pace.ts'
 import type { Target } from '../target/target.ts'
+import type { ConfigChange } from './reload.ts'
 
 export interface DaemonOptions {
   /** Opens the log of a room. */
@@ -26,6 +27,8 @@ export interface Assembly {
   readonly sources: Sources
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
+  /** Changes what another configuration has otherwise, and leaves the rest undisturbed. */
+  apply(change: ConfigChange): Promise<void>
   stop(): Promise<void>
 }
 
@@ -73,6 +76,20 @@ export function assemble(
     async start() {
       await pipeline.start()
       for (const source of config.sources) sources.add(source)
+    },
+    async apply({ sources: sourceChange, targets: targetChange }) {
+      for (const { name } of targetChange.removed) await pipeline.remove(name)
+      for (const target of targetChange.changed) await pipeline.change(target)
+      for (const target of targetChange.added) await pipeline.add(target)
+      for (const { name } of [...sourceChange.removed, ...sourceChange.changed]) {
+        await sources.remove(name)
+        roots.delete(name)
+      }
+      for (const source of [...sourceChange.changed, ...sourceChange.added]) {
+        journal.declareSource(source.name)
+        roots.set(source.name, source.path)
+        sources.add(source)
+      }
     },
     stop: () => stopInOrder({ sources, pipeline, digest }),
   }

@@ -9,6 +9,8 @@ import {
   type Desk,
   type HistoryLine,
   type PathVerdict,
+  type Plan,
+  type Reloaded,
   type ResyncRequest,
   type SourceStatus,
   type Status,
@@ -16,8 +18,9 @@ import {
   type Verdict,
 } from '../control/control.ts'
 import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
-import type { Selector } from '../pipeline/pipeline.ts'
+import { selector } from '../pipeline/pipeline.ts'
 import type { SourceState } from '../source/source.ts'
+import { unhealthyReasons } from './health.ts'
 
 /** What is live of a target. Without a running daemon there is none, and everything comes from the journal. */
 export interface LiveTarget {
@@ -26,25 +29,31 @@ export interface LiveTarget {
   readonly reason: string | null
   readonly bytesSent: number
   readonly sending: TargetStatus['sending']
+  /** What it was seen to take while it had work. */
+  readonly bytesPerSecond: number | undefined
   offer(): void
   nudge(): void
+  hold(reason: string): void
+  resume(): void
 }
 
 export interface DeskParts {
-  readonly config: Config
+  /** The configuration in force. */
+  readonly config: () => Config
+  /** Why the file as it stands now is not in force; null when it is. */
+  readonly configProblem: () => string | null
   readonly journal: Journal
   /** Whether the journal's disk has room. */
   readonly journalState: () => Status['journal']
   readonly clock: Clock
-  readonly selectors: ReadonlyMap<string, Selector>
   readonly target: (name: string) => LiveTarget | undefined
   readonly source: (
     name: string,
   ) => { state(): SourceState; whyIgnored(path: SourcePath): { rule: string; where: string } | undefined } | undefined
+  readonly reload: () => Promise<Reloaded>
+  readonly plan: (signal: AbortSignal) => Promise<Plan>
 }
 
-/** A change that some target lacks for longer than this makes the verdict "not healthy". Unit: ms. */
-const healthyAgeMsMax = 10 * 60_000
 const historyLinesMax = 10_000
 
 export function openDesk(parts: DeskParts): Desk {
@@ -54,20 +63,24 @@ export function openDesk(parts: DeskParts): Desk {
     retry: (targets) => retry(parts, targets),
     why: (path) => whySources(parts, path).map(({ source, path: below }) => why(parts, source, below)),
     history: (path, limit) => history(parts, path, Math.min(limit, historyLinesMax)),
+    hold: (targets) => hold(parts, targets),
+    resume: (targets) => resume(parts, targets),
+    reload: () => parts.reload(),
+    plan: (signal) => parts.plan(signal),
   }
 }
 
 function status(parts: DeskParts): Status {
   const files = parts.journal.fileCounts()
-  const sources = parts.config.sources.map(({ name }) => sourceStatus(name, files.get(name) ?? 0, parts))
-  const targets = parts.config.targets.map(({ name, kind }) => targetStatus(name, kind, parts))
+  const config = parts.config()
+  const sources = config.sources.map(({ name }) => sourceStatus(name, files.get(name) ?? 0, parts))
+  const targets = config.targets.map(({ name, kind }) => targetStatus(name, kind, parts))
   const ages = targets.flatMap(({ oldestMs }) => (oldestMs === null ? [] : [oldestMs]))
-  const oldestMs = ages.length === 0 ? null : Math.max(...ages)
-  const isWatched = sources.every(({ state }) => ['watching', 'polling', 'scanning'].includes(state))
-  const isServed = targets.every(({ state, parked }) => state === 'running' && parked === 0)
   const journal = parts.journalState()
-  const healthy = journal.state === 'open' && isWatched && isServed && (oldestMs ?? 0) <= healthyAgeMsMax
-  return { healthy, oldestMs, journal, sources, targets }
+  const circumstances = { sources, targets, journalReason: journal.reason, configProblem: parts.configProblem() }
+  const reasons = unhealthyReasons(circumstances)
+  const oldestMs = ages.length === 0 ? null : Math.max(...ages)
+  return { healthy: reasons.length === 0, reasons, oldestMs, journal, sources, targets }
 }
 
 function sourceStatus(name: string, files: number, parts: DeskParts): SourceStatus {
@@ -105,7 +118,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
 
 /** The named targets, or all. @throws AskError for a name that the configuration does not have. */
 function targetNames(parts: DeskParts, names: readonly string[]): readonly string[] {
-  const known = parts.config.targets.map(({ name }) => name)
+  const known = parts.config().targets.map(({ name }) => name)
   for (const name of names) {
     if (!known.includes(name)) throw new AskError(`no target is named "${name}"; there are: ${known.join(', ')}`)
   }
@@ -113,7 +126,7 @@ function targetNames(parts: DeskParts, names: readonly string[]): readonly strin
 }
 
 function resync(parts: DeskParts, { targets, source, glob, verify }: ResyncRequest): ReturnType<Desk['resync']> {
-  const known = parts.config.sources.map(({ name }) => name)
+  const known = parts.config().sources.map(({ name }) => name)
   if (source !== null && !known.includes(source)) {
     throw new AskError(`no source is named "${source}"; there are: ${known.join(', ')}`)
   }
@@ -135,13 +148,35 @@ function retry(parts: DeskParts, targets: readonly string[]): { readonly retried
   return { retried }
 }
 
+/** What the owner said, for the status. */
+const heldReason = 'paused by its owner; "fanfold resume" lets it go on'
+
+function hold(parts: DeskParts, targets: readonly string[]): { readonly targets: readonly string[] } {
+  const names = targetNames(parts, targets)
+  for (const name of names) {
+    parts.journal.hold(name, heldReason)
+    parts.target(name)?.hold(heldReason)
+  }
+  return { targets: names }
+}
+
+function resume(parts: DeskParts, targets: readonly string[]): { readonly targets: readonly string[] } {
+  const names = targetNames(parts, targets)
+  for (const name of names) {
+    parts.journal.hold(name, null)
+    parts.target(name)?.resume()
+  }
+  return { targets: names }
+}
+
 interface Located {
   readonly source: string
   readonly path: SourcePath
 }
 
 /** An absolute path lies in the source that contains it; a relative one is tried below every source. */
-function whySources({ config, journal }: DeskParts, path: string): readonly Located[] {
+function whySources({ config: configInForce, journal }: DeskParts, path: string): readonly Located[] {
+  const config = configInForce()
   const below = (source: string, relativePath: string): Located[] => {
     try {
       return [{ source, path: sourcePath(relativePath) }]
@@ -183,14 +218,16 @@ function why(parts: DeskParts, source: string, path: SourcePath): PathVerdict {
     targets:
       record === undefined
         ? []
-        : parts.config.targets.map(({ name }) => verdict(name, { source, path }, record, parts)),
+        : parts.config().targets.map(({ name }) => verdict(name, { source, path }, record, parts)),
   }
 }
 
 function verdict(target: string, located: Located, record: FileRecord, parts: DeskParts): Verdict {
   const open = parts.journal.openOf(record.fileId).find((delivery) => delivery.target === target)
   const receipt = parts.journal.receiptsOf(record.fileId).get(target)
-  const selected = parts.selectors.get(target)?.({ ...located, ...record })
+  const declared = parts.config().targets.find(({ name }) => name === target)
+  const selected =
+    declared === undefined ? undefined : selector(declared.select, parts.clock)({ ...located, ...record })
   const at = receipt === undefined ? null : showPath(receipt.path)
   const base = { target, attempts: open?.attempts ?? 0, nextTryMs: null, at }
   if (open !== undefined) return { ...base, ...openVerdict(open, selected?.rule ?? '', parts) }

@@ -67,6 +67,7 @@ const sql = {
     WHERE target_id = ? AND file_id = ?`,
   after: `
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
+  presentAfter: 'SELECT file.* FROM file WHERE seq > ? AND present = 1 ORDER BY seq LIMIT ?',
   receiptSeq: 'SELECT seq FROM receipt WHERE target_id = ? AND file_id = ?',
   oweAgain: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
@@ -124,6 +125,7 @@ export class Feed {
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
       disown: connection.prepare<[number, number]>(sql.disown),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
+      presentAfter: connection.prepare<[number, number], FileRow>(sql.presentAfter).safeIntegers(),
       receiptSeq: connection.prepare<[number, number], { seq: number }>(sql.receiptSeq),
       oweAgain: connection.prepare<[number, number, number, number, number, Look]>(sql.oweAgain),
     }
@@ -230,6 +232,15 @@ export class Feed {
       this.#targets.reload()
       throw thrown
     }
+  }
+
+  filesAfter(seq: number, limit: number): readonly (Facts & { readonly seq: number })[] {
+    return this.#statements.presentAfter.all(seq, limit).map((row) => ({
+      ...this.#tree.pathOf(Number(row.folder_id), row.name),
+      seq: Number(row.seq),
+      size: Number(row.size),
+      mtimeNs: row.mtime_ns,
+    }))
   }
 
   #offerSome(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {

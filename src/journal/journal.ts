@@ -113,6 +113,11 @@ export class Journal {
     return this.#written(() => this.#feed.record(changes, selection))
   }
 
+  /** The present files behind a seq, in the order of the feed, at most `limit`. */
+  filesAfter(seq: number, limit: number): readonly (Facts & { readonly seq: number })[] {
+    return this.#feed.filesAfter(seq, limit)
+  }
+
   /** Offers the next `limit` files of the feed to a target whose cursor is behind, see Feed.offer. */
   offer(target: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
     return this.#written(() => this.#feed.offer(target, limit, takes))
@@ -132,6 +137,16 @@ export class Journal {
 
   target(name: string): TargetRow {
     return this.#targets.get(name)
+  }
+
+  /** Names of all targets that the journal has, in the present configuration or not. */
+  declaredTargets(): readonly string[] {
+    return this.#targets.names()
+  }
+
+  /** What a configuration said of a target last; undefined for one that is new. */
+  declarationOf(target: string): Declaration | undefined {
+    return this.#targets.declarationOf(target)
   }
 
   /** Its owner stops a target, or lets it go on (null). Holds over restarts. */

@@ -152,6 +152,15 @@ export class Targets {
     this.offerAgain(name, { ...everything, look: 'entry' }, head)
   }
 
+  names(): readonly string[] {
+    return [...this.#byName.keys()]
+  }
+
+  declarationOf(name: string): Declaration | undefined {
+    const row = this.#statements.all.all().find((candidate) => candidate.name === name)
+    return row === undefined ? undefined : { kind: row.kind, selector: row.selector, place: row.place }
+  }
+
   /** It is no part of the present configuration any more. */
   undeclare(name: string): void {
     this.#declared.delete(name)

@@ -7,13 +7,18 @@ import type { Lane, LaneOrder } from './lane.ts'
 import { placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
 
-export interface LaneSeatParts {
-  readonly journal: Journal
+export interface OrderParts {
   readonly clock: Clock
   /** This host's name, for templates. */
   readonly host: string
 }
 
+export interface LaneSeatParts extends OrderParts {
+  readonly journal: Journal
+}
+
+/** Less than this says nothing about what a target takes. Unit: ms. */
+const busyMsMin = 1000
 /** A lane that failed so often in a row leaves nothing to wait for. */
 const failuresUntilIdle = 3
 
@@ -25,6 +30,7 @@ export class LaneSeat {
   #order: LaneOrder
   #lane: Lane | undefined
   #bytesSentBefore = 0
+  #busyMsBefore = 0
   #failures = 0
   #lastFailure: string | undefined
 
@@ -32,7 +38,7 @@ export class LaneSeat {
     this.name = config.name
     this.#parts = parts
     this.#config = config
-    this.#order = orderOf(config, parts)
+    this.#order = laneOrder(config, parts)
     this.targetId = parts.journal.declareTarget(config.name, declarationOf(config)).id
   }
 
@@ -51,7 +57,13 @@ export class LaneSeat {
 
   /** Over all lives. */
   get bytesSent(): number {
-    return this.#bytesSentBefore + (this.#lane?.bytesSent ?? 0)
+    return this.#bytesSentBefore + (this.#lane?.traffic.bytesSent ?? 0)
+  }
+
+  /** What its target took while it had work; undefined before it had any. */
+  get bytesPerSecond(): number | undefined {
+    const busyMs = this.#busyMsBefore + (this.#lane?.traffic.busyMs ?? 0)
+    return busyMs < busyMsMin ? undefined : (this.bytesSent / busyMs) * 1000
   }
 
   /** Why the last life ended, while there is no other yet. */
@@ -64,9 +76,10 @@ export class LaneSeat {
     this.#lane = lane
     const ended = (reason: Reason): void => {
       this.#lane = undefined
-      this.#bytesSentBefore += lane.bytesSent
+      this.#bytesSentBefore += lane.traffic.bytesSent
+      this.#busyMsBefore += lane.traffic.busyMs
       if (reason instanceof Error) this.#lastFailure = reason.message
-      this.#failures = reason instanceof Error && lane.bytesSent === 0 ? this.#failures + 1 : 1
+      this.#failures = reason instanceof Error && lane.traffic.bytesSent === 0 ? this.#failures + 1 : 1
       onEnd(reason)
     }
     // `stopped` never rejects.
@@ -81,7 +94,7 @@ export class LaneSeat {
   adopt(config: TargetConfig): boolean {
     if (placeOf(config) !== placeOf(this.#config)) return false
     this.#config = config
-    this.#order = orderOf(config, this.#parts)
+    this.#order = laneOrder(config, this.#parts)
     this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#lane?.offer()
     return true
@@ -92,13 +105,19 @@ export class LaneSeat {
   }
 }
 
-function orderOf({ select, at }: TargetConfig, { clock, host }: LaneSeatParts): LaneOrder {
+export function laneOrder({ select, at }: Pick<TargetConfig, 'select' | 'at'>, { clock, host }: OrderParts): LaneOrder {
   return { selector: selector(select, clock), placeAt: placeAt(at, host) }
 }
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
 export function declarationOf({ kind, path, select, at }: TargetConfig): Declaration {
   return { kind, selector: JSON.stringify([select, at]), place: path }
+}
+
+/** The order that a declaration was made of. Its text was written by `declarationOf` only. */
+export function declaredOrder({ selector: text }: Declaration, parts: OrderParts): LaneOrder {
+  const [select, at] = JSON.parse(text) as [TargetConfig['select'], string]
+  return laneOrder({ select, at }, parts)
 }
 
 /** Whatever of a configuration a running lane cannot change. */

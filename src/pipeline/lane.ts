@@ -32,6 +32,7 @@ import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane
 import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
+import { Traffic } from './traffic.ts'
 
 /** What a lane does: replaced as a whole when the configuration changes, while the lane goes on. */
 export interface LaneOrder {
@@ -61,20 +62,12 @@ export interface LaneParts {
   readonly stopGraceMs: number
 }
 
-export interface Sending {
-  readonly path: string
-  readonly bytesDone: number
-  readonly size: number
-}
-
 /** Outcomes on their way to disk, per lane; beyond it no new work is asked for. */
 const uncommittedMax = 500
 /** Work that is due later than this is not waited for when somebody asks whether the lane is idle. Unit: ms. */
 const idleHorizonMs = 10_000
 /** What is due may be under way still: looking for it more often than this would be busy waiting. Unit: ms. */
 const wakeMsMin = 100
-/** What is listed as under way. */
-const sendingShownMax = 16
 
 export class Lane implements Child {
   readonly name: string
@@ -91,7 +84,7 @@ export class Lane implements Child {
   readonly #probing: Probing
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
-  readonly #sending = new Map<number, Sending>()
+  readonly traffic: Traffic
   #resolveStopped: (reason: Reason) => void = () => {}
   #ending: Promise<void> | undefined
   #state: LaneState = { kind: 'opening' }
@@ -100,12 +93,12 @@ export class Lane implements Child {
   #isGoingOn = false
   #uncommitted = 0
   #dueTimer: Timer | undefined
-  #bytesSent = 0
 
   constructor(config: LaneConfig, accepted: Source<Accepted>, parts: LaneParts) {
     this.name = config.name
     this.#config = config
     this.#parts = parts
+    this.traffic = new Traffic(parts.clock)
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
@@ -160,14 +153,6 @@ export class Lane implements Child {
 
   get state(): LaneState {
     return this.#state
-  }
-
-  get bytesSent(): number {
-    return this.#bytesSent
-  }
-
-  get sending(): readonly Sending[] {
-    return [...this.#sending.values()].slice(0, sendingShownMax)
   }
 
   /** The one place where the state changes. */
@@ -234,16 +219,10 @@ export class Lane implements Child {
   async #attempt(delivery: Delivery): Promise<Outcome> {
     if (this.#state.kind !== 'running') return { kind: 'released' }
     const { target, order } = this.#config
-    const entry = { path: showPath(delivery.path), bytesDone: 0, size: delivery.size }
-    this.#sending.set(delivery.fileId, entry)
-    const progress = (bytesDone: number): void => {
-      this.#bytesSent += bytesDone - entry.bytesDone
-      entry.bytesDone = bytesDone
-    }
+    const passage = this.traffic.begin(delivery)
+    const progress = (bytesDone: number): void => passage.progress(bytesDone)
     const parts = { ...this.#parts, target, placeAt: order().placeAt, progress }
-    const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() =>
-      this.#sending.delete(delivery.fileId),
-    )
+    const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() => passage.end())
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }

@@ -12,9 +12,9 @@ import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
 import { LaneSeat } from './lane-seat.ts'
 
-export type { Lane } from './lane.ts'
+export type { Lane, LaneOrder } from './lane.ts'
 export type { LaneState } from './lane-state.ts'
-export { declarationOf, type LaneSeat } from './lane-seat.ts'
+export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { selector, type Selector } from './selector.ts'
 
 export interface PipelineParts extends LaneParts {

@@ -4,6 +4,7 @@ import { AskError, type Desk, type ResyncRequest, type Status } from '../../src/
 export function aStatus(changes: Partial<Status> = {}): Status {
   return {
     healthy: true,
+    reasons: [],
     oldestMs: null,
     journal: { state: 'open', reason: null },
     sources: [{ name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0 }],
@@ -68,6 +69,29 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
         { ...line, at: '2026-11-20T10:00:01.000Z', event: 'delivered', detail: '5 bytes' },
         { ...line, at: '2026-11-20T10:00:00.000Z', event: 'retry', detail: 'EIO' },
       ]
+    },
+    hold(targets) {
+      asked.push(['hold', targets])
+      return { targets }
+    },
+    resume(targets) {
+      asked.push(['resume', targets])
+      return { targets }
+    },
+    reload() {
+      asked.push('reload')
+      return Promise.resolve({ changes: ['target nas added'] })
+    },
+    plan() {
+      asked.push('plan')
+      const nothing = { files: 0, bytes: 0 }
+      const nas = { name: 'nas', isNew: true, isElsewhere: false, enter: { files: 3, bytes: 30 }, leave: nothing }
+      return Promise.resolve({
+        targets: [{ ...nas, move: nothing, durationMs: null }],
+        removedTargets: ['old'],
+        newSources: [],
+        removedSources: [],
+      })
     },
   }
 }

@@ -1,0 +1,33 @@
+/** The one verdict on whether everything is safe: green only while every selected file is delivered or on its way in time (F110). */
+import { showDuration } from '../base/units.ts'
+import type { SourceStatus, TargetStatus } from '../control/control.ts'
+
+/** A change that some target lacks for longer than this makes the verdict "not healthy". Unit: ms. */
+const healthyAgeMsMax = 10 * 60_000
+/** Sources in these states are watched, or freshly scanned again and again. */
+const seeingStates: readonly string[] = ['watching', 'polling', 'scanning']
+
+export interface Circumstances {
+  readonly sources: readonly SourceStatus[]
+  readonly targets: readonly TargetStatus[]
+  /** Why the journal accepts nothing; null when it does. */
+  readonly journalReason: string | null
+  /** Why the configuration file is not in force; null when it is. */
+  readonly configProblem: string | null
+}
+
+/** What keeps the verdict from being green, in words; empty when it is. */
+export function unhealthyReasons({ sources, targets, journalReason, configProblem }: Circumstances): string[] {
+  const blind = sources.filter(({ state }) => !seeingStates.includes(state))
+  const late = targets.filter(({ oldestMs }) => (oldestMs ?? 0) > healthyAgeMsMax)
+  const idle = targets.filter(({ state }) => state !== 'running')
+  const parked = targets.filter((target) => target.parked > 0)
+  return [
+    ...(journalReason === null ? [] : [journalReason]),
+    ...(configProblem === null ? [] : [configProblem]),
+    ...blind.map(({ name, state }) => `source ${name} is ${state}`),
+    ...idle.map(({ name, state }) => `target ${name} is ${state}`),
+    ...late.map(({ name, oldestMs }) => `target ${name} lacks a change for ${showDuration(oldestMs ?? 0)}`),
+    ...parked.map(({ name, parked: files }) => `target ${name} has ${files} parked`),
+  ]
+}
