@@ -14,8 +14,8 @@ import type { NameRules } from './name-rules.ts'
 
 /** SINGLE HIGH-REVERSED-9 QUOTATION MARK. */
 export const quote = '\u201b'
-/** A quote with this behind it is a mark of `name-marks.ts`: letters that are no hex digits, so that no byte reads like one. */
-const markAt = /^\u201b(?:n|t[a-z2-7]{8}|h[a-z2-7]{16})/
+/** A quote with this behind it is a tag of `name-tags.ts`: letters that are no hex digits, so that no byte reads like one. */
+const tagAt = /^\u201b(?:n|t[a-z2-7]{8}|h[a-z2-7]{16})/
 const byteAt = /^\u201b([0-9a-fA-F]{2})/
 
 /** One character of a name as it is sent; never to be cut in two. */
@@ -86,8 +86,8 @@ export function writeCharacters(
 
 /** One character of a spelled name, read. */
 export type Token =
-  /** The mark without its quote. */
-  { readonly kind: 'mark'; readonly mark: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array } | Plain
+  /** The tag without its quote. */
+  { readonly kind: 'tag'; readonly tag: string } | { readonly kind: 'bytes'; readonly bytes: Uint8Array } | Plain
 interface Plain {
   readonly kind: 'plain'
   readonly character: string
@@ -105,8 +105,8 @@ export function readTokens(spelled: string): readonly Token[] {
 }
 
 function tokenAt(rest: string): { token: Token; length: number } {
-  const mark = markAt.exec(rest)?.[0]
-  if (mark !== undefined) return { token: { kind: 'mark', mark: mark.slice(1) }, length: mark.length }
+  const tag = tagAt.exec(rest)?.[0]
+  if (tag !== undefined) return { token: { kind: 'tag', tag: tag.slice(1) }, length: tag.length }
   const hex = byteAt.exec(rest)?.[1]
   if (hex !== undefined) return { token: { kind: 'bytes', bytes: Buffer.from(hex, 'hex') }, length: 3 }
   const character = String.fromCodePoint(rest.codePointAt(0) ?? 0)
@@ -116,11 +116,11 @@ function tokenAt(rest: string): { token: Token; length: number } {
   return { token: { kind: 'plain', character }, length: character.length }
 }
 
-/** The bytes that tokens without marks stand for. */
+/** The bytes that tokens without tags stand for. */
 export function bytesOfTokens(tokens: readonly Token[], rules: NameRules, whole: Place): Buffer {
   const parts = tokens.map((token, at) => {
     if (token.kind === 'bytes') return token.bytes
-    if (token.kind === 'mark') return Buffer.from(quote + token.mark, 'utf8')
+    if (token.kind === 'tag') return Buffer.from(quote + token.tag, 'utf8')
     const original = originalOf(token.character)
     const place = { isFirst: whole.isFirst && at === 0, isLast: whole.isLast && at === tokens.length - 1 }
     const isSubstitute = original !== undefined && isSubstituted(original, rules, place)

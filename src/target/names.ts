@@ -10,7 +10,7 @@
  */
 import { decodeName as nameOfBytes, isUtf8Name, showPath } from '../base/path.ts'
 import { bytesOfTokens, readTokens, writeCharacters, type Piece, type Token } from './name-characters.ts'
-import { decomposedMark, shortened, twinMark, withMarks } from './name-marks.ts'
+import { decomposedTag, shortened, twinTag, withTags } from './name-tags.ts'
 import type { NameRules } from './name-rules.ts'
 
 /** Nothing can be sent: the delivery is parked, `why` says it in words. */
@@ -55,14 +55,14 @@ export function encodeName(name: string, rules: NameRules, place = anywhere): En
 
 /** The spelling beside a twin that has the plain one. The same as the plain one where that is shortened: a hash has no twin. */
 export function encodeTwin(name: string, rules: NameRules, place = anywhere): EncodedName {
-  return spell(name, rules, place, twinMark(name))
+  return spell(name, rules, place, twinTag(name))
 }
 
 function spell(name: string, rules: NameRules, place: NamePlace, twin: string): EncodedName {
   const why = refusal(name)
   if (why !== undefined) return { kind: 'refused', why: `${showPath(name)} ${why}` }
   const { pieces, isDecomposed } = bodyOf(name, rules, place.isAtRoot)
-  const whole = withMarks(pieces, (isDecomposed ? decomposedMark : '') + twin)
+  const whole = withTags(pieces, (isDecomposed ? decomposedTag : '') + twin)
   const unitsMax = Math.min(rules.nameUnitsMax, place.unitsMax)
   if (whole.length <= unitsMax) return { kind: 'spelled', name: whole, isWhole: true }
   const short = shortened(pieces, name, unitsMax)
@@ -90,7 +90,7 @@ interface Body {
 
 /**
  * A provider may compose what it is given, so what is sent is composed already: it comes back as it went. The common names
- * that are wholly decomposed (a Mac's) go composed under a mark; of names that are neither, what would change goes as bytes.
+ * that are wholly decomposed (a Mac's) go composed under a tag; of names that are neither, what would change goes as bytes.
  */
 function bodyOf(name: string, rules: NameRules, isAtRoot: boolean): Body {
   const write = (text: string, isByte: (character: string) => boolean): readonly Piece[] => {
@@ -108,7 +108,7 @@ function bodyOf(name: string, rules: NameRules, isAtRoot: boolean): Body {
 
 /** False too where two neighbours that were no letters before would compose once spelled: `‛FE` and an accent. */
 function isComposed(pieces: readonly Piece[]): boolean {
-  const spelled = withMarks(pieces, '')
+  const spelled = withTags(pieces, '')
   return spelled.normalize('NFC') === spelled
 }
 
@@ -158,11 +158,11 @@ export async function chooseName(
 export function decodeName(spelled: string, rules: NameRules): DecodedName {
   if (!isUtf8Name(spelled)) return { kind: 'refused', why: `${showPath(spelled)} is no valid Unicode` }
   const tokens = readTokens(spelled)
-  const cut = tokens.findIndex((token) => token.kind === 'mark' && token.mark.startsWith('h'))
+  const cut = tokens.findIndex((token) => token.kind === 'tag' && token.tag.startsWith('h'))
   if (cut >= 0 && Number.isFinite(rules.nameUnitsMax)) return decodeShortened(tokens, cut, rules)
-  const name = decodeMarked(tokens, rules)
+  const name = decodeTagged(tokens, rules)
   if (isSpelling(spelled, name, rules)) return { kind: 'whole', name, isOurs: true }
-  // Somebody else's: marks are no marks, and what cannot be a name once it is read stays as it is spelled.
+  // Somebody else's: tags are no tags, and what cannot be a name once it is read stays as it is spelled.
   const literal = nameOfBytes(bytesOfTokens(tokens, rules, { isFirst: true, isLast: true }))
   const foreign = refusal(literal) === undefined ? literal : spelled
   const why = refusal(foreign)
@@ -179,10 +179,10 @@ function decodeShortened(tokens: readonly Token[], cut: number, rules: NameRules
     : { kind: 'refused', why: `${showPath(start + end)} ${why}` }
 }
 
-function decodeMarked(tokens: readonly Token[], rules: NameRules): string {
-  const bare = tokens.filter(({ kind }) => kind !== 'mark')
+function decodeTagged(tokens: readonly Token[], rules: NameRules): string {
+  const bare = tokens.filter(({ kind }) => kind !== 'tag')
   const name = nameOfBytes(bytesOfTokens(bare, rules, { isFirst: true, isLast: true }))
-  const isDecomposed = tokens.some((token) => token.kind === 'mark' && token.mark === 'n')
+  const isDecomposed = tokens.some((token) => token.kind === 'tag' && token.tag === 'n')
   return isDecomposed ? name.normalize('NFD') : name
 }
 

@@ -6,7 +6,7 @@ import { chooseName, decodeName, encodeName, encodeTwin, nameKey, type EncodedNa
 import { aSeed } from '../builders.ts'
 
 const seed = aSeed()
-/** Enough to find each fault once put in on purpose; more of them in a long run. */
+/** Seconds by default; a long run takes some thousands. */
 const runs = { seed, numRuns: Number(process.env['FANFOLD_NAME_RUNS'] ?? 200) }
 const place = { unitsMax: Number.POSITIVE_INFINITY, isAtRoot: false }
 
@@ -87,6 +87,7 @@ const nasty = [
     '\udcc3',
     '\udca9',
     '\udcff',
+    '\udcfe',
     '\udccc',
     '\udc81',
     '\ufffd',

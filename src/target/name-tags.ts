@@ -1,5 +1,5 @@
 /**
- * Marks in a spelled name: a quote and a letter, put before the extension so that a copy still opens with its program. Owns
+ * Tags in a spelled name: a quote and a letter, put before the extension so that a copy still opens with its program. Owns
  * their form and place; `names.ts` says when one is needed. No name of a source can hold one, since its own quotes are doubled.
  *
  * - `‛n`: the name is this one decomposed (NFD).
@@ -10,21 +10,21 @@ import { createHash } from 'node:crypto'
 import { encodeName as bytesOf } from '../base/path.ts'
 import { quote, type Piece } from './name-characters.ts'
 
-export const decomposedMark = `${quote}n`
+export const decomposedTag = `${quote}n`
 /** 40 bits tell the few twins of one name apart. */
 const twinCharacters = 8
 /** 80 bits: no two names of one folder ever meet by chance. */
 const shortCharacters = 16
 /** Longest ending that is taken for an extension, UTF-16 units with its dot: `.sqlite3-journal`. */
 const extensionUnitsMax = 16
-/** RFC 4648 in lower case: the same under any folding of case, and no `t` or `h` of a mark is a hex digit. */
+/** RFC 4648 in lower case: the same under any folding of case, and no `t` or `h` of a tag is a hex digit. */
 const base32 = 'abcdefghijklmnopqrstuvwxyz234567'
 
-export function twinMark(name: string): string {
+export function twinTag(name: string): string {
   return `${quote}t${hashOf(name, twinCharacters)}`
 }
 
-function shortMark(name: string): string {
+function shortTag(name: string): string {
   return `${quote}h${hashOf(name, shortCharacters)}`
 }
 
@@ -45,16 +45,16 @@ function extensionAt(pieces: readonly Piece[]): number {
   return isExtension ? dot : pieces.length
 }
 
-export function withMarks(pieces: readonly Piece[], marks: string): string {
-  if (marks === '') return join(pieces)
+export function withTags(pieces: readonly Piece[], tags: string): string {
+  if (tags === '') return join(pieces)
   const at = extensionAt(pieces)
-  return join(pieces.slice(0, at)) + marks + join(pieces.slice(at))
+  return join(pieces.slice(0, at)) + tags + join(pieces.slice(at))
 }
 
 /** As much of the name's beginning as fits, its hash and its extension; undefined where not even that fits. */
 export function shortened(pieces: readonly Piece[], name: string, unitsMax: number): string | undefined {
   const at = extensionAt(pieces)
-  const end = shortMark(name) + join(pieces.slice(at))
+  const end = shortTag(name) + join(pieces.slice(at))
   let start = ''
   for (const { sent } of pieces.slice(0, at)) {
     if (start.length + sent.length + end.length > unitsMax) break
