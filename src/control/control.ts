@@ -4,7 +4,6 @@ export {
   type Amount,
   type Desk,
   type HistoryLine,
-  type Held,
   type PathVerdict,
   type Plan,
   type PlannedTarget,

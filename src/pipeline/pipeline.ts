@@ -15,7 +15,7 @@ import { LaneSeat } from './lane-seat.ts'
 export type { Lane, LaneOrder } from './lane.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
-export { selector, type Selector } from './selector.ts'
+export { selector } from './selector.ts'
 
 export interface PipelineParts extends LaneParts {
   /** Opens what stands behind a target's configuration, for one life of its lane, which closes it. */
