@@ -1,10 +1,13 @@
 /** The feed of changes: accepts them, owes them to targets, and offers them to a target again. */
 import type { Clock } from '../base/clock.ts'
 import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
+import type { Counted, Counters } from './counters.ts'
 import type { History } from './history.ts'
 import type { Connection } from './open.ts'
-import { inodeCell, nameCell, type NameCell } from './rows.ts'
+import { NewFiles, type NewFile } from './new-files.ts'
+import { inodeCell, nameCell } from './rows.ts'
 import type { Look, Targets } from './targets.ts'
+import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
 
 export interface FileStat {
@@ -47,21 +50,19 @@ export interface OfferStep {
 
 const sql = {
   head: 'SELECT coalesce(max(seq), 0) AS seq FROM file',
-  addFile: `
-    INSERT INTO file (source_id, folder_id, name, seq, present, size, mtime_ns, ctime_ns, inode)
-    VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?) RETURNING id`,
   changeFile: `
     UPDATE file SET seq = ?, present = 1, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, sha256 = NULL, crc32 = NULL WHERE id = ?`,
   removeFile: 'UPDATE file SET seq = ?, present = 0 WHERE id = ?',
   // A change that overtakes an undelivered one keeps its age: the target has been behind since then. It also keeps the doubt.
+  overtake: `
+    UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
+      look = CASE WHEN look = 'receipt' OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
+    WHERE target_id = @targetId AND file_id = @fileId`,
   owe: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
-    VALUES (@targetId, @fileId, @seq, 'waiting', 0, @nowMs, NULL, 0, @bytes, 'trust', NULL)
-    ON CONFLICT (target_id, file_id) DO UPDATE SET
-      wanted_seq = excluded.wanted_seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = excluded.bytes, reason = NULL,
-      look = CASE WHEN look = 'receipt' OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END`,
+    VALUES (?, ?, ?, 'waiting', ?, ?, NULL, 0, ?, ?, NULL)`,
   open: 'SELECT wanted_seq AS seq, look FROM delivery WHERE target_id = ? AND file_id = ?',
-  disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ?',
+  disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? RETURNING state, bytes',
   doubt: `
     UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 1, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
     WHERE target_id = ? AND file_id = ?`,
@@ -69,17 +70,18 @@ const sql = {
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
   presentAfter: 'SELECT file.* FROM file WHERE seq > ? AND present = 1 ORDER BY seq LIMIT ?',
   receiptSeq: 'SELECT seq FROM receipt WHERE target_id = ? AND file_id = ?',
-  oweAgain: `
-    INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
-    VALUES (?, ?, ?, 'waiting', 1, ?, NULL, 0, ?, ?, NULL)
-    ON CONFLICT (target_id, file_id) DO UPDATE SET wanted_seq = excluded.wanted_seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = excluded.bytes,
-      look = CASE WHEN excluded.look = 'trust' AND look <> 'trust' THEN 'entry' ELSE excluded.look END`,
+  renew: `
+    UPDATE delivery SET wanted_seq = @seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = @bytes,
+      look = CASE WHEN @look = 'trust' AND look <> 'trust' THEN 'entry' ELSE @look END
+    WHERE target_id = @targetId AND file_id = @fileId`,
 }
 
 interface FeedParts {
   readonly tree: Tree
   readonly targets: Targets
   readonly history: History
+  readonly counters: Counters
+  readonly transactions: Transactions
   readonly clock: Clock
   /** An attempt at this file is under way at this target. */
   readonly isLeased: (targetId: number, fileId: number) => boolean
@@ -89,15 +91,15 @@ interface Debt {
   readonly targetId: number
   readonly fileId: number
   readonly seq: number
-  readonly nowMs: number
   readonly bytes: number
-  readonly doubtfulSeq: number
 }
 
 export class Feed {
   readonly #tree: Tree
   readonly #targets: Targets
   readonly #history: History
+  readonly #counters: Counters
+  readonly #newFiles: NewFiles
   readonly #clock: Clock
   readonly #statements
   readonly #recordAll
@@ -112,32 +114,33 @@ export class Feed {
     this.#tree = parts.tree
     this.#targets = parts.targets
     this.#history = parts.history
+    this.#counters = parts.counters
+    this.#newFiles = new NewFiles(connection, parts.counters)
     this.#clock = parts.clock
     this.#statements = {
       head: connection.prepare<[], { seq: number }>(sql.head),
-      addFile: connection.prepare<[number, number, NameCell, number, number, bigint, bigint, bigint], { id: number }>(
-        sql.addFile,
-      ),
       changeFile: connection.prepare<[number, number, bigint, bigint, bigint, bigint]>(sql.changeFile),
       removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
-      owe: connection.prepare<[Debt]>(sql.owe),
+      overtake: connection.prepare<[Debt & { readonly doubtfulSeq: number }]>(sql.overtake),
+      owe: connection.prepare<[number, number, number, 0 | 1, number, number, Look]>(sql.owe),
       open: connection.prepare<[number, number], { seq: number; look: Look }>(sql.open),
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
-      disown: connection.prepare<[number, number]>(sql.disown),
+      disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
       presentAfter: connection.prepare<[number, number], FileRow>(sql.presentAfter).safeIntegers(),
       receiptSeq: connection.prepare<[number, number], { seq: number }>(sql.receiptSeq),
-      oweAgain: connection.prepare<[number, number, number, number, number, Look]>(sql.oweAgain),
+      renew: connection.prepare<[Debt & { readonly look: Look }]>(sql.renew),
     }
     this.#head = required(this.#statements.head.get()).seq
     this.#doubtfulSeq = this.#head
-    this.#recordAll = connection.transaction((changes: readonly Change[], selection: Selection) => {
+    this.#recordAll = parts.transactions.of((changes: readonly Change[], selection: Selection) => {
       const head = this.#head
       const accepted = changes.map((change) => this.#recordOne(change, selection))
+      this.#newFiles.write()
       this.#targets.advance(head, this.#head)
       return accepted
     })
-    this.#offerStep = connection.transaction(
+    this.#offerStep = parts.transactions.of(
       (name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass') =>
         this.#offerSome(name, limit, takes),
     )
@@ -161,55 +164,81 @@ export class Feed {
   record(changes: readonly Change[], selection: Selection): readonly (Accepted | undefined)[] {
     const head = this.#head
     try {
-      return this.#recordAll.immediate(changes, selection)
+      return this.#recordAll(changes, selection)
     } catch (thrown) {
       this.#head = head
       this.#tree.forgetCached()
+      this.#newFiles.forget()
       this.#targets.reload()
       throw thrown
     }
   }
 
   #recordOne(change: Change, selection: Selection): Accepted | undefined {
-    const fileId = change.kind === 'put' ? this.#put(change) : this.#remove(change)
-    if (fileId === undefined) return undefined
-    const owedTo = change.kind === 'put' ? selection({ source: change.source, path: change.path, ...change.stat }) : []
-    this.#settleDebts(fileId, owedTo, change.kind === 'put' ? change.stat.size : 0)
-    const sourceId = this.#tree.ensureSource(change.source)
+    const accepted = change.kind === 'put' ? this.#put(change, selection) : this.#remove(change)
+    if (accepted === undefined) return undefined
     const detail = change.kind === 'put' ? `${change.stat.size} bytes` : 'gone from its source; copies are kept'
-    this.#history.append({ sourceId, fileId, targetId: null, event: change.kind, detail })
-    return { seq: this.#head, fileId, owedTo }
+    const sourceId = this.#tree.ensureSource(change.source)
+    this.#history.append({ sourceId, fileId: accepted.fileId, targetId: null, event: change.kind, detail })
+    return accepted
   }
 
-  #put({ source, path, stat }: Extract<Change, { kind: 'put' }>): number | undefined {
+  #put(change: Extract<Change, { kind: 'put' }>, selection: Selection): Accepted {
+    const { source, path, stat } = change
     const sourceId = this.#tree.ensureSource(source)
     const folderId = this.#tree.ensureFolder(sourceId, sourcePath(folderOf(path)))
-    const known = this.#tree.fileRow(folderId, nameOf(path))
+    const known = this.#known(folderId, nameOf(path))
+    const seq = ++this.#head
     const inode = inodeCell(stat.inode)
+    const owedTo = selection({ source, path, ...stat })
     if (known === undefined) {
-      const seq = ++this.#head
-      const name = nameCell(nameOf(path))
-      return required(
-        this.#statements.addFile.get(sourceId, folderId, name, seq, stat.size, stat.mtimeNs, stat.ctimeNs, inode),
-      ).id
+      const fileId = this.#addFile(nameOf(path), { sourceId, folderId, seq, ...stat, inode }, owedTo)
+      return { seq, fileId, owedTo }
     }
-    this.#statements.changeFile.run(++this.#head, stat.size, stat.mtimeNs, stat.ctimeNs, inode, known.id)
-    return Number(known.id)
+    const fileId = Number(known.id)
+    this.#statements.changeFile.run(seq, stat.size, stat.mtimeNs, stat.ctimeNs, inode, known.id)
+    this.#settleDebts(fileId, owedTo, stat.size)
+    return { seq, fileId, owedTo }
   }
 
-  #remove({ source, path }: Extract<Change, { kind: 'remove' }>): number | undefined {
-    const known = this.#tree.rowAt(source, path)
+  /** A file nobody knew owes nothing yet: there is nothing to look for. */
+  #addFile(name: string, file: Omit<NewFile, 'name'>, owedTo: readonly number[]): number {
+    const fileId = this.#newFiles.add(name, { ...file, name: nameCell(name) })
+    const nowMs = this.#clock.wallMs()
+    for (const targetId of owedTo) this.#newFiles.owe(targetId, fileId, file, nowMs)
+    return fileId
+  }
+
+  #remove({ source, path }: Extract<Change, { kind: 'remove' }>): Accepted | undefined {
+    const sourceId = this.#tree.sourceId(source)
+    const folderId = sourceId === undefined ? undefined : this.#tree.folderId(sourceId, sourcePath(folderOf(path)))
+    const known = folderId === undefined ? undefined : this.#known(folderId, nameOf(path))
     if (known?.present !== 1n) return undefined
-    this.#statements.removeFile.run(++this.#head, known.id)
-    return Number(known.id)
+    const seq = ++this.#head
+    const fileId = Number(known.id)
+    this.#statements.removeFile.run(seq, known.id)
+    this.#settleDebts(fileId, [], 0)
+    return { seq, fileId, owedTo: [] }
+  }
+
+  #known(folderId: number, name: string): FileRow | undefined {
+    if (this.#newFiles.has(folderId, name)) this.#newFiles.write()
+    return this.#tree.fileRow(folderId, name)
   }
 
   /** Leaves exactly the deliveries that the newest state of the file calls for. */
   #settleDebts(fileId: number, owedTo: readonly number[], bytes: number): void {
     for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
-    const nowMs = this.#clock.wallMs()
-    const debt = { fileId, seq: this.#head, nowMs, bytes, doubtfulSeq: this.#doubtfulSeq }
-    for (const targetId of owedTo) this.#statements.owe.run({ targetId, ...debt })
+    const debt = { fileId, seq: this.#head, bytes, doubtfulSeq: this.#doubtfulSeq }
+    for (const targetId of owedTo) {
+      const isOpen = this.#statements.overtake.run({ targetId, ...debt }).changes === 1
+      if (!isOpen) this.#owe({ targetId, ...debt }, { priority: 0, look: 'trust' })
+    }
+  }
+
+  #owe({ targetId, fileId, seq, bytes }: Debt, { priority, look }: { priority: 0 | 1; look: Look }): void {
+    this.#statements.owe.run(targetId, fileId, seq, priority, this.#clock.wallMs(), bytes, look)
+    this.#counters.lane(targetId, 'waiting', 1, bytes)
   }
 
   /** No copy is owed any more. Where an attempt may have changed the object already, its receipt has to be made true. */
@@ -218,7 +247,12 @@ export class Feed {
     if (open === undefined) return
     const isDoubtful = open.look !== 'trust' || open.seq <= this.#doubtfulSeq || this.#isLeased(targetId, fileId)
     if (isDoubtful) this.#statements.doubt.run(this.#head, targetId, fileId)
-    else this.#statements.disown.run(targetId, fileId)
+    else this.#endDebt(targetId, fileId)
+  }
+
+  #endDebt(targetId: number, fileId: number): void {
+    const ended = this.#statements.disown.get(targetId, fileId)
+    if (ended !== undefined) this.#counters.lane(targetId, ended.state, -1, -ended.bytes)
   }
 
   /**
@@ -227,7 +261,7 @@ export class Feed {
    */
   offer(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
     try {
-      return this.#offerStep.immediate(name, limit, takes)
+      return this.#offerStep(name, limit, takes)
     } catch (thrown) {
       this.#targets.reload()
       throw thrown
@@ -266,7 +300,8 @@ export class Feed {
     if (verdict !== 'take') return false
     const isProven = this.#statements.receiptSeq.get(targetId, fileId)?.seq === Number(row.seq)
     if (isProven && look === 'trust') return false
-    this.#statements.oweAgain.run(targetId, fileId, Number(row.seq), this.#clock.wallMs(), Number(row.size), look)
+    const debt = { targetId, fileId, seq: Number(row.seq), bytes: Number(row.size) }
+    if (this.#statements.renew.run({ ...debt, look }).changes === 0) this.#owe(debt, { priority: 1, look })
     return true
   }
 }

@@ -1,7 +1,7 @@
 /** Collects small writes of many lanes into one transaction, so that one sync to disk serves them all. */
 import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
-import type { Connection } from './open.ts'
+import type { Transactions } from './transactions.ts'
 import { JournalFull, type WriteGate } from './write-gate.ts'
 
 /** How long a write waits for others at least. Unit: ms. */
@@ -33,13 +33,13 @@ export class GroupCommit {
   #lastCommitMs = 0
   #laterCount = 0
 
-  constructor(connection: Connection, gate: WriteGate, clock: Clock) {
+  constructor(transactions: Transactions, gate: WriteGate, clock: Clock) {
     this.#gate = gate
     this.#clock = clock
-    const transaction = connection.transaction((writes: readonly Write[]) => {
+    const transaction = transactions.of((writes: readonly Write[]) => {
       for (const write of writes) write.run()
     })
-    this.#inTransaction = (writes) => gate.run(() => transaction.immediate(writes))
+    this.#inTransaction = (writes) => gate.run(() => transaction(writes))
   }
 
   /** Runs `write` in the next transaction, of which nobody needs to hear: if it fails, whoever wrote something that matters is told. */

@@ -4,6 +4,7 @@ import { showPath, type SourcePath } from '../base/path.ts'
 import type { Connection } from './open.ts'
 import type { NameCell } from './rows.ts'
 import type { Tree } from './tree.ts'
+import { WideInsert, type Cell } from './wide-insert.ts'
 
 export interface HistoryEntry {
   readonly sourceId: number | null
@@ -28,11 +29,10 @@ const linesMax = 1_000_000
 const ageMsMax = 365 * 86_400_000
 /** Lines removed at once, so that pruning stays far below 50 ms. */
 const pruneMax = 2_000
-/** Lines written between two prunings; below `pruneMax`, so that pruning keeps up. */
-const pruneEvery = 1_000
 
 const sql = {
-  append: 'INSERT INTO history (at_ms, source_id, file_id, target_id, event, detail) VALUES (?, ?, ?, ?, ?, ?)',
+  append: 'INSERT INTO history (at_ms, source_id, file_id, target_id, event, detail) VALUES',
+  appendRow: '(?, ?, ?, ?, ?, ?)',
   // Only the oldest lines are looked at: a condition over all of them would read the whole table to find nothing.
   prune: `
     DELETE FROM history WHERE id IN (SELECT id FROM history ORDER BY id LIMIT ?)
@@ -60,29 +60,39 @@ interface Row {
 }
 
 export class History {
+  readonly #append: WideInsert
+  #gathered: Cell[] = []
   readonly #clock: Clock
   readonly #tree: Tree
   readonly #statements
-  #sincePrune = 0
 
   constructor(connection: Connection, tree: Tree, clock: Clock) {
     this.#clock = clock
     this.#tree = tree
+    this.#append = new WideInsert(connection, sql.append, sql.appendRow)
     this.#statements = {
-      append: connection.prepare<[number, number | null, number | null, number | null, string, string]>(sql.append),
       prune: connection.prepare<[number, number, number]>(sql.prune),
       last: connection.prepare<[number], Row>(sql.last),
       ofFile: connection.prepare<[number, number], Row>(sql.ofFile),
     }
   }
 
-  /** Adds one line; to be called inside the transaction that makes it true. */
-  append(entry: HistoryEntry): void {
-    const { sourceId, fileId, targetId, event, detail } = entry
-    this.#statements.append.run(this.#clock.wallMs(), sourceId, fileId, targetId, event, detail)
-    if (++this.#sincePrune < pruneEvery) return
-    this.#sincePrune = 0
-    this.#statements.prune.run(pruneMax, linesMax, this.#clock.wallMs() - ageMsMax)
+  /** Adds one line, which is written at the end of the transaction that makes it true; to be called inside of it. */
+  append({ sourceId, fileId, targetId, event, detail }: HistoryEntry): void {
+    this.#gathered.push(this.#clock.wallMs(), sourceId, fileId, targetId, event, detail)
+  }
+
+  write(): void {
+    this.#append.run(this.#gathered)
+  }
+
+  forget(): void {
+    this.#gathered = []
+  }
+
+  /** Removes the oldest lines that are too many or too old, some of them. Answers whether there may be more. */
+  prune(): boolean {
+    return this.#statements.prune.run(pruneMax, linesMax, this.#clock.wallMs() - ageMsMax).changes === pruneMax
   }
 
   /** The newest lines first, of one file or of everything. */

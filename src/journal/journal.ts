@@ -4,13 +4,16 @@
  */
 import type { Clock } from '../base/clock.ts'
 import type { SourcePath } from '../base/path.ts'
+import { Counters } from './counters.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
-import { demandCheck, isDamage, openConnection, type Connection } from './open.ts'
+import { openConnection, type Connection, type OpenOptions } from './open.ts'
+import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Spool } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
+import { Transactions } from './transactions.ts'
 import { Tree, type FileRow, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
@@ -19,7 +22,7 @@ export type { HistoryLine } from './history.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { KnownFile } from './tree.ts'
-export { isDamage } from './open.ts'
+export { isDamage } from './soundness.ts'
 export { everything } from './targets.ts'
 export { JournalFull } from './write-gate.ts'
 
@@ -52,12 +55,15 @@ export class Journal {
     this.#connection = connection
     this.#file = file
     const probe = connection.prepare(writeProbe)
-    this.#gate = new WriteGate({ file, clock, probe: () => probe.run() })
-    this.#group = new GroupCommit(connection, this.#gate, clock)
+    this.#gate = new WriteGate({ file, clock, probe: () => probe.run(), onDamage: () => demandCheck(file) })
     this.#tree = new Tree(connection)
     this.#history = new History(connection, this.#tree, clock)
+    const counters = new Counters(connection)
+    const transactions = new Transactions(connection, [counters, this.#history])
+    this.#group = new GroupCommit(transactions, this.#gate, clock)
     this.#targets = new Targets(connection)
-    const parts = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group, clock }
+    const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
+    const parts = { ...rooms, counters, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
     this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
@@ -275,7 +281,7 @@ export class Journal {
   }
 
   #written<T>(write: () => T): T {
-    return this.#gate.run(() => this.#guarded(write))
+    return this.#gate.run(write)
   }
 
   /** Resolves once the writer has been through a transaction, an empty one that costs no write: proof that it answers. One that waits for room does. */
@@ -327,9 +333,10 @@ function fileRecord(row: FileRow): FileRecord {
 export function openJournal(
   file: string,
   clock: Clock,
+  options: OpenOptions = {},
 ): { readonly journal: Journal; readonly damagedFile: string | undefined } {
   try {
-    const { connection, damagedFile } = openConnection(file, clock.wallMs())
+    const { connection, damagedFile } = openConnection(file, clock.wallMs(), options)
     return { journal: new Journal(connection, file, clock), damagedFile }
   } catch (thrown) {
     throw isFull(thrown) ? new JournalFull(file, thrown) : thrown

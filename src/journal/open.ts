@@ -1,17 +1,29 @@
-/** Opens the journal's file: pragmas, damage, migrations. Knows the schema's number, not its meaning. */
+/** Opens the journal's file: where it may lie, pragmas, soundness, schema. */
 import Database from 'better-sqlite3'
-import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { OwnerError, errnoOf } from '../base/errors.ts'
-import { migrations } from './migrations.ts'
+import { dirname } from 'node:path'
+import { tellOfStatements, type StatementHook } from './fault-seam.ts'
+import { refuseNetwork } from './local-disk.ts'
+import { migrate } from './schema.ts'
+import { demandSound, isDamage, moveAside, wasLeftUncleanly } from './soundness.ts'
 
 export type Connection = Database.Database
+export type Statement<Given extends unknown[]> = Database.Statement<Given>
 
-/** Above this a check at each start would cost seconds; such a journal is checked only after damage was met. Unit: bytes. */
-const checkedAtStartBytesMax = 64 * 2 ** 20
 /** SQLite's page cache. Unit: KiB. */
 const pageCacheKib = 16 * 1024
-/** The write-ahead log is folded back about every so many pages of 4 KiB, which bounds it to some 16 MiB. */
-const checkpointPages = 4000
+/** The write-ahead log is folded back about every so many pages of 4 KiB: what is written back at once stays below 50 ms of the main loop. */
+const checkpointPages = 1000
+/** What the log may keep of the disk after it was folded back. Unit: bytes. */
+const logBytesKept = 16 * 2 ** 20
+/** How long a write waits for another process that has the file open (a command beside the daemon). Unit: ms. */
+const busyMs = 5_000
+
+export interface OpenOptions {
+  /** The owner said that network storage is safe here. */
+  readonly allowsNetwork?: boolean
+  /** For tests: hears of every statement that writes. */
+  readonly onStatement?: StatementHook
+}
 
 export interface Opened {
   readonly connection: Connection
@@ -23,76 +35,38 @@ export interface Opened {
  * Opens or creates the journal at `file`. A damaged one is moved aside and a fresh one begun: a scan and the targets' own
  * content rebuild it without sending equal content again. @param wallMs names the damaged file.
  */
-export function openConnection(file: string, wallMs: number): Opened {
+export function openConnection(file: string, wallMs: number, options: OpenOptions): Opened {
+  if (options.allowsNetwork !== true) refuseNetwork(dirname(file))
   try {
-    return { connection: openSound(file), damagedFile: undefined }
+    return { connection: openSound(file, options), damagedFile: undefined }
   } catch (thrown) {
     if (!isDamage(thrown)) throw thrown
-    return { connection: begin(file, wallMs), damagedFile: `${file}.damaged-${wallMs}` }
+    const damagedFile = moveAside(file, wallMs)
+    return { connection: openSound(file, options), damagedFile }
   }
 }
 
-function begin(file: string, wallMs: number): Connection {
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(file + suffix)) renameSync(file + suffix, `${file}.damaged-${wallMs}${suffix}`)
-  }
-  rmSync(checkMark(file), { force: true })
-  return openSound(file)
-}
-
-function openSound(file: string): Connection {
-  const connection = new Database(file, { timeout: 5000 })
+function openSound(file: string, { onStatement }: OpenOptions): Connection {
+  const isUnclean = wasLeftUncleanly(file)
+  const connection = new Database(file, { timeout: busyMs })
   try {
+    if (onStatement !== undefined) tellOfStatements(connection, onStatement)
+    // Before the first table is made, else it has no effect: free pages can then be given back little by little.
+    connection.pragma('auto_vacuum = INCREMENTAL')
     connection.pragma('journal_mode = WAL')
     connection.pragma('synchronous = FULL')
-    connection.pragma('foreign_keys = ON')
+    // Rows that others refer to are never deleted, and ids come from this room only: asking for every row costs a fifth of a batch.
+    connection.pragma('foreign_keys = OFF')
+    // A full disk elsewhere must not fail a statement here.
+    connection.pragma('temp_store = MEMORY')
     connection.pragma(`cache_size = -${pageCacheKib}`)
     connection.pragma(`wal_autocheckpoint = ${checkpointPages}`)
-    checkIfDue(connection, file)
+    connection.pragma(`journal_size_limit = ${logBytesKept}`)
+    demandSound(connection, file, isUnclean)
     migrate(connection, file)
     return connection
   } catch (thrown) {
     connection.close()
     throw thrown
   }
-}
-
-function checkIfDue(connection: Connection, file: string): void {
-  if (statSync(file).size > checkedAtStartBytesMax && !existsSync(checkMark(file))) return
-  const verdict: unknown = connection.pragma('quick_check(1)', { simple: true })
-  if (verdict !== 'ok') throw new DamagedJournal(`${file}: ${String(verdict)}`)
-  rmSync(checkMark(file), { force: true })
-}
-
-function migrate(connection: Connection, file: string): void {
-  const done = Number(connection.pragma('user_version', { simple: true }))
-  if (done > migrations.length) {
-    throw new OwnerError(
-      `${file} was written by a newer Fanfold (schema ${done}, this one knows ${migrations.length}): install that version again`,
-    )
-  }
-  migrations.slice(done).forEach((step, index) => {
-    connection.transaction(() => {
-      connection.exec(step)
-      connection.pragma(`user_version = ${done + index + 1}`)
-    })()
-  })
-}
-
-class DamagedJournal extends Error {}
-
-/** SQLite's words for a file that is not what it should be; everything else (a full disk, no permission) is no damage. */
-export function isDamage(thrown: unknown): boolean {
-  if (thrown instanceof DamagedJournal) return true
-  const code = errnoOf(thrown) ?? ''
-  return code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')
-}
-
-function checkMark(file: string): string {
-  return `${file}.check`
-}
-
-/** Damage met while running: the next start looks at the whole file, whatever its size. */
-export function demandCheck(file: string): void {
-  writeFileSync(checkMark(file), '')
 }

@@ -21,10 +21,13 @@ import {
   type ReceiptRow,
   type StoredReceipt,
 } from './delivery.ts'
+import type { Counted, Counters } from './counters.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
-import type { Connection } from './open.ts'
+import type { Connection, Statement } from './open.ts'
 import { hashCell, nameCell, type NameCell } from './rows.ts'
+import type { Targets } from './targets.ts'
+import type { Transactions } from './transactions.ts'
 import { required, type Tree } from './tree.ts'
 
 /** A wall clock that went back must not turn a wait of minutes into years. Unit: ms. */
@@ -40,12 +43,13 @@ const sql = {
     SELECT file_id AS fileId FROM delivery INDEXED BY delivery_due WHERE target_id = ? AND due_ms <= ? ORDER BY due_ms LIMIT ?`,
   delivery: `SELECT ${claimColumns} FROM delivery ${claimJoins} WHERE delivery.target_id = ? AND delivery.file_id = ?`,
   nextDue: 'SELECT min(due_ms) AS dueMs FROM delivery WHERE target_id = ? AND due_ms IS NOT NULL',
-  receipt: `
-    INSERT INTO receipt (target_id, file_id, seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (target_id, file_id) DO UPDATE SET seq = excluded.seq, path = excluded.path, remote_id = excluded.remote_id,
-      revision = excluded.revision, size = excluded.size, sha256 = excluded.sha256, mtime_ns = excluded.mtime_ns, at_ms = excluded.at_ms`,
-  pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ?',
+  addReceipt: `
+    INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, target_id, file_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  changeReceipt: `
+    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?
+    WHERE target_id = ? AND file_id = ?`,
+  pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
   doubt: "UPDATE delivery SET look = 'entry' WHERE target_id = ? AND file_id = ? AND look = 'trust'",
   digested: 'UPDATE file SET sha256 = ?, crc32 = ? WHERE id = ? AND seq = ? AND sha256 IS NULL',
@@ -57,7 +61,7 @@ const sql = {
     WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
   retry: `
     UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
-  clampDue: 'UPDATE delivery SET due_ms = ? WHERE due_ms > ?',
+  clampDue: 'UPDATE delivery INDEXED BY delivery_due SET due_ms = ? WHERE target_id = ? AND due_ms > ?',
   saveSession: `
     INSERT INTO upload_session (target_id, file_id, seq, session) VALUES (?, ?, ?, ?)
     ON CONFLICT (target_id, file_id) DO UPDATE SET seq = excluded.seq, session = excluded.session`,
@@ -71,6 +75,8 @@ const sql = {
   lastReason: `
     SELECT reason FROM delivery WHERE target_id = ? AND state = ? AND reason IS NOT NULL LIMIT 1`,
 }
+
+type ReceiptCells = [number, NameCell, string, string, number, Buffer, bigint, number, number, number]
 
 /** Where a row stands in the order of claims. */
 interface Place {
@@ -92,6 +98,9 @@ interface SpoolParts {
   readonly tree: Tree
   readonly history: History
   readonly group: GroupCommit
+  readonly targets: Targets
+  readonly counters: Counters
+  readonly transactions: Transactions
   readonly clock: Clock
   /** Deliveries of this seq and before may have been tried by a process that could not tell. */
   readonly doubtfulSeq: number
@@ -101,6 +110,7 @@ export class Spool {
   readonly #tree: Tree
   readonly #history: History
   readonly #group: GroupCommit
+  readonly #counters: Counters
   readonly #clock: Clock
   readonly #doubtfulSeq: number
   readonly #statements
@@ -112,16 +122,16 @@ export class Spool {
     this.#tree = parts.tree
     this.#history = parts.history
     this.#group = parts.group
+    this.#counters = parts.counters
     this.#clock = parts.clock
     this.#statements = {
       waiting: connection.prepare<[number, number, number, number, number], Place>(sql.waiting),
       due: connection.prepare<[number, number, number], { fileId: number }>(sql.due),
       delivery: connection.prepare<[number, number], ClaimRow>(sql.delivery).safeIntegers(),
       nextDue: connection.prepare<[number], { dueMs: number | null }>(sql.nextDue),
-      receipt: connection.prepare<[number, number, number, NameCell, string, string, number, Buffer, bigint, number]>(
-        sql.receipt,
-      ),
-      pay: connection.prepare<[number, number, number]>(sql.pay),
+      addReceipt: connection.prepare<ReceiptCells>(sql.addReceipt),
+      changeReceipt: connection.prepare<ReceiptCells>(sql.changeReceipt),
+      pay: connection.prepare<[number, number, number], { state: Counted; bytes: number }>(sql.pay),
       forget: connection.prepare<[number, number]>(sql.forget),
       doubt: connection.prepare<[number, number]>(sql.doubt),
       digested: connection.prepare<[Buffer, number, number, number]>(sql.digested),
@@ -134,9 +144,13 @@ export class Spool {
       receiptsOf: connection.prepare<[number], ReceiptRow>(sql.receiptsOf).safeIntegers(),
       lastReason: connection.prepare<[number, string], { reason: string }>(sql.lastReason),
     }
+    this.#clampDue(connection.prepare(sql.clampDue), parts.targets)
+    this.#retryAll = parts.transactions.of((targetId: number) => this.#statements.retry.run(targetId).changes)
+  }
+
+  #clampDue(clamp: Statement<[number, number, number]>, targets: Targets): void {
     const dueMsMax = this.#clock.wallMs() + waitMsMax
-    connection.prepare<[number, number]>(sql.clampDue).run(dueMsMax, dueMsMax)
-    this.#retryAll = connection.transaction((targetId: number) => this.#statements.retry.run(targetId).changes)
+    for (const id of targets.ids) clamp.run(dueMsMax, id, dueMsMax)
   }
 
   #lane(targetId: number): Lane {
@@ -234,15 +248,14 @@ export class Spool {
     switch (outcome.kind) {
       case 'delivered':
         this.#writeReceipt(delivery, outcome.receipt, seq)
-        if (outcome.crc32 !== undefined)
+        if (outcome.crc32 !== undefined && delivery.digest === undefined)
           this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
         return this.#note(delivery, 'delivered', deliveredWords(outcome))
       case 'looked':
         // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
         if (outcome.receipt === undefined) this.#statements.forget.run(targetId, fileId)
         else this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
-        this.#statements.pay.run(targetId, fileId, seq)
-        return
+        return this.#pay(delivery)
       case 'interrupted':
         return
       case 'postponed': {
@@ -258,25 +271,26 @@ export class Spool {
     }
   }
 
-  #writeReceipt({ targetId, fileId, seq }: Delivery, receipt: Omit<StoredReceipt, 'seq'>, receiptSeq: number): void {
+  #writeReceipt(delivery: Delivery, receipt: Omit<StoredReceipt, 'seq'>, receiptSeq: number): void {
+    const { targetId, fileId } = delivery
     const { path, remoteId, revision, size, sha256, mtimeNs } = receipt
     const hash = hashCell(sha256)
     assert(hash.length === 32, `receipt without a sha256: ${sha256}`)
+    const of: [number, number] = [targetId, fileId]
     const atMs = this.#clock.wallMs()
-    this.#statements.receipt.run(
-      targetId,
-      fileId,
-      receiptSeq,
-      nameCell(path),
-      remoteId,
-      revision,
-      size,
-      hash,
-      mtimeNs,
-      atMs,
-    )
-    this.#statements.pay.run(targetId, fileId, seq)
+    const cells: ReceiptCells = [receiptSeq, nameCell(path), remoteId, revision, size, hash, mtimeNs, atMs, ...of]
+    // While a file is leased nobody else writes its receipt, so that the claim still knows whether there is one.
+    if (delivery.receipt === undefined) {
+      this.#statements.addReceipt.run(...cells)
+      this.#counters.lane(targetId, 'delivered', 1, size)
+    } else assert(this.#statements.changeReceipt.run(...cells).changes === 1, `the receipt of file ${fileId} is gone`)
+    this.#pay(delivery)
     this.#statements.dropSession.run(targetId, fileId)
+  }
+
+  #pay({ targetId, fileId, seq }: Delivery): void {
+    const paid = this.#statements.pay.get(targetId, fileId, seq)
+    if (paid !== undefined) this.#counters.lane(targetId, paid.state, -1, -paid.bytes)
   }
 
   #note({ targetId, fileId, source }: Delivery, event: string, detail: string): void {
@@ -303,7 +317,7 @@ export class Spool {
 
   /** Parked and postponed deliveries of a target are due now. Answers how many. */
   retry(targetId: number): number {
-    return this.#retryAll.immediate(targetId)
+    return this.#retryAll(targetId)
   }
 
   /** What is open for a file, per target. */

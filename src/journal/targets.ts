@@ -126,6 +126,11 @@ export class Targets {
     return this.#all
   }
 
+  /** Of all there ever were. */
+  get ids(): readonly number[] {
+    return [...this.#byName.values()].map(({ id }) => id)
+  }
+
   get(name: string): TargetRow {
     return required(this.#byName.get(name))
   }

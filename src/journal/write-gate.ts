@@ -6,6 +6,7 @@
 import { onAbort } from '../base/abort.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { errnoOf, FanfoldError } from '../base/errors.ts'
+import { isDamage } from './soundness.ts'
 
 /** The journal's disk takes no more bytes. Nothing is lost and nothing is half written: what failed can be tried again as it is. */
 export class JournalFull extends FanfoldError {
@@ -47,6 +48,8 @@ interface WriteGateParts {
   readonly clock: Clock
   /** Writes a little, durably. */
   readonly probe: () => void
+  /** A write met damage. */
+  readonly onDamage: () => void
 }
 
 export class WriteGate {
@@ -77,6 +80,7 @@ export class WriteGate {
     try {
       return write()
     } catch (thrown) {
+      if (isDamage(thrown)) this.#parts.onDamage()
       if (!isFull(thrown)) throw thrown
       throw this.#close(thrown)
     }

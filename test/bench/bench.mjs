@@ -1,4 +1,4 @@
-// Measures the built program beside its peers, in turn, and prints a table: npm run bench [-- small|large|latency|idle|stage …]
+// Measures the built program beside its peers, in turn, and prints a table: npm run bench [-- small|large|latency|idle|journal|stage …] [--rows N]
 // Every run gets folders of its own, removed at the very end: ext4 creates slowly for seconds after a large removal.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { parseArgs, promisify } from 'node:util'
 import { seededRandom } from '../../dist/base/random.js'
 import { connect } from '../../dist/control/client.js'
 
@@ -223,8 +223,15 @@ async function idle() {
   ])
 }
 
-const all = { small, large, latency, idle, stage: () => import('./stage.mjs') }
-const wanted = process.argv.slice(2)
+async function journal() {
+  const { journalBench } = await import('./journal.mjs')
+  print('the journal beside plain SQLite', await journalBench(aFolder(), rows, runs))
+}
+
+const all = { small, large, latency, idle, journal, stage: () => import('./stage.mjs') }
+const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { rows: { type: 'string' } } })
+/** Deliveries in the journal's bench. */
+const rows = Number(values.rows ?? 400_000)
 const unknown = wanted.filter((name) => !(name in all))
 if (unknown.length > 0) {
   console.error(`there is no benchmark "${unknown.join(' ')}"; there are: ${Object.keys(all).join(', ')}`)

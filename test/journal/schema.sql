@@ -105,21 +105,9 @@ CREATE TRIGGER target_begins AFTER INSERT ON target BEGIN
     (new.id, 'waiting', 0, 0), (new.id, 'postponed', 0, 0), (new.id, 'parked', 0, 0), (new.id, 'delivered', 0, 0);
   END;
 
-CREATE TRIGGER delivery_begins AFTER INSERT ON delivery BEGIN
-  UPDATE lane_count SET files = files + 1, bytes = bytes + new.bytes WHERE target_id = new.target_id AND state = new.state;
-  END;
-
-CREATE TRIGGER delivery_ends AFTER DELETE ON delivery BEGIN
-  UPDATE lane_count SET files = files - 1, bytes = bytes - old.bytes WHERE target_id = old.target_id AND state = old.state;
-  END;
-
 CREATE TRIGGER delivery_changes AFTER UPDATE OF state, bytes ON delivery WHEN old.state <> new.state OR old.bytes <> new.bytes BEGIN
   UPDATE lane_count SET files = files - 1, bytes = bytes - old.bytes WHERE target_id = old.target_id AND state = old.state;
   UPDATE lane_count SET files = files + 1, bytes = bytes + new.bytes WHERE target_id = new.target_id AND state = new.state;
-  END;
-
-CREATE TRIGGER receipt_begins AFTER INSERT ON receipt BEGIN
-  UPDATE lane_count SET files = files + 1, bytes = bytes + new.size WHERE target_id = new.target_id AND state = 'delivered';
   END;
 
 CREATE TRIGGER receipt_changes AFTER UPDATE OF size ON receipt WHEN old.size <> new.size BEGIN
@@ -128,10 +116,6 @@ CREATE TRIGGER receipt_changes AFTER UPDATE OF size ON receipt WHEN old.size <> 
 
 CREATE TRIGGER receipt_ends AFTER DELETE ON receipt BEGIN
   UPDATE lane_count SET files = files - 1, bytes = bytes - old.size WHERE target_id = old.target_id AND state = 'delivered';
-  END;
-
-CREATE TRIGGER file_begins AFTER INSERT ON file WHEN new.present = 1 BEGIN
-  UPDATE source SET files = files + 1 WHERE id = new.source_id;
   END;
 
 CREATE TRIGGER file_changes AFTER UPDATE OF present ON file WHEN old.present <> new.present BEGIN
