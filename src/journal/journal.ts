@@ -9,6 +9,7 @@ import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { demandCheck, isDamage, openConnection, type Connection } from './open.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
+import { Paces, type PaceState } from './paces.ts'
 import { Spool } from './spool.ts'
 import { Targets, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Tree, type FileRow, type KnownFile } from './tree.ts'
@@ -16,6 +17,7 @@ import { Tree, type FileRow, type KnownFile } from './tree.ts'
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
 export type { HistoryLine } from './history.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
+export type { PaceState } from './paces.ts'
 export type { LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { KnownFile } from './tree.ts'
 export { everything } from './targets.ts'
@@ -37,6 +39,7 @@ export class Journal {
   readonly #tree: Tree
   readonly #history: History
   readonly #targets: Targets
+  readonly #paces: Paces
   readonly #feed: Feed
   readonly #spool: Spool
 
@@ -47,6 +50,7 @@ export class Journal {
     this.#tree = new Tree(connection)
     this.#history = new History(connection, this.#tree, clock)
     this.#targets = new Targets(connection)
+    this.#paces = new Paces(connection)
     const parts = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
@@ -134,6 +138,17 @@ export class Journal {
 
   oldestSinceMs(targetId: number): number | null {
     return this.#targets.oldestSinceMs(targetId)
+  }
+
+  /** What the pace of a target has to know after a restart; undefined where nothing was kept. */
+  pace(target: string): PaceState | undefined {
+    return this.#paces.get(this.#targets.get(target).id)
+  }
+
+  /** Resolves once a crash can no longer lose it. Calls are written in their order. */
+  keepPace(target: string, state: PaceState): Promise<void> {
+    const { id } = this.#targets.get(target)
+    return this.#group.add(() => this.#paces.put(id, state))
   }
 
   // Deliveries
