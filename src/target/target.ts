@@ -128,7 +128,12 @@ export type Next =
   /** Only the owner or a rule brings this delivery back. */
   | { readonly kind: 'park' }
   /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can. */
-  | { readonly kind: 'pause-target'; readonly state: 'missing' | 'full' | 'read-only' | 'paused' }
+  | {
+      readonly kind: 'pause-target'
+      readonly state: 'missing' | 'full' | 'read-only' | 'paused'
+      /** How long it will not work for certain, where that is known; by the wall clock, which may be set. Unit: ms. */
+      readonly againInMs?: number
+    }
 
 /** Says what is wrong in words, with the next step for the owner. */
 export class TargetError extends FanfoldError {
