@@ -134,6 +134,17 @@ test('a piece larger than any day is its owner’s to settle, not waited for', a
   expect(pace.verdict()).toEqual({ kind: 'open' })
 })
 
+test('what cannot be written down is not sent', async () => {
+  const store = new MemoryStore()
+  const pace = aPace({ dailyBytes: 100 * MiB }, { clock: new ManualClock(noon), store })
+  store.save = () => Promise.reject(new Error('disk full'))
+
+  await expect(pace.bytes(MiB, never)).rejects.toThrow('disk full')
+
+  expect(pace.snapshot().daily?.usedBytes).toBe(0)
+  store.save = () => Promise.resolve()
+})
+
 test('the day is written down in steps of a hundredth, not for each piece', async () => {
   const store = new MemoryStore()
   const pace = aPace({ dailyBytes: 1000 * MiB }, { clock: new ManualClock(noon), store })

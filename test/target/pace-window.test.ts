@@ -185,3 +185,16 @@ test('what a call throws is its caller’s to know, and takes no other call with
   await expect(failed).rejects.toThrow('500')
   expect(await other).toBe('fine')
 })
+
+test('a call that has begun is not given up by an abort: how it ends is its own', async () => {
+  const pace = aPace({ requests: { count: 100, intervalMs: 1000 } }, { clock: new ManualClock() })
+  const stop = new AbortController()
+
+  const first = pace.request(stop.signal, () => Promise.resolve('first'))
+  const second = pace.request(stop.signal, () => {
+    stop.abort(new Error('enough'))
+    return Promise.resolve('second')
+  })
+
+  expect(await Promise.all([first, second])).toEqual(['first', 'second'])
+})
