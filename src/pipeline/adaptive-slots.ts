@@ -37,10 +37,10 @@ const slotsFirst = 2
 const worthwhile = 1.1
 /** Steps up by half: from 2 to 64 in ten steps. */
 const growth = 1.5
-/** Full rounds between a step that was taken back and the next try. */
-const holdRoundsAfterStep = 10
-/** Full rounds after trouble; what failed is not tried again earlier than this. */
-const holdRoundsAfterTrouble = 60
+/** Full rounds between a step that was taken back, or trouble, and the next try. */
+const holdRounds = 10
+/** Full rounds just below what was trouble: trying that again too often would cost more than it may bring. */
+const holdRoundsBelowTrouble = 60
 /** Beside its bytes each file costs about as much as this many would: small ones are counted, too. Unit: bytes. */
 export const bytesPerFile = 64 * 1024
 
@@ -54,29 +54,38 @@ export function afterRound(state: AdaptiveSlots, round: Round, bounds: SlotBound
   if (state.isTroubled || !round.isFull || round.durationMs <= 0) return calm
   const perMs = round.amount / round.durationMs
   if (calm.before !== undefined && perMs < calm.before.perMs * worthwhile) {
-    return { ...calm, slots: calm.before.slots, before: undefined, holdRounds: holdRoundsAfterStep }
+    return { ...calm, slots: calm.before.slots, before: undefined, holdRounds }
   }
-  if (calm.holdRounds > 0) return { ...calm, holdRounds: calm.holdRounds - 1 }
-  return steppedUp(calm, perMs, bounds)
+  const paid = calm.before === undefined ? calm : paidOff(calm)
+  return paid.holdRounds > 0 ? { ...paid, holdRounds: paid.holdRounds - 1 } : steppedUp(paid, perMs, bounds)
 }
 
-/** By half while steps pay, by one after a rest; below what was trouble, until that was long enough ago for one more try. */
+/** The step up is kept; one to where there was trouble shows that there is none any more. */
+function paidOff(state: AdaptiveSlots): AdaptiveSlots {
+  const { slots, troubleAt } = state
+  return {
+    ...state,
+    before: undefined,
+    troubleAt: troubleAt === undefined || slots >= troubleAt ? undefined : troubleAt,
+  }
+}
+
+/** By half while steps pay, and no further than just below what was trouble; to that by a single step, after a long rest. */
 function steppedUp(state: AdaptiveSlots, perMs: number, { most }: SlotBounds): AdaptiveSlots {
-  const isAtTrouble = state.troubleAt !== undefined && state.slots + 1 >= state.troubleAt
-  const wanted = isAtTrouble ? state.slots + 1 : Math.max(state.slots + 1, Math.floor(state.slots * growth))
-  const ceiling = state.troubleAt === undefined || isAtTrouble ? most : Math.min(most, state.troubleAt - 1)
-  const slots = Math.min(wanted, ceiling)
-  if (slots <= state.slots) return { ...state, before: undefined }
-  return { ...state, slots, before: { slots: state.slots, perMs } }
+  const { slots, troubleAt = Infinity } = state
+  const wanted = Math.max(slots + 1, Math.floor(slots * growth))
+  const next = Math.min(most, slots + 1 >= troubleAt ? slots + 1 : Math.min(wanted, troubleAt - 1))
+  if (next <= slots) return state
+  return { ...state, slots: next, before: { slots, perMs }, holdRounds: restAt(next, troubleAt) }
+}
+
+function restAt(slots: number, troubleAt: number): number {
+  return slots + 1 === troubleAt ? holdRoundsBelowTrouble : 0
 }
 
 export function afterTrouble(state: AdaptiveSlots): AdaptiveSlots {
   if (state.isTroubled) return state
-  return {
-    slots: Math.max(1, Math.floor(state.slots / 2)),
-    before: undefined,
-    holdRounds: holdRoundsAfterTrouble,
-    troubleAt: state.slots,
-    isTroubled: true,
-  }
+  const slots = Math.max(1, Math.floor(state.slots / 2))
+  const rest = Math.max(holdRounds, restAt(slots, state.slots))
+  return { slots, before: undefined, holdRounds: rest, troubleAt: state.slots, isTroubled: true }
 }

@@ -77,6 +77,31 @@ test('F73: on a link that became slow it halves until nothing times out, and sel
   expect(troubles.length).toBeLessThan(10)
 })
 
+test('F73: below a cliff it works just short of it nearly always, and seldom looks whether it is still there', () => {
+  const cliff: Link = (slots) => (slots > 8 ? 'trouble' : slots * 1_000_000)
+
+  const states = drive(cliff, 1000, 64)
+
+  const atCliff = states.filter(({ slots }) => slots === 8).length
+  const beyond = states.filter(({ slots }) => slots > 8).length
+  expect(atCliff).toBeGreaterThan(700)
+  expect(beyond).toBeLessThan(20)
+})
+
+test('F73: a cliff that is gone is found to be gone', () => {
+  const before = drive((slots) => (slots > 8 ? 'trouble' : slots * 1_000_000), 100, 64).at(-1)
+
+  const states = drive((slots) => slots * 1_000_000, 100, 64, before)
+
+  expect(states.at(-1)?.slots).toBeGreaterThan(32)
+})
+
+test('F73: a single slot is kept for long where two were trouble', () => {
+  const states = drive((slots) => (slots > 1 ? 'trouble' : 1_000_000), 600, 64)
+
+  expect(states.filter(({ slots }) => slots > 1).length).toBeLessThan(15)
+})
+
 test('F73: a link that became fast is used again after a while', () => {
   const slow = drive(slowLink, 100, 64).at(-1)
   const states = drive(fastLink(200, 10_000_000), 60, 64, slow)
