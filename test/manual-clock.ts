@@ -4,14 +4,25 @@ import { onAbort } from '../src/base/abort.ts'
 
 export class ManualClock implements Clock {
   #nowMs = 0
+  #wallAheadMs: number
   readonly #timers = new Set<{ readonly atMs: number; readonly work: () => void }>()
+
+  /** @param wallMs what the wall clock shows at first; the monotonic one begins at 0. */
+  constructor(wallMs = 0) {
+    this.#wallAheadMs = wallMs
+  }
 
   get timerCount(): number {
     return this.#timers.size
   }
 
   wallMs(): number {
-    return this.#nowMs
+    return this.#nowMs + this.#wallAheadMs
+  }
+
+  /** Sets the wall clock, as its owner or a time server does. */
+  setWall(wallMs: number): void {
+    this.#wallAheadMs = wallMs - this.#nowMs
   }
 
   monotonicMs(): number {

@@ -1,4 +1,5 @@
 /** `fanfold check`: whether a configuration can be used, and what it means. Starts and changes nothing. */
+import { showHours } from '../base/local-time.ts'
 import { showBytes, showDuration, type Rate } from '../base/units.ts'
 import type { Config, SourceConfig, TargetConfig } from '../config/config.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
@@ -83,6 +84,8 @@ function paceWords(pace: TargetConfig['pace']): string {
   if (pace.requests !== undefined) words.push(`${rateWords(pace.requests)} requests`)
   if (pace.uploads !== undefined) words.push(`${rateWords(pace.uploads)} uploads`)
   if (pace.bytesPerSecond !== undefined) words.push(`${showBytes(pace.bytesPerSecond)}/s`)
+  if (pace.dailyBytes !== undefined) words.push(`${showBytes(pace.dailyBytes)} a day`)
+  if (pace.hours !== undefined) words.push(`from ${showHours(pace.hours).replaceAll('-', ' to ')}`)
   return words.join(', ')
 }
 

@@ -183,6 +183,8 @@ function assembleTarget(base: string, target: FileValue['targets'][number]): Tar
       requests: pace.requests,
       uploads: pace.uploads,
       bytesPerSecond: pace.bandwidth,
+      dailyBytes: pace.daily,
+      hours: pace.hours,
     },
   }
 }

@@ -1,5 +1,6 @@
 /** The shape of the configuration file, key by key: what editors complete and what the parser accepts. Knows no file and no place in it. */
 import { z } from 'zod'
+import { parseHours } from '../base/local-time.ts'
 import { parseBytes, parseBytesPerSecond, parseDurationMs, parseRate } from '../base/units.ts'
 import { suggestion } from './problems.ts'
 
@@ -11,6 +12,8 @@ const targetsMax = 64
 const rulesMax = 1000
 /** Deliveries of one target under way at once: each holds one or two open files, of which a process has 1024. */
 const concurrencyMax = 256
+/** Less would not hold one piece of a large copy, which then could never go. Unit: bytes. */
+const dailyBytesMin = 64 * 2 ** 20
 /** Names stand in tables, log lines and file names. Unit: characters. */
 const nameLengthMax = 64
 
@@ -100,6 +103,9 @@ const duration = (what: string, leastMs: number, mostMs: number) =>
 const rate = amount('a rate, such as 10/s or 600/min', parseRate)
 const bandwidth = amount('a bandwidth with a unit, such as 20MiB/s or 8Mbit/s', parseBytesPerSecond)
 
+const daily = amount('a size of at least 64MiB, such as 700GiB', parseBytes, (bytes) => bytes >= dailyBytesMin)
+const hours = amount('times of the local day in quotes, such as "22:00-06:00"', parseHours)
+
 const hourMs = 3_600_000
 
 const source = block({
@@ -157,6 +163,12 @@ const pace = block({
   requests: rate.optional().meta({ description: 'Most calls to the target in a time, such as 10/s.' }),
   uploads: rate.optional().meta({ description: 'Most files begun in a time, such as 3/s.' }),
   bandwidth: bandwidth.optional().meta({ description: 'Most bytes in a time, such as 20MiB/s.' }),
+  daily: daily
+    .optional()
+    .meta({ description: 'Most bytes in one local day, such as 700GiB; the rest waits for the next.' }),
+  hours: hours
+    .optional()
+    .meta({ description: 'When copies may begin, local time, such as "22:00-06:00" or "22:00-06:00, 12:00-13:00".' }),
 })
 
 const target = block({

@@ -1,4 +1,5 @@
 /** What a configuration says once it is read: plain values, absolute paths, amounts in one unit. How it is read is not its concern. */
+import type { Hours } from '../base/local-time.ts'
 import type { Rate } from '../base/units.ts'
 
 export interface Config {
@@ -57,4 +58,8 @@ export interface Pace {
   readonly requests: Rate | undefined
   readonly uploads: Rate | undefined
   readonly bytesPerSecond: number | undefined
+  /** Bytes in one local day. */
+  readonly dailyBytes: number | undefined
+  /** When work may begin; undefined: always. */
+  readonly hours: Hours | undefined
 }

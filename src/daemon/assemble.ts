@@ -9,7 +9,7 @@ import type { Journal } from '../journal/journal.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { openTarget } from '../target/catalogue.ts'
-import { paced } from '../target/pace.ts'
+import { openPace, paced } from '../target/pace.ts'
 import type { Target } from '../target/target.ts'
 import type { ConfigChange } from './reload.ts'
 
@@ -51,7 +51,7 @@ export function assemble(
   const pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: (target) => stacked(target, options),
+    openTarget: (target) => stacked(target, journal, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -95,9 +95,30 @@ export function assemble(
   }
 }
 
-/** A target with its worries around it. */
-function stacked(config: TargetConfig, { log, clock }: DaemonOptions): Target {
-  return paced(openTarget(config, { log: log('target'), clock }), config.pace, clock)
+/** A target with its worries around it; what was opened for it is closed with it. */
+function stacked(
+  config: TargetConfig,
+  journal: Journal,
+  { log, clock, random }: DaemonOptions,
+  onFailure: (error: Error) => void,
+): Target {
+  const { name } = config
+  const pace = openPace(config.pace, {
+    name,
+    clock,
+    random,
+    log: log('target'),
+    onFailure,
+    store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
+  })
+  const target = paced(openTarget(config, { log: log('target'), clock }), pace)
+  return {
+    ...target,
+    async close() {
+      await target.close()
+      await pace.close()
+    },
+  }
 }
 
 async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {

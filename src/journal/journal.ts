@@ -11,6 +11,7 @@ import { History, type HistoryLine } from './history.ts'
 import { openConnection, type Connection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
+import { Paces, type PaceState } from './paces.ts'
 import { Spool } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
@@ -20,6 +21,7 @@ import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
 export type { HistoryLine } from './history.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
+export type { PaceState } from './paces.ts'
 export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { KnownFile } from './tree.ts'
 export { isDamage } from './soundness.ts'
@@ -48,6 +50,7 @@ export class Journal {
   readonly #tree: Tree
   readonly #history: History
   readonly #targets: Targets
+  readonly #paces: Paces
   readonly #feed: Feed
   readonly #spool: Spool
 
@@ -62,6 +65,7 @@ export class Journal {
     const transactions = new Transactions(connection, [counters, this.#history])
     this.#group = new GroupCommit(transactions, this.#gate, clock)
     this.#targets = new Targets(connection)
+    this.#paces = new Paces(connection)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     const parts = { ...rooms, counters, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
@@ -180,6 +184,17 @@ export class Journal {
 
   oldestSinceMs(targetId: number): number | null {
     return this.#targets.oldestSinceMs(targetId)
+  }
+
+  /** What the pace of a target has to know after a restart; undefined where nothing was kept. */
+  pace(target: string): PaceState | undefined {
+    return this.#paces.get(this.#targets.get(target).id)
+  }
+
+  /** Resolves once a crash can no longer lose it. Calls are written in their order. */
+  keepPace(target: string, state: PaceState): Promise<void> {
+    const { id } = this.#targets.get(target)
+    return this.#group.add(() => this.#paces.put(id, state))
   }
 
   // Deliveries

@@ -1,5 +1,17 @@
 /** The journal's schema, step by step. A step that was released is never edited: a later one changes what it made. */
 
+/** A target's pace over a restart: bytes that may have gone on a local day, and the pause its other side asked for. */
+const targetPace = `
+  CREATE TABLE target_pace (
+    target_id INTEGER PRIMARY KEY REFERENCES target (id),
+    day TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    pause_until_ms INTEGER,
+    pause_wait_ms INTEGER,
+    pause_reason TEXT
+  ) STRICT;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -144,4 +156,5 @@ export const migrations: readonly string[] = [
   DROP TRIGGER receipt_begins;
   DROP TRIGGER file_begins;
   `,
+  targetPace,
 ]

@@ -29,11 +29,11 @@ export interface Paused {
   readonly flaps: number
 }
 
-/** What a target said of itself. @param forMs how long it asked to be left alone. */
+/** What a target said of itself. @param againInMs how long it asked to be left alone. */
 export interface Trouble {
   readonly pause: PauseKind
   readonly reason: string
-  readonly forMs?: number
+  readonly againInMs?: number
 }
 
 export type LaneEvent =
@@ -90,17 +90,17 @@ function awaited(
   if (event.kind === 'opened') return { state: { kind: 'running', flaps }, effect: 'work' }
   if (event.kind === 'nudged') return probe(state, 0)
   if (event.kind !== 'unopened') return stay(state)
-  const { pause, reason, forMs } = event
-  return probe({ kind: 'paused', pause, reason, probes: probes + 1, flaps }, forMs ?? delayMs(probes))
+  const { pause, reason, againInMs } = event
+  return probe({ kind: 'paused', pause, reason, probes: probes + 1, flaps }, againInMs ?? delayMs(probes))
 }
 
 function running(state: Extract<LaneState, { kind: 'running' }>, event: LaneEvent): LaneStep {
   if (event.kind === 'delivered') return stay(state.flaps === 0 ? state : { kind: 'running', flaps: 0 })
   if (event.kind === 'nudged') return { state, effect: 'work' }
   if (event.kind !== 'failed') return stay(state)
-  const { pause, reason, forMs } = event
+  const { pause, reason, againInMs } = event
   const paused: Paused = { kind: 'paused', pause, reason, probes: 0, flaps: state.flaps + 1 }
-  return probe(paused, forMs ?? delayMs(state.flaps))
+  return probe(paused, againInMs ?? delayMs(state.flaps))
 }
 
 /** A target that opens and fails at once is left alone as long as one that never opens. */
@@ -112,6 +112,6 @@ function delayMs(failuresBefore: number): number {
 export function troubleOf(error: Error): Trouble {
   const next = error instanceof TargetError ? error.next : undefined
   if (next?.kind !== 'pause-target') return { pause: 'paused', reason: error.message }
-  const { state: pause, forMs } = next
-  return { pause, reason: error.message, ...(forMs === undefined ? {} : { forMs }) }
+  const { state: pause, againInMs } = next
+  return { pause, reason: error.message, ...(againInMs === undefined ? {} : { againInMs }) }
 }

@@ -15,6 +15,14 @@ const kinds: { readonly [K in TargetConfig['kind']]: (config: TargetConfig, part
   directory: ({ name, path }, parts) => directoryTarget({ name, root: path, ...parts }),
 }
 
+/** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
+const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
+
+/** Whether a lane finds out for itself how many deliveries at once are worth it, up to the configured concurrency. */
+export function hasAdaptiveSlots(kind: string): boolean {
+  return !fixedSlotKinds.has(kind)
+}
+
 /** The target a configuration asks for. It touches nothing before its own `open`. */
 export function openTarget(config: TargetConfig, parts: TargetParts): Target {
   return kinds[config.kind](config, parts)

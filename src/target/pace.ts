@@ -1,67 +1,394 @@
-/** A target's pace: requests and uploads per interval, bytes per second. Totals of all its deliveries; a Target around a Target. */
-import PQueue from 'p-queue'
-import type { Clock } from '../base/clock.ts'
-import type { Rate } from '../base/units.ts'
-import type { Pace } from '../config/config.ts'
-import type { PutWork, Target } from './target.ts'
+/**
+ * The pace of one account: requests and uploads per interval, bytes per second and per day, hours of work, and what the other side's
+ * "too much" makes of them. Totals of everything that goes there. What is sent, and what a refusal means for a delivery, is not its concern.
+ *
+ * Short waits are waited out here, in the order of asking. Long ones (outside the hours, the day's bytes spent, a long pause) are answered
+ * at once by a PaceClosed, so that nothing is held open meanwhile; `verdict` says the same to whoever asks before beginning.
+ * An abort ends waiting at once; work that began is its own to end.
+ */
+import { abortReason, type Clock } from '../base/clock.ts'
+import { isWithin, msUntilNextDay, msUntilWithin, showHours, showLocalMinute } from '../base/local-time.ts'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import { Tasks } from '../base/tasks.ts'
+import { showBytes, type Rate } from '../base/units.ts'
+import type { Pace as PaceConfig } from '../config/config.ts'
+import { ByteBucket } from './byte-bucket.ts'
+import { DailyBudget, type DayCount } from './daily-budget.ts'
+import { Naps } from './naps.ts'
+import { Penalty, shareStepMs, type StoredPause } from './penalty.ts'
+import { shareOf, SlidingWindow } from './sliding-window.ts'
+import { TargetError, type PutWork, type Target } from './target.ts'
+import { called, Turns } from './turns.ts'
 
-/** Timers are early by a hair, servers count exactly: an interval this much longer keeps us below their limit. */
-const intervalSlack = 1.02
+/** The limits; how many deliveries are under way at once is the lane's. */
+export type PaceSettings = Omit<PaceConfig, 'concurrency'>
 
-/** Lets work begin at most `count` times in any interval. */
-type Gate = <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>
-
-const openGate: Gate = (_signal, work) => work()
-
-function gate(rate: Rate | undefined): Gate {
-  if (rate === undefined) return openGate
-  // strict: a sliding window. The default window lets twice the rate through at its border.
-  const queue = new PQueue({
-    intervalCap: rate.count,
-    interval: Math.ceil(rate.intervalMs * intervalSlack),
-    strict: true,
-  })
-  return (signal, work) => queue.add(work, { signal })
+/** What has to outlive the process. */
+export interface PaceRecord extends DayCount {
+  readonly pause: StoredPause | undefined
 }
 
-/** Waits until so many bytes may go. Waiting is in the order of asking; a byte is paid for after it went, so that the first never waits. */
-function byteBucket(bytesPerSecond: number, clock: Clock): (bytes: number, signal: AbortSignal) => Promise<void> {
-  let freeAtMs = clock.monotonicMs()
-  return async (bytes, signal) => {
-    const nowMs = clock.monotonicMs()
-    const startMs = Math.max(nowMs, freeAtMs)
-    freeAtMs = startMs + (bytes / bytesPerSecond) * 1000
-    if (startMs > nowMs) await clock.sleep(startMs - nowMs, signal)
+export interface PaceStore {
+  load(): PaceRecord | undefined
+  /** Resolves once a crash cannot lose it. Later calls win over earlier ones. */
+  save(record: PaceRecord): Promise<void>
+}
+
+export interface PaceParts {
+  /** Whose pace this is, for messages. */
+  readonly name: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly store: PaceStore
+  /** A pause could not be written down. */
+  readonly onFailure: (error: Error) => void
+}
+
+/** Whether copies may begin, and if not, for how long not. By the wall clock where the reason is one, so ask again now and then. */
+export type Verdict = { readonly kind: 'open' } | Closed
+
+export interface Closed {
+  readonly kind: 'closed'
+  readonly why: 'hours' | 'daily' | 'penalty'
+  /** At least this long. */
+  readonly waitMs: number
+  /** For people: why, and until when. */
+  readonly reason: string
+}
+
+/** The account takes nothing for a longer while. No delivery is to blame, none loses an attempt. */
+export class PaceClosed extends TargetError {
+  readonly closed: Closed
+  constructor(closed: Closed) {
+    super({ kind: 'pause-target', state: 'paused', againInMs: closed.waitMs }, closed.reason)
+    this.closed = closed
   }
 }
 
-/** `target` at its pace. What the pace leaves open costs nothing. */
-export function paced(target: Target, pace: Pace, clock: Clock): Target {
-  const request = gate(pace.requests)
-  const upload = gate(pace.uploads)
-  const bucket = pace.bytesPerSecond === undefined ? undefined : byteBucket(pace.bytesPerSecond, clock)
-  const slowed = (work: PutWork): PutWork => {
-    if (bucket === undefined) return work
-    return {
-      ...work,
-      allow: async (bytes, signal) => {
-        await work.allow(bytes, signal)
-        await bucket(bytes, signal)
-      },
+export interface PaceSnapshot {
+  /** In force now; below the configured ones while the account recovers from a penalty. */
+  readonly requests: Rate | undefined
+  readonly uploads: Rate | undefined
+  readonly bytesPerSecond: number | undefined
+  /** Part of the rates in use, 1 when nothing is wrong. */
+  readonly share: number
+  /** Requests, uploads and pieces that wait for their turn. */
+  readonly waiting: number
+  readonly verdict: Verdict
+  readonly pause: { readonly waitMs: number; readonly reason: string } | undefined
+  readonly daily: { readonly usedBytes: number; readonly leftBytes: number } | undefined
+}
+
+export interface Pace {
+  /** Runs one call to the other side when its turn comes. @throws PaceClosed where a penalty lasts longer than a wait is held. */
+  request<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>
+  /** Runs one call that begins a copy: an upload and a request in one. @throws PaceClosed also outside the hours and on a spent day. */
+  upload<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>
+  /** Waits until so many bytes may go. To be called with small pieces, a second's worth at most. @throws PaceClosed when the day is spent. */
+  bytes(count: number, signal: AbortSignal): Promise<void>
+  /** The other side said "too much": all wait, then go on slower. @param retryAfterMs what it asked for. */
+  penalise(penalty: { readonly retryAfterMs: number | undefined; readonly reason: string }): void
+  /** New limits, in force at once: for what waits, too. What runs is not disturbed. */
+  change(settings: PaceSettings): void
+  verdict(): Verdict
+  snapshot(): PaceSnapshot
+  /** Gives back what the day did not use and ends whatever waits. */
+  close(): Promise<void>
+}
+
+/** A pause up to this is waited out with the work in hand; a longer one lets go of it. Unit: ms. */
+const heldMsMax = 30_000
+/** What was seen working is looked for so far back, for an account that has no limit of its own. Unit: ms. */
+const seenMs = 10_000
+/** An account that was hardly used was not seen to take little. Unit: requests per second. */
+const seenMin = 2
+
+export function openPace(settings: PaceSettings, parts: PaceParts): Pace {
+  return new AccountPace(settings, parts)
+}
+
+class AccountPace implements Pace {
+  readonly #parts: PaceParts
+  readonly #naps: Naps
+  readonly #tasks: Tasks
+  /** Whoever's turn it is waits for the limit, the others for the turn. */
+  readonly #requestTurns = new Turns()
+  readonly #uploadTurns = new Turns()
+  readonly #byteTurns = new Turns()
+  readonly #requestsBegan = new SlidingWindow()
+  readonly #uploadsBegan = new SlidingWindow()
+  readonly #bucket: ByteBucket
+  readonly #budget: DailyBudget
+  readonly #penalty: Penalty
+  #settings: PaceSettings
+  /** Requests that an account without a limit was seen to take, once it said "too much". */
+  #learned: Rate | undefined
+  #isClosed = false
+
+  constructor(settings: PaceSettings, parts: PaceParts) {
+    const { clock, store } = parts
+    const stored = store.load()
+    this.#parts = parts
+    this.#settings = settings
+    this.#naps = new Naps(clock)
+    this.#tasks = new Tasks((_name, error) => parts.onFailure(error))
+    this.#bucket = new ByteBucket(clock.monotonicMs())
+    this.#budget = new DailyBudget(stored, clock.wallMs(), () => store.save(this.#record()))
+    this.#penalty = new Penalty(parts.random)
+    if (stored?.pause !== undefined) this.#penalty.restore(stored.pause, clock.wallMs(), clock.monotonicMs())
+  }
+
+  request<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return called(work, (call) => this.#requestTurn(signal, false, call))
+  }
+
+  upload<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return called(work, (call) => this.#uploadTurn(signal, call))
+  }
+
+  async #uploadTurn(signal: AbortSignal, call: () => void): Promise<void> {
+    refuseClosed(this.verdict())
+    const isFree = this.#settings.uploads === undefined && this.#uploadTurns.count === 0
+    if (isFree) return this.#requestTurn(signal, true, call)
+    // It stays in its turn until it is let through as a request, so that uploads let through one by one do not begin in a bunch.
+    await this.#uploadTurns.take(signal, async () => {
+      await this.#waitOut(() => this.#uploadWaitMs(), 'upload', signal)
+      await this.#requestTurn(signal, true, call)
+    })
+  }
+
+  async #requestTurn(signal: AbortSignal, isUpload: boolean, call: () => void): Promise<void> {
+    const waitMs = (): number => Math.max(this.#requestWaitMs(), isUpload ? this.#uploadWaitMs() : 0)
+    const begin = (): void => {
+      this.#noteBegin(isUpload)
+      call()
+    }
+    const isFree = this.#requestTurns.count === 0 && waitMs() <= 0 && !this.#isClosed && !signal.aborted
+    if (isFree) begin()
+    else
+      await this.#requestTurns.take(signal, async () => {
+        await this.#waitOut(waitMs, isUpload ? 'upload' : 'request', signal)
+        begin()
+      })
+  }
+
+  #noteBegin(isUpload: boolean): void {
+    const nowMs = this.#parts.clock.monotonicMs()
+    this.#requestsBegan.note(nowMs)
+    if (isUpload) this.#uploadsBegan.note(nowMs)
+  }
+
+  /** Looked at again after each nap, since limits change and pauses begin while one waits. */
+  async #waitOut(waitMs: () => number, what: 'request' | 'upload' | 'bytes', signal: AbortSignal): Promise<void> {
+    for (;;) {
+      if (signal.aborted) throw abortReason(signal)
+      if (this.#isClosed) throw new Error(`the pace of ${this.#parts.name} is closed`)
+      if (what === 'upload') refuseClosed(this.verdict())
+      if (what === 'request') refuseClosed(this.#longPause())
+      const leftMs = waitMs()
+      if (leftMs <= 0) return
+      await this.#naps.nap(Math.min(leftMs, shareStepMs), signal)
     }
   }
+
+  #requestWaitMs(): number {
+    const nowMs = this.#parts.clock.monotonicMs()
+    return Math.max(this.#penalty.waitMs(nowMs), windowWaitMs(this.#requestsBegan, this.#rateOf('requests'), nowMs))
+  }
+
+  #uploadWaitMs(): number {
+    return windowWaitMs(this.#uploadsBegan, this.#rateOf('uploads'), this.#parts.clock.monotonicMs())
+  }
+
+  /** The rate in force. */
+  #rateOf(what: 'requests' | 'uploads'): Rate | undefined {
+    const nowMs = this.#parts.clock.monotonicMs()
+    const learned = what === 'requests' && !this.#penalty.isForgotten(nowMs) ? this.#learned : undefined
+    const whole = this.#settings[what] ?? learned
+    return whole === undefined ? undefined : shareOf(whole, this.#penalty.share(nowMs))
+  }
+
+  async bytes(count: number, signal: AbortSignal): Promise<void> {
+    const { bytesPerSecond, dailyBytes } = this.#settings
+    const isFree = bytesPerSecond === undefined && dailyBytes === undefined && this.#byteTurns.count === 0
+    if (isFree) this.#budget.note(count, this.#parts.clock.wallMs())
+    else await this.#bytesTurn(count, signal)
+  }
+
+  #bytesTurn(count: number, signal: AbortSignal): Promise<void> {
+    return this.#byteTurns.take(signal, async () => {
+      await this.#waitOut(() => this.#bytesWaitMs(), 'bytes', signal)
+      await this.#takeFromDay(count)
+      this.#bucket.spend(count)
+    })
+  }
+
+  #bytesWaitMs(): number {
+    return this.#bucket.waitMs(this.#settings.bytesPerSecond, this.#parts.clock.monotonicMs())
+  }
+
+  async #takeFromDay(count: number): Promise<void> {
+    const { clock, name } = this.#parts
+    const { dailyBytes } = this.#settings
+    if (dailyBytes === undefined) {
+      this.#budget.note(count, clock.wallMs())
+      return
+    }
+    if (count > dailyBytes) {
+      const message = `${name}: one piece of ${showBytes(count)} is more than a whole day may send (${showBytes(dailyBytes)}); raise "daily", then run "fanfold retry"`
+      throw new TargetError({ kind: 'park' }, message)
+    }
+    if (!(await this.#budget.take(count, dailyBytes, () => clock.wallMs()))) refuseClosed(this.#spentDay())
+  }
+
+  penalise({ retryAfterMs, reason }: { readonly retryAfterMs: number | undefined; readonly reason: string }): void {
+    const { clock, log, name, store } = this.#parts
+    const nowMs = clock.monotonicMs()
+    const known = this.#penalty.isForgotten(nowMs) ? undefined : this.#learned
+    this.#learned = known ?? this.#seenWorking(nowMs)
+    const { waitMs, isNew, isLonger } = this.#penalty.add({ retryAfterMs, reason }, nowMs)
+    if (isNew) log.warn('slowed down', { target: name, reason, waitMs: Math.ceil(waitMs) })
+    if (isLonger) this.#tasks.run('keep pause', () => store.save(this.#record()))
+    this.#naps.wakeAll()
+  }
+
+  /** Requests per second: the most of the last second and of the mean over a while, since the last second may have been a quiet one. */
+  #seenWorking(nowMs: number): Rate {
+    const lastSecond = this.#requestsBegan.countSince(nowMs - 1000)
+    const mean = this.#requestsBegan.countSince(nowMs - seenMs) / (seenMs / 1000)
+    return { count: Math.max(seenMin, lastSecond, Math.ceil(mean)), intervalMs: 1000 }
+  }
+
+  #record(): PaceRecord {
+    return { ...this.#budget.count, pause: this.#pauseToStore() }
+  }
+
+  #pauseToStore(): StoredPause | undefined {
+    const waitMs = this.#penalty.waitMs(this.#parts.clock.monotonicMs())
+    if (waitMs <= 0) return undefined
+    return {
+      untilMs: Math.ceil(this.#parts.clock.wallMs() + waitMs),
+      waitMs: Math.ceil(waitMs),
+      reason: this.#penalty.reason,
+    }
+  }
+
+  change(settings: PaceSettings): void {
+    if (settings.dailyBytes !== this.#settings.dailyBytes) this.#budget.reopen()
+    // What passed until now pays at the bandwidth of until now.
+    this.#bucket.pay(this.#settings.bytesPerSecond, this.#parts.clock.monotonicMs())
+    this.#settings = settings
+    this.#naps.wakeAll()
+  }
+
+  /** The reason that holds longest. */
+  verdict(): Verdict {
+    const all = [this.#spentDay(), this.#outsideHours(), this.#longPause()].filter((one) => one.kind === 'closed')
+    return all.reduce<Verdict>((longest, one) => (waitOf(one) > waitOf(longest) ? one : longest), { kind: 'open' })
+  }
+
+  #spentDay(): Verdict {
+    const { dailyBytes } = this.#settings
+    const wallMs = this.#parts.clock.wallMs()
+    if (dailyBytes === undefined || !this.#budget.isSpent(dailyBytes, wallMs)) return { kind: 'open' }
+    return this.#closed('daily', msUntilNextDay(wallMs), `the ${showBytes(dailyBytes)} of this day are spent`)
+  }
+
+  #outsideHours(): Verdict {
+    const { hours } = this.#settings
+    const wallMs = this.#parts.clock.wallMs()
+    if (hours === undefined || isWithin(hours, wallMs)) return { kind: 'open' }
+    return this.#closed('hours', msUntilWithin(hours, wallMs), `outside its hours (${showHours(hours)})`)
+  }
+
+  #longPause(): Verdict {
+    const waitMs = this.#penalty.waitMs(this.#parts.clock.monotonicMs())
+    return waitMs <= heldMsMax ? { kind: 'open' } : this.#closed('penalty', waitMs, this.#penalty.reason)
+  }
+
+  #closed(why: Closed['why'], waitMs: number, reason: string): Closed {
+    const until = showLocalMinute(this.#parts.clock.wallMs() + waitMs)
+    return { kind: 'closed', why, waitMs, reason: `${reason}, until ${until}` }
+  }
+
+  snapshot(): PaceSnapshot {
+    const { clock } = this.#parts
+    const { bytesPerSecond, dailyBytes } = this.#settings
+    const pauseMs = this.#penalty.waitMs(clock.monotonicMs())
+    const usedBytes = this.#budget.usedBytes(clock.wallMs())
+    const turns = [this.#requestTurns, this.#uploadTurns, this.#byteTurns]
+    return {
+      requests: this.#rateOf('requests'),
+      uploads: this.#rateOf('uploads'),
+      bytesPerSecond,
+      share: this.#penalty.share(clock.monotonicMs()),
+      waiting: turns.reduce((sum, { count }) => sum + count, 0),
+      verdict: this.verdict(),
+      pause: pauseMs > 0 ? { waitMs: pauseMs, reason: this.#penalty.reason } : undefined,
+      daily: dailyBytes === undefined ? undefined : { usedBytes, leftBytes: Math.max(0, dailyBytes - usedBytes) },
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#naps.wakeAll()
+    await Promise.all([this.#requestTurns, this.#uploadTurns, this.#byteTurns].map((turns) => turns.idle()))
+    await this.#tasks.settled()
+    await this.#budget.settle()
+  }
+}
+
+function refuseClosed(verdict: Verdict): void {
+  if (verdict.kind === 'closed') throw new PaceClosed(verdict)
+}
+
+function windowWaitMs(began: SlidingWindow, rate: Rate | undefined, nowMs: number): number {
+  return rate === undefined ? 0 : began.waitMs(rate, nowMs)
+}
+
+function waitOf(verdict: Verdict): number {
+  return verdict.kind === 'open' ? 0 : verdict.waitMs
+}
+
+/**
+ * `target` at its pace: each verb is a request, each put an upload, bytes as `allow` is asked for them. While the pace is closed it
+ * cannot be opened either, so that a lane that knows nothing of verdicts waits for it as for any target that cannot work.
+ */
+export function paced(target: Target, pace: Pace): Target {
   return {
     traits: target.traits,
-    open: (expected, signal) => target.open(expected, signal),
+    open: async (expected, signal) => {
+      refuseClosed(pace.verdict())
+      return target.open(expected, signal)
+    },
     put: (copy, at, work, signal) =>
-      upload(signal, () => request(signal, () => target.put(copy, at, slowed(work), signal))),
-    move: (receipt, to, signal) => request(signal, () => target.move(receipt, to, signal)),
-    remove: (receipt, how, signal) => request(signal, () => target.remove(receipt, how, signal)),
-    look: (at, want, signal) => request(signal, () => target.look(at, want, signal)),
+      pace.upload(signal, () => target.put(copy, at, pacedWork(work, pace, target.traits.chunkBytes), signal)),
+    move: (receipt, to, signal) => pace.request(signal, () => target.move(receipt, to, signal)),
+    remove: (receipt, how, signal) => pace.request(signal, () => target.remove(receipt, how, signal)),
+    look: (at, want, signal) => pace.request(signal, () => target.look(at, want, signal)),
     list: (under, want, signal) => target.list(under, want, signal),
-    get: (entry, range, signal) => request(signal, () => target.get(entry, range, signal)),
-    about: (signal) => request(signal, () => target.about(signal)),
+    get: (entry, range, signal) => pace.request(signal, () => target.get(entry, range, signal)),
+    about: (signal) => pace.request(signal, () => target.about(signal)),
     rest: () => target.rest(),
     close: () => target.close(),
+  }
+}
+
+/** A copy under way when the hours end goes on to the end of its piece, whose session it has saved then: nothing is sent twice. */
+function pacedWork(work: PutWork, pace: Pace, pieceBytes: number): PutWork {
+  let sentBytes = 0
+  return {
+    ...work,
+    allow: async (bytes, signal) => {
+      await work.allow(bytes, signal)
+      if (sentBytes >= pieceBytes) {
+        refuseClosed(pace.verdict())
+        sentBytes = 0
+      }
+      await pace.bytes(bytes, signal)
+      sentBytes += bytes
+    },
   }
 }

@@ -133,8 +133,13 @@ export type Next =
   | { readonly kind: 'restart-session' }
   /** Only the owner or a rule brings this delivery back. */
   | { readonly kind: 'park' }
-  /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can, after `forMs` where the target named a time. */
-  | { readonly kind: 'pause-target'; readonly state: PauseKind; readonly forMs?: number }
+  /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can. */
+  | {
+      readonly kind: 'pause-target'
+      readonly state: PauseKind
+      /** How long it will not work for certain, where that is known; by the wall clock, which may be set. Unit: ms. */
+      readonly againInMs?: number
+    }
 
 /** Says what is wrong in words, with the next step for the owner. */
 export class TargetError extends FanfoldError {

@@ -49,7 +49,14 @@ test('what is left out has its default, and relative paths are relative to the f
         },
         at: '{source}/{path}',
         onRemove: 'keep',
-        pace: { concurrency: 64, requests: undefined, uploads: undefined, bytesPerSecond: undefined },
+        pace: {
+          concurrency: 64,
+          requests: undefined,
+          uploads: undefined,
+          bytesPerSecond: undefined,
+          dailyBytes: undefined,
+          hours: undefined,
+        },
       },
     ],
   })
@@ -63,7 +70,7 @@ targets:
     kind: directory
     path: out
     select: { min-size: 1.5KiB, max-size: 5GB, newer-than: 2w }
-    pace: { concurrency: 7, requests: 10/200ms, uploads: 600/min, bandwidth: 8Mbit/s }
+    pace: { concurrency: 7, requests: 10/200ms, uploads: 600/min, bandwidth: 8Mbit/s, daily: 1.5TB, hours: '22:00-06:00, 12:00-13:30' }
 `)
 
   expect(config.sources[0]).toMatchObject({ settleMs: 250, rescanMs: 900_000, watch: 'poll' })
@@ -73,6 +80,11 @@ targets:
     requests: { count: 10, intervalMs: 200 },
     uploads: { count: 600, intervalMs: 60_000 },
     bytesPerSecond: 1_000_000,
+    dailyBytes: 1.5e12,
+    hours: [
+      { fromMinute: 1320, toMinute: 360 },
+      { fromMinute: 720, toMinute: 810 },
+    ],
   })
 })
 
@@ -160,6 +172,8 @@ test('the example file is valid and says what it means to', () => {
     requests: { count: 50, intervalMs: 1000 },
     uploads: { count: 600, intervalMs: 60_000 },
     bytesPerSecond: 20 * 2 ** 20,
+    dailyBytes: 700 * 2 ** 30,
+    hours: [{ fromMinute: 1320, toMinute: 360 }],
   })
 })
 

@@ -110,6 +110,36 @@ describe('F97: each wrong value is reported at its place with what was expected 
       '12:22 targets[0].pace.uploads: expected a rate, such as 10/s or 600/min, got the bare number 3',
     ],
     [
+      'day without a unit',
+      12,
+      '    pace: { daily: 700 }',
+      '12:20 targets[0].pace.daily: expected a size of at least 64MiB, such as 700GiB, got the bare number 700',
+    ],
+    [
+      'day that no piece fits into',
+      12,
+      '    pace: { daily: 1MiB }',
+      '12:20 targets[0].pace.daily: expected a size of at least 64MiB, such as 700GiB, got "1MiB"',
+    ],
+    [
+      'hours that are no times',
+      12,
+      '    pace: { hours: at night }',
+      '12:20 targets[0].pace.hours: expected times of the local day in quotes, such as "22:00-06:00", got "at night"',
+    ],
+    [
+      'hours that begin where they end',
+      12,
+      '    pace: { hours: "08:00-08:00" }',
+      '12:20 targets[0].pace.hours: expected times of the local day in quotes, such as "22:00-06:00", got "08:00-08:00"',
+    ],
+    [
+      'hours as a list',
+      12,
+      '    pace: { hours: ["22:00-06:00"] }',
+      '12:20 targets[0].pace.hours: expected times of the local day in quotes, such as "22:00-06:00", got a list',
+    ],
+    [
       'concurrency as text',
       12,
       '    pace: { concurrency: many }',

@@ -121,3 +121,12 @@ CREATE TRIGGER receipt_ends AFTER DELETE ON receipt BEGIN
 CREATE TRIGGER file_changes AFTER UPDATE OF present ON file WHEN old.present <> new.present BEGIN
   UPDATE source SET files = files + new.present - old.present WHERE id = new.source_id;
   END;
+
+CREATE TABLE target_pace (
+  target_id INTEGER PRIMARY KEY REFERENCES target (id),
+  day TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  pause_until_ms INTEGER,
+  pause_wait_ms INTEGER,
+  pause_reason TEXT
+) STRICT;

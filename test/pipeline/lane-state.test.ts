@@ -33,8 +33,8 @@ describe('the state of a lane', () => {
   })
 
   test('F67: a target that names a time is left alone until then', () => {
-    expect(after([opened, { ...failed, forMs: 300_000 }]).effects.at(-1)).toEqual({ probeAfterMs: 300_000 })
-    expect(after([{ ...unopened, forMs: 7_000 }]).effects).toEqual([{ probeAfterMs: 7_000 }])
+    expect(after([opened, { ...failed, againInMs: 300_000 }]).effects.at(-1)).toEqual({ probeAfterMs: 300_000 })
+    expect(after([{ ...unopened, againInMs: 7_000 }]).effects).toEqual([{ probeAfterMs: 7_000 }])
   })
 
   test('of many attempts that fail together, one pauses the target', () => {

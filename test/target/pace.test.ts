@@ -1,11 +1,15 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { remotePath } from '../../src/base/path.ts'
-import { paced } from '../../src/target/pace.ts'
+import { PaceClosed, paced } from '../../src/target/pace.ts'
 import type { LocalCopy, PutWork, Receipt, Target } from '../../src/target/target.ts'
+import { ManualClock } from '../manual-clock.ts'
+import { aPace, free, never, pass, watched } from './pace-rig.ts'
 
-const free = { concurrency: 64, requests: undefined, uploads: undefined, bytesPerSecond: undefined }
-const signal = new AbortController().signal
+const signal = never
+/** Local, whatever the zone. */
+const noon = new Date(2026, 10, 20, 12).getTime()
+const closedHours = [{ fromMinute: 13 * 60, toMinute: 14 * 60 }]
 const copy: LocalCopy = {
   path: '/x',
   size: 1,
@@ -26,12 +30,12 @@ const work: PutWork = {
 }
 
 /** The other side of the room's border: a target that notes when it is asked. */
-function aTarget(put: Target['put']): Target {
+function aTarget(put: Target['put'], chunkBytes = 1): Target {
   const unasked = (): never => {
     throw new Error('not asked for here')
   }
   return {
-    traits: { caseSensitive: true, fileBytesMax: 1, chunkBytes: 1 },
+    traits: { caseSensitive: true, fileBytesMax: 1, chunkBytes },
     put,
     open: unasked,
     move: unasked,
@@ -52,8 +56,7 @@ test('F71: never more than the given number of uploads begins in any interval', 
       begunMs.push(performance.now())
       return Promise.resolve(receipt)
     }),
-    { ...free, uploads: { count: 5, intervalMs: 200 } },
-    systemClock,
+    aPace({ uploads: { count: 5, intervalMs: 200 } }, { clock: systemClock }),
   )
 
   await Promise.all(Array.from({ length: 18 }, () => target.put(copy, remotePath('x'), work, signal)))
@@ -66,8 +69,7 @@ test('F71: never more than the given number of uploads begins in any interval', 
 test('requests are counted over all verbs', async () => {
   const target = paced(
     aTarget(() => Promise.resolve(receipt)),
-    { ...free, requests: { count: 4, intervalMs: 150 } },
-    systemClock,
+    aPace({ requests: { count: 4, intervalMs: 150 } }, { clock: systemClock }),
   )
   const startMs = performance.now()
 
@@ -79,23 +81,138 @@ test('requests are counted over all verbs', async () => {
   expect(performance.now() - startMs).toBeGreaterThan(300)
 })
 
-test('F71: bandwidth is a total of all copies under way, within a tenth', async () => {
-  const chunk = 10_000
+/** Runs `workers` side by side for a while of real time, each again and again; answers how often they were let through, and when. */
+async function busy(forMs: number, workers: number, work: (signal: AbortSignal) => Promise<void>): Promise<number[]> {
+  const beganMs: number[] = []
+  const stop = new AbortController()
+  const startMs = performance.now()
+  const over = systemClock.sleep(forMs, never).then(() => stop.abort(new Error('over')))
+  const worker = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await work(stop.signal)
+      beganMs.push(performance.now() - startMs)
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, () => worker().catch(() => undefined)))
+  await over
+  return beganMs.filter((ms) => ms <= forMs)
+}
+
+describe.concurrent('measured over ten seconds', () => {
+  test('F71: 16 workers at 1 MiB/s move 1 MiB/s, within a tenth', async () => {
+    const piece = 64 * 1024
+    const pace = aPace({ bytesPerSecond: 2 ** 20 }, { clock: systemClock })
+
+    const pieces = await busy(10_000, 16, (given) => pace.bytes(piece, given))
+
+    expect(pieces.length * piece).toBeGreaterThan(0.9 * 10 * 2 ** 20)
+    expect(pieces.length * piece).toBeLessThan(1.1 * 10 * 2 ** 20)
+  })
+
+  test('F71: 16 workers at 100 MiB/s in small pieces are not slowed by timers that are late', async () => {
+    const piece = 64 * 1024
+    const pace = aPace({ bytesPerSecond: 100 * 2 ** 20 }, { clock: systemClock })
+
+    const pieces = await busy(10_000, 16, (given) => pace.bytes(piece, given))
+
+    expect(pieces.length * piece).toBeGreaterThan(0.9 * 1000 * 2 ** 20)
+    expect(pieces.length * piece).toBeLessThan(1.1 * 1000 * 2 ** 20)
+  })
+
+  test('F71: 16 workers at 10 requests/s begin at most 10 in any second, and nearly as many', async () => {
+    const pace = aPace({ requests: { count: 10, intervalMs: 1000 } }, { clock: systemClock })
+    const begunMs: number[] = []
+
+    await busy(10_000, 16, (given) => pace.request(given, () => Promise.resolve(void begunMs.push(performance.now()))))
+
+    expect(begunMs.filter((ms, at) => (begunMs[at + 10] ?? Infinity) - ms < 1000)).toEqual([])
+    expect(begunMs.length).toBeGreaterThanOrEqual(95)
+  })
+})
+
+test('the first byte never waits', async () => {
+  const pace = aPace({ bytesPerSecond: 1 }, { clock: new ManualClock() })
+
+  await pace.bytes(1000, never)
+
+  expect(pace.snapshot().waiting).toBe(0)
+})
+
+test('F71: bandwidth is a total of all copies under way', async () => {
+  const clock = new ManualClock()
   const target = paced(
     aTarget(async (_copy, _at, put, given) => {
-      for (let n = 0; n < 10; n++) await put.allow(chunk, given)
+      for (let n = 0; n < 10; n++) await put.allow(1000, given)
       return receipt
     }),
-    { ...free, bytesPerSecond: 1_000_000 },
-    systemClock,
+    aPace({ bytesPerSecond: 10_000 }, { clock }),
   )
-  const startMs = performance.now()
 
-  await Promise.all(Array.from({ length: 16 }, () => target.put(copy, remotePath('x'), work, signal)))
+  const puts = Promise.all(Array.from({ length: 4 }, () => target.put(copy, remotePath('x'), work, signal)))
+  await pass(clock, 5000, 50)
+  await puts
 
-  const bytesPerSecond = (16 * 10 * chunk) / ((performance.now() - startMs) / 1000)
-  expect(bytesPerSecond).toBeGreaterThan(900_000)
-  expect(bytesPerSecond).toBeLessThan(1_100_000)
+  expect(clock.monotonicMs()).toBe(5000)
+})
+
+test('a bandwidth that changes is paid by from then on; what was owed is not lost', async () => {
+  const clock = new ManualClock()
+  const pace = aPace({ bytesPerSecond: 1 }, { clock })
+  await pace.bytes(10_000, never)
+  const next = watched(pace.bytes(1, never))
+  await pass(clock, 1000, 100)
+
+  pace.change({ ...free, bytesPerSecond: 10_000 })
+  await pass(clock, 900, 100)
+  const early = next.state
+  await pass(clock, 200, 100)
+
+  expect([early, next.state]).toEqual(['waiting', 'done'])
+})
+
+test('without limits nothing waits for anything', async () => {
+  const clock = new ManualClock()
+  const pace = aPace({}, { clock })
+
+  await Promise.all(
+    Array.from({ length: 500 }, async () => {
+      await pace.upload(never, () => Promise.resolve())
+      await pace.bytes(2 ** 30, never)
+    }),
+  )
+
+  expect(clock.timerCount).toBe(0)
+})
+
+test('while its hours are over a target cannot be opened, and says how long', async () => {
+  const target = paced(
+    aTarget(() => Promise.resolve(receipt)),
+    aPace({ hours: closedHours }, { clock: new ManualClock(noon) }),
+  )
+
+  await expect(target.open(undefined, signal)).rejects.toMatchObject({
+    next: { kind: 'pause-target', state: 'paused', againInMs: 3_600_000 },
+  })
+})
+
+test('a copy under way when the hours end goes on to the end of its piece, and no further', async () => {
+  const clock = new ManualClock(noon)
+  const pace = aPace({}, { clock })
+  let allowed = 0
+  const target = paced(
+    aTarget(async (_copy, _at, put, given) => {
+      for (; allowed < 100; allowed++) {
+        await put.allow(1, given)
+        if (allowed === 12) pace.change({ ...free, hours: closedHours })
+      }
+      return receipt
+    }, 10),
+    pace,
+  )
+
+  await expect(target.put(copy, remotePath('x'), work, signal)).rejects.toBeInstanceOf(PaceClosed)
+
+  expect(allowed).toBe(20)
 })
 
 test('an abort ends the waiting for bandwidth', async () => {
@@ -106,8 +223,7 @@ test('an abort ends the waiting for bandwidth', async () => {
       await put.allow(1, given)
       return receipt
     }),
-    { ...free, bytesPerSecond: 1000 },
-    systemClock,
+    aPace({ bytesPerSecond: 1000 }, { clock: systemClock }),
   )
 
   const put = target.put(copy, remotePath('x'), work, stop.signal)

@@ -1,0 +1,55 @@
+/** What a target's pace has to know after a restart, one row per target. What it means is the pace's concern. */
+import type { Connection } from './open.ts'
+
+export interface PaceState {
+  /** Local day, `2026-11-20`. */
+  readonly day: string
+  /** Bytes that may have gone on that day. */
+  readonly bytes: number
+  readonly pause:
+    | {
+        /** Wall time. */
+        readonly untilMs: number
+        /** How long the pause was when it began: it never lasts longer, however the clock is set meanwhile. */
+        readonly waitMs: number
+        readonly reason: string
+      }
+    | undefined
+}
+
+const sql = {
+  get: 'SELECT day, bytes, pause_until_ms AS untilMs, pause_wait_ms AS waitMs, pause_reason AS reason FROM target_pace WHERE target_id = ?',
+  put: 'INSERT INTO target_pace (target_id, day, bytes, pause_until_ms, pause_wait_ms, pause_reason) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (target_id) DO UPDATE SET day = excluded.day, bytes = excluded.bytes, pause_until_ms = excluded.pause_until_ms, pause_wait_ms = excluded.pause_wait_ms, pause_reason = excluded.pause_reason',
+}
+
+interface Row {
+  readonly day: string
+  readonly bytes: number
+  readonly untilMs: number | null
+  readonly waitMs: number | null
+  readonly reason: string | null
+}
+
+export class Paces {
+  readonly #statements
+
+  constructor(connection: Connection) {
+    this.#statements = {
+      get: connection.prepare<[number], Row>(sql.get),
+      put: connection.prepare<[number, string, number, number | null, number | null, string | null]>(sql.put),
+    }
+  }
+
+  get(targetId: number): PaceState | undefined {
+    const row = this.#statements.get.get(targetId)
+    if (row === undefined) return undefined
+    const { day, bytes, untilMs, waitMs, reason } = row
+    const pause = untilMs === null || waitMs === null ? undefined : { untilMs, waitMs, reason: reason ?? '' }
+    return { day, bytes, pause }
+  }
+
+  put(targetId: number, { day, bytes, pause }: PaceState): void {
+    const { untilMs = null, waitMs = null, reason = null } = pause ?? {}
+    this.#statements.put.run(targetId, day, bytes, untilMs, waitMs, reason)
+  }
+}

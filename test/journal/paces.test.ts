@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { openJournal } from '../../src/journal/journal.ts'
+import { aFolder } from '../builders.ts'
+
+test('the journal keeps a pace as it was given, over a restart', async () => {
+  const file = join(aFolder(), 'journal.sqlite')
+  const first = openJournal(file, systemClock).journal
+  first.declareTarget('nas', 'directory', 'all')
+  first.declareTarget('usb', 'directory', 'all')
+  const pause = { untilMs: 1_800_000_000_123, waitMs: 60_000, reason: '429' }
+  const before = first.pace('nas')
+  await first.keepPace('nas', { day: '2026-11-20', bytes: 700 * 2 ** 30, pause: undefined })
+  await first.keepPace('nas', { day: '2026-11-20', bytes: 701 * 2 ** 30, pause })
+  first.close()
+
+  const { journal } = openJournal(file, systemClock)
+
+  expect(before).toBeUndefined()
+  expect(journal.pace('nas')).toEqual({ day: '2026-11-20', bytes: 701 * 2 ** 30, pause })
+  expect(journal.pace('usb')).toBeUndefined()
+  journal.close()
+})
