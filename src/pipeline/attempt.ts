@@ -12,7 +12,7 @@ import {
   type Digest,
 } from '../digest/digest.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import { TargetError, type Receipt, type RemoteEntry, type Target, type TargetState } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
@@ -34,7 +34,7 @@ export type Ending =
   | { readonly kind: 'outcome'; readonly outcome: Outcome }
   | {
       readonly kind: 'target-paused'
-      readonly state: 'missing' | 'full' | 'read-only' | 'paused'
+      readonly state: TargetState
       readonly reason: string
     }
 
@@ -168,6 +168,8 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
   switch (error.next.kind) {
     case 'pause-target':
       return { kind: 'target-paused', state: error.next.state, reason: error.message }
+    case 'wait':
+      return ended({ kind: 'postponed', delayMs: error.next.afterMs, reason: error.message, isCounted: false })
     case 'park':
       return ended({ kind: 'parked', reason: error.message, againInMs: null })
     case 'restart-session':

@@ -17,7 +17,7 @@ import { Tasks } from '../base/tasks.ts'
 import type { Digest } from '../digest/digest.ts'
 import { everything, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
 import { consumer, producer, type Consumer, type Producer, type Source, type Subscription } from '../stage/stage.ts'
-import { TargetError, type Target } from '../target/target.ts'
+import { TargetError, type Target, type TargetState } from '../target/target.ts'
 import { attempt } from './attempt.ts'
 import { pathRules, type Selector } from './selector.ts'
 
@@ -42,7 +42,7 @@ export interface LaneParts {
   readonly onFailure: (error: Error) => void
 }
 
-export type PauseState = 'opening' | 'missing' | 'full' | 'read-only' | 'paused'
+export type PauseState = 'opening' | TargetState
 
 export type LaneState =
   | { readonly kind: 'running' }

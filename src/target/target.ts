@@ -127,8 +127,13 @@ export type Next =
   | { readonly kind: 'restart-session' }
   /** Only the owner or a rule brings this delivery back. */
   | { readonly kind: 'park' }
+  /** The target asks for rest: it takes nothing for so long. No delivery is to blame, none loses an attempt. Unit: ms. */
+  | { readonly kind: 'wait'; readonly afterMs: number }
   /** The whole target cannot work; no delivery is to blame, none loses an attempt. Probed until it can. */
-  | { readonly kind: 'pause-target'; readonly state: 'missing' | 'full' | 'read-only' | 'paused' }
+  | { readonly kind: 'pause-target'; readonly state: TargetState }
+
+/** Why a target as a whole cannot work. `needs-login` ends by a login only, `unreachable` by the network. */
+export type TargetState = 'missing' | 'full' | 'read-only' | 'needs-login' | 'unreachable' | 'paused'
 
 /** Says what is wrong in words, with the next step for the owner. */
 export class TargetError extends FanfoldError {
@@ -138,6 +143,7 @@ export class TargetError extends FanfoldError {
     this.next = next
   }
   get action(): Action {
-    return this.next.kind === 'park' ? 'ask-owner' : this.next.kind === 'pause-target' ? 'wait' : 'retry'
+    if (this.next.kind === 'park') return 'ask-owner'
+    return this.next.kind === 'pause-target' || this.next.kind === 'wait' ? 'wait' : 'retry'
   }
 }
