@@ -1,4 +1,5 @@
 /** Calls that get no answer: what each failure is called, whether the server may have seen the request, and what is left behind. */
+import { getEventListeners } from 'node:events'
 import { createServer as createTcp, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -362,6 +363,22 @@ describe('an abort', () => {
 
     await until(() => server.sockets.size === 0)
     expect(transport.counters.underWay).toBe(0)
+  })
+
+  test('that never comes leaves no listener behind: one signal serves a lane for years', async () => {
+    const server = await serve((request, response) => {
+      if (request.url === '/reset') request.socket.destroy()
+      else sendJson(response, 1)
+    })
+    const { signal } = new AbortController()
+    const transport = transportTo(server.url)
+
+    for (const path of ['/x', '/reset'])
+      await transport.request(call({ url: `${apiUrl}${path}` }), signal).catch(() => undefined)
+    const { content } = await transport.request(call({ expect: 'bytes' }), signal)
+    if (content.kind === 'stream') await buffer(content.stream)
+
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('closing the transport ends calls under way and leaves no connection', async () => {

@@ -211,7 +211,7 @@ function sentOf(call: Call, { address, token }: Destination): Omit<Sent, 'onDone
   }
 }
 
-/** Set by the connection, or a promise that we do not keep (encodings). */
+/** The transport's and the connection's to set, whatever an SDK says. */
 const ownHeaders = new Set([
   'content-length',
   'transfer-encoding',
@@ -225,7 +225,8 @@ const ownHeaders = new Set([
 ])
 
 function headersOf(call: Call, length: number | undefined, token: string | undefined): Record<string, string> {
-  const headers: Record<string, string> = {}
+  // Said, since saying nothing allows every encoding, and a compressed answer has no length worth checking.
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' }
   for (const [name, value] of Object.entries(call.headers ?? {})) {
     if (!ownHeaders.has(name.toLowerCase())) headers[name.toLowerCase()] = value
   }
