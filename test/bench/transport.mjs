@@ -63,7 +63,9 @@ async function measure(mib) {
     const seconds = (performance.now() - startMs) / 1000
     const cpu = process.cpuUsage(startCpu)
     const cores = (cpu.user + cpu.system) / 1e6 / seconds
-    console.log(`${name}: ${Math.round(length / 1e6 / seconds)} MB/s up, ${cores.toFixed(2)} cores`)
+    console.log(
+      `${name}: ${Math.round(length / 1e6 / seconds)} MB/s up, ${cores.toFixed(2)} cores, ${((cores * seconds * 1e12) / length).toFixed(0)} ms/GB of processor`,
+    )
   }
   const calls = {
     'transport.request': () =>
@@ -76,11 +78,15 @@ async function measure(mib) {
     for (const [name, call] of Object.entries(calls)) {
       let left = 8000
       const startMs = performance.now()
+      const startCpu = process.cpuUsage()
       const worker = async () => {
         while (left-- > 0) await call()
       }
       await Promise.all(Array.from({ length: wide }, worker))
-      console.log(`${name}: ${Math.round(8000 / ((performance.now() - startMs) / 1000))} calls/s, ${wide} wide`)
+      const seconds = (performance.now() - startMs) / 1000
+      const cpu = process.cpuUsage(startCpu)
+      const microseconds = Math.round((cpu.user + cpu.system) / 8000)
+      console.log(`${name}: ${Math.round(8000 / seconds)} calls/s, ${wide} wide, ${microseconds} us of processor each`)
     }
   }
   await transport.close()
