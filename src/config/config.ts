@@ -8,7 +8,7 @@ import type { Config } from './settings.ts'
 
 export { ConfigError } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
-export type { Config, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
+export type { Config, HttpConfig, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
 
 /** A larger file is none that a person wrote, and would be held in memory several times over. */
 const configBytesMax = 2 ** 20

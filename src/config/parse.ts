@@ -145,6 +145,10 @@ function assemble(file: string, value: FileValue): Config {
     file,
     state: resolve(base, value.state),
     node: { id: value.node.id ?? hostId(hostname()), roles: [...new Set(value.node.roles)] },
+    http: {
+      proxy: value.http.proxy,
+      caFile: value.http['ca-file'] === undefined ? undefined : resolve(base, value.http['ca-file']),
+    },
     sources: value.sources.map((source) => assembleSource(base, source)),
     targets: value.targets.map((target) => assembleTarget(base, target)),
   }

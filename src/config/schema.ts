@@ -60,12 +60,15 @@ const nameText = z
   .regex(/^[a-z0-9_-]+$/, expected('a name of a-z, 0-9, "_" and "-"'))
   .max(nameLengthMax, expected(`a name of at most ${nameLengthMax} characters`))
 
-const folderText = ruled('a folder', (text) => {
-  if (text === '' || text.includes('\0')) return 'expected a folder'
-  if (/^~(\/|$)/.test(text)) return '"~" is not expanded here; write the whole path'
-  if (/^\$/.test(text)) return 'variables are not expanded here; write the whole path'
-  return undefined
-})
+const pathText = (what: string) =>
+  ruled(what, (text) => {
+    if (text === '' || text.includes('\0')) return `expected ${what}`
+    if (/^~(\/|$)/.test(text)) return '"~" is not expanded here; write the whole path'
+    if (/^\$/.test(text)) return 'variables are not expanded here; write the whole path'
+    return undefined
+  })
+
+const folderText = pathText('a folder')
 
 /** What keeps a gitignore rule from doing what its writer meant; such rules never fail, they just match nothing. */
 function ruleFault(text: string): string | undefined {
@@ -190,6 +193,25 @@ const target = block({
   pace: pace.prefault({}).meta({ description: 'How hard this target may be used.' }),
 })
 
+/** What keeps a text from naming a proxy. It may hold a password, so no message repeats it. */
+function proxyFault(text: string): string | undefined {
+  const fault = 'a proxy is written as a URL of host and port, such as "http://proxy.example:3128"'
+  if (!URL.canParse(text)) return fault
+  const url = new URL(text)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return `${fault}; "http:" and "https:" are known`
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `${fault}; leave out what follows the port`
+  return undefined
+}
+
+const http = block({
+  proxy: ruled('a URL, such as "http://proxy.example:3128"', proxyFault)
+    .optional()
+    .meta({ description: 'HTTP proxy for all clouds; may carry a login, as in http://name:password@host:port.' }),
+  'ca-file': pathText('a file')
+    .optional()
+    .meta({ description: 'PEM file with certificates to trust besides the usual ones. Relative to this file.' }),
+})
+
 const roles = ['watch', 'upload'] as const
 
 const node = block({
@@ -209,6 +231,7 @@ export const fileSchema = block({
     .default('/var/lib/fanfold')
     .meta({ description: 'Folder of journal, lock and control socket. A relative path is relative to this file.' }),
   node: node.prefault({}).meta({ description: 'Who this machine is.' }),
+  http: http.prefault({}).meta({ description: 'How this machine reaches clouds; the environment is never asked.' }),
   sources: list(source, sourcesMax, 'a list of sources')
     .min(1, expected('at least one source'))
     .meta({ description: 'The folders that are watched.' }),

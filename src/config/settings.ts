@@ -8,8 +8,17 @@ export interface Config {
   /** Absolute folder of journal, socket and lock. */
   readonly state: string
   readonly node: { readonly id: string; readonly roles: readonly ('watch' | 'upload')[] }
+  readonly http: HttpConfig
   readonly sources: readonly SourceConfig[]
   readonly targets: readonly TargetConfig[]
+}
+
+/** How this machine reaches clouds. The environment is never asked. */
+export interface HttpConfig {
+  /** URL of an HTTP proxy; may carry a login, so it is shown nowhere. */
+  readonly proxy: string | undefined
+  /** Absolute path of a PEM file. */
+  readonly caFile: string | undefined
 }
 
 export interface SourceConfig {

@@ -118,10 +118,10 @@ export interface Identity {
 }
 
 /**
- * Why a whole target cannot work: it is not there, it takes no more bytes, it takes no writes, its login ended, or `paused` for
- * everything else (an outage, a limit, the hours it may be used in).
+ * Why a whole target cannot work: it is not there, it takes no more bytes, it takes no writes, its login ended (only a login ends that),
+ * the network does not lead there, or `paused` for everything else (a limit, the hours it may be used in).
  */
-export type PauseKind = 'missing' | 'full' | 'read-only' | 'needs-login' | 'paused'
+export type PauseKind = 'missing' | 'full' | 'read-only' | 'needs-login' | 'unreachable' | 'paused'
 
 /** What the lane does after a failure. */
 export type Next =
@@ -149,6 +149,7 @@ export class TargetError extends FanfoldError {
     this.next = next
   }
   get action(): Action {
-    return this.next.kind === 'park' ? 'ask-owner' : this.next.kind === 'pause-target' ? 'wait' : 'retry'
+    if (this.next.kind === 'park') return 'ask-owner'
+    return this.next.kind === 'pause-target' ? 'wait' : 'retry'
   }
 }

@@ -24,6 +24,7 @@ test('what is left out has its default, and relative paths are relative to the f
     file: join(folder, 'fanfold.yaml'),
     state: '/var/lib/fanfold',
     node: { id: expect.stringMatching(/^[a-z0-9_-]{1,64}$/) as string, roles: ['watch', 'upload'] },
+    http: { proxy: undefined, caFile: undefined },
     sources: [
       {
         name: 'a',
@@ -107,6 +108,12 @@ test('the node is named after its host unless it has a name', async () => {
   expect(named.node).toEqual({ id: 'attic', roles: ['watch'] })
 })
 
+test('F119: the way to the clouds is what the file says, its paths relative to the file', async () => {
+  const { folder, config } = await configOf(`http: { proxy: 'http://me:pw@proxy:3128', ca-file: ca.pem }\n${least}`)
+
+  expect(config.http).toEqual({ proxy: 'http://me:pw@proxy:3128', caFile: join(folder, 'ca.pem') })
+})
+
 test('an alias of a block is used as written', async () => {
   const { config } = await configOf(`
 sources: [{ name: a, path: in }]
@@ -158,6 +165,7 @@ test('the example file is valid and says what it means to', () => {
   const config = readConfig(join(root, 'config/fanfold.example.yaml'))
 
   expect(config.state).toBe('/var/lib/fanfold')
+  expect(config.http).toEqual({ proxy: 'http://proxy.example:3128', caFile: '/etc/ssl/certs/office-proxy.pem' })
   expect(config.sources.map(({ name, path }) => [name, path])).toEqual([
     ['papers', '/srv/papers'],
     ['photos', '/home/anna/Pictures'],

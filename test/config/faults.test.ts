@@ -164,6 +164,36 @@ describe('F97: each wrong value is reported at its place with what was expected 
       '7:11 targets[0].name: expected a name of a-z, 0-9, "_" and "-", got the bare number 2026',
     ],
     ['missing key', 9, '    on-remove: keep', '7:5 targets[0].path: is missing: expected a folder'],
+    [
+      'a proxy that is no URL',
+      2,
+      'http: { proxy: "proxy:secret@host" }\nsources:',
+      '2:16 http.proxy: a proxy is written as a URL of host and port, such as "http://proxy.example:3128"; "http:" and "https:" are known',
+    ],
+    [
+      'a proxy with a path',
+      2,
+      'http: { proxy: "http://me:secret@host:1/path" }\nsources:',
+      '2:16 http.proxy: a proxy is written as a URL of host and port, such as "http://proxy.example:3128"; leave out what follows the port',
+    ],
+    [
+      'a proxy that is a number',
+      2,
+      'http: { proxy: 3128 }\nsources:',
+      '2:16 http.proxy: expected a URL, such as "http://proxy.example:3128", got the bare number 3128',
+    ],
+    [
+      'a file of certificates in a home folder',
+      2,
+      'http: { ca-file: ~/ca.pem }\nsources:',
+      '2:18 http.ca-file: "~" is not expanded here; write the whole path',
+    ],
+    [
+      'a key of http that there is not',
+      2,
+      'http: { ca: x }\nsources:',
+      '2:9 http.ca: unknown key; known here: proxy, ca-file',
+    ],
     ['key without value', 9, '    path:', '9:10 targets[0].path: expected a folder, got nothing'],
     ['home folder', 9, '    path: ~/nas', '9:11 targets[0].path: "~" is not expanded here; write the whole path'],
     [
@@ -361,7 +391,7 @@ describe('F97: what is wrong with the text as YAML is said in words', () => {
 
   test('a key named __proto__ is a key like any other', async () => {
     expect(await faultsOf(`${valid()}\n__proto__: { x: 1 }`)).toEqual([
-      '13:1 __proto__: unknown key; known here: state, node, sources, targets',
+      '13:1 __proto__: unknown key; known here: state, node, http, sources, targets',
     ])
   })
 })
