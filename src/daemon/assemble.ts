@@ -32,14 +32,15 @@ const digestThreads = 2
 /** Contents of small files kept so that every lane sends the bytes that were digested. Unit: bytes. */
 const contentCacheBytesMax = 64 * 2 ** 20
 
-export function assemble(
+export async function assemble(
   config: Config,
   journal: Journal,
   options: DaemonOptions,
   onFailure: (error: Error) => void,
-): Assembly {
+): Promise<Assembly> {
   const { log, clock, random } = options
-  const digest = openDigest({ threads: digestThreads, cacheBytesMax: contentCacheBytesMax, log: log('digest'), clock })
+  const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
+  const digest = await openDigest({ ...measure, log: log('digest'), clock })
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
   const pipeline = new Pipeline(config.targets, {
     journal,

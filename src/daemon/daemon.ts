@@ -84,7 +84,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
   const failed = new Promise<never>((_resolve, reject) => (fail = reject))
   // Whoever waits on it is told; that nobody waits yet is no reason to end the process.
   failed.catch(() => {})
-  const assembly = assemble(config, state.journal, options, (error) => fail(error))
+  const assembly = await assemble(config, state.journal, options, (error) => fail(error))
   const desk = deskOf(deskParts(config, state.journal, options, assembly))
   const server = await serveDesk(desk, join(config.state, 'control.sock'), {
     clock: options.clock,
