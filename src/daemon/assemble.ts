@@ -23,7 +23,7 @@ export interface Assembly {
   readonly pipeline: Pipeline
   readonly sources: Sources
   /** Starts lanes, then sources: a change finds its lanes ready. */
-  start(): void
+  start(): Promise<void>
   stop(graceMs: number): Promise<void>
 }
 
@@ -54,7 +54,7 @@ export async function assemble(
     log: log('lane'),
     onFailure,
   })
-  const sources = openSources({
+  const sources = await openSources({
     believed: journal,
     take: (changes) => pipeline.take(changes),
     note: ({ source, event, path, detail }) =>
@@ -66,9 +66,9 @@ export async function assemble(
   return {
     pipeline,
     sources,
-    start() {
+    async start() {
       pipeline.start()
-      for (const source of config.sources) sources.add(source)
+      for (const source of config.sources) await sources.add(source)
     },
     stop: (graceMs) => stopInOrder({ sources, pipeline, digest }, graceMs),
   }

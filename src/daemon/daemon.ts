@@ -90,7 +90,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
     clock: options.clock,
     log: options.log('control'),
   })
-  assembly.start()
+  await assembly.start()
   return {
     desk,
     failed,
