@@ -138,7 +138,9 @@ class ChildSupervisor implements Supervisor {
     this.#slots.set(slot.name, slot)
     return this.#lineOf(slot).run(async () => {
       try {
-        return await this.#start(slot)
+        // A restart of the group that it has joined may have been before it in line and have started it; how that life ended is answered behind this.
+        if (this.#slots.get(slot.name) !== slot) throw new Error('it ended before it could be used')
+        return slot.lastChild ?? (await this.#start(slot))
       } catch (thrown) {
         this.#forget(slot)
         throw new Error(`${this.name}: ${slot.name} did not start`, { cause: thrown })
@@ -205,8 +207,7 @@ class ChildSupervisor implements Supervisor {
 
   async #restart(fallen: ChildSlot, reason: Reason): Promise<void> {
     const group = this.#groupOf(fallen)
-    for (const slot of group) if (slot.hasEndedForGood || slot.isTemporary) await this.#end(slot)
-    for (const slot of [...group].reverse()) await slot.stop('shutdown')
+    await this.#stopGroup(group)
     this.#ownRestarts.get(fallen)?.allowOne()
     if (!this.#restarts.allowOne()) this.#giveUp(reason)
     else await this.#startAfterDelay(group, fallen)
@@ -218,8 +219,29 @@ class ChildSupervisor implements Supervisor {
     if (delayMs <= 0) return this.#startGroup(group)
     this.#tasks.run('restart later', async () => {
       await this.#clock.sleep(delayMs, this.#stop.signal)
-      await this.#lineOf(fallen).run(() => this.#startGroup(group))
+      await this.#lineOf(fallen).run(() => this.#startFallen(fallen))
     })
+  }
+
+  /** Others may have fallen, come and gone while the restart was waited for: whoever runs behind a gap by now is started again behind it. */
+  async #startFallen(fallen: ChildSlot): Promise<void> {
+    if (this.#strategy === 'one_for_one') return this.#startGroup([fallen])
+    const slots = [...this.#slots.values()]
+    const gap = slots.find((slot) => slot.child === undefined && !slot.hasEndedForGood)
+    if (gap === undefined) return
+    // One before it has fallen since, whose own restart is still to come and brings all behind it.
+    if (this.#strategy === 'rest_for_one' && slots.indexOf(gap) < slots.indexOf(fallen)) return
+    const group = this.#groupOf(gap)
+    await this.#stopGroup(group)
+    await this.#startGroup(group)
+  }
+
+  async #stopGroup(group: readonly ChildSlot[]): Promise<void> {
+    for (const slot of group) {
+      const isOnce = slot.isTemporary && slot.child !== undefined
+      if (slot.hasEndedForGood || isOnce) await this.#end(slot)
+    }
+    for (const slot of [...group].reverse()) await slot.stop('shutdown')
   }
 
   async #end(slot: ChildSlot): Promise<void> {
