@@ -2,11 +2,11 @@
 const order = {
   base: [],
   stage: ['base'],
-  digest: ['base'],
+  digest: ['base', 'stage'],
   journal: ['base'],
   config: ['base'],
   target: ['base', 'config'],
-  source: ['base', 'config'],
+  source: ['base', 'stage', 'config'],
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
   control: ['base', 'config', 'journal', 'pipeline'],
   daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source', 'pipeline', 'control'],

@@ -11,8 +11,16 @@ const idleMsMax = 30_000
 /** A thread inside a system call that never returns (a dead disk) cannot be ended; stopping waits this long for it, ms. */
 const stopMsMax = 5_000
 
+export interface IdleThreadOptions {
+  readonly clock: Clock
+  readonly log: Log
+  /** Called when the thread ended without being asked to. Whoever does not replace it then has another one started by the next call. */
+  readonly onDeath?: (reason: Error) => void
+}
+
 export class IdleThread<V extends Verbs> {
   readonly #start: () => Thread<V>
+  readonly #onDeath: ((reason: Error) => void) | undefined
   readonly #clock: Clock
   readonly #log: Log
   readonly #tasks: Tasks
@@ -21,8 +29,9 @@ export class IdleThread<V extends Verbs> {
   #users = 0
   #isStopped = false
 
-  constructor(start: () => Thread<V>, options: { readonly clock: Clock; readonly log: Log }) {
+  constructor(start: () => Thread<V>, options: IdleThreadOptions) {
     this.#start = start
+    this.#onDeath = options.onDeath
     this.#clock = options.clock
     this.#log = options.log
     this.#tasks = new Tasks((name, error) => options.log.error('thread task failed', { name, error: error.message }))
@@ -92,6 +101,7 @@ export class IdleThread<V extends Verbs> {
       if (this.#thread !== thread) return
       this.#thread = undefined
       this.#log.error('thread died', { reason: reason.message })
+      this.#onDeath?.(reason)
     })
     return thread
   }

@@ -43,7 +43,7 @@ export function owedLines(owed: readonly Owed[]): Line[] {
 
 /** A source that cannot be read: what it holds is unknown, so nothing can be said to be complete. */
 function isBlind({ state }: SourceStatus): boolean {
-  return state === 'missing' || state === 'suspect'
+  return ['missing', 'suspect', 'restarting'].includes(state)
 }
 
 function countOf(lane: TargetStatus): number {

@@ -24,7 +24,7 @@ export interface JournalStatus {
 
 export interface SourceStatus {
   readonly name: string
-  /** In words for people and scripts: `scanning`, `watching`, `polling`, `missing`, `suspect`, `degraded`. */
+  /** In words for people and scripts: `scanning`, `watching`, `polling`, `missing`, `suspect`, `degraded`, `restarting`. */
   readonly state: string
   /** Files known to exist. */
   readonly files: number

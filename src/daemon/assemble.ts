@@ -39,14 +39,15 @@ const contentCacheBytesMax = 64 * 2 ** 20
 /** What is under way may take this long to finish when the daemon is asked to stop (F102). Unit: ms. */
 const stopGraceMs = 20_000
 
-export function assemble(
+export async function assemble(
   config: Config,
   journal: Journal,
   options: DaemonOptions,
   onFailure: (error: Error) => void,
-): Assembly {
+): Promise<Assembly> {
   const { log, clock, random } = options
-  const digest = openDigest({ threads: digestThreads, cacheBytesMax: contentCacheBytesMax, log: log('digest'), clock })
+  const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
+  const digest = await openDigest({ ...measure, log: log('digest'), clock })
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
   const pipeline = new Pipeline(config.targets, {
     journal,
@@ -61,7 +62,7 @@ export function assemble(
     stopGraceMs,
     onFailure,
   })
-  const sources = openSources({
+  const sources = await openSources({
     believed: journal,
     take: (changes) => pipeline.take(changes),
     note: ({ source, event, path, detail }) =>
@@ -75,7 +76,7 @@ export function assemble(
     sources,
     async start() {
       await pipeline.start()
-      for (const source of config.sources) sources.add(source)
+      for (const source of config.sources) await sources.add(source)
     },
     async apply({ sources: sourceChange, targets: targetChange }) {
       for (const { name } of targetChange.removed) await pipeline.remove(name)
@@ -88,7 +89,7 @@ export function assemble(
       for (const source of [...sourceChange.changed, ...sourceChange.added]) {
         journal.declareSource(source.name)
         roots.set(source.name, source.path)
-        sources.add(source)
+        await sources.add(source)
       }
     },
     stop: () => stopInOrder({ sources, pipeline, digest }),

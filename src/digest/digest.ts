@@ -5,18 +5,19 @@
  * An abort rejects its caller at once; the reading ends when nobody waits for it any more.
  */
 import type { Clock } from '../base/clock.ts'
-import { IdleThread } from '../base/idle-thread.ts'
 import type { Log } from '../base/log.ts'
 import { decodeName, type FsPath, showPath } from '../base/path.ts'
 import { startThread } from '../base/thread.ts'
+import { partitioned, type Partitioned } from '../stage/stage.ts'
 import { ByteCache } from './byte-cache.ts'
 import type { Answer, DigestVerbs } from './verbs.ts'
-import { contentError } from './errors.ts'
+import { contentError, DigestThreadLost } from './errors.ts'
 import { Flight } from './flight.ts'
+import { Reader } from './reader.ts'
 import type { SeenFile, Sums } from './reading.ts'
 import { WholeReads } from './whole-reads.ts'
 
-export { ContentChanged, ContentGone, ContentUnreadable } from './errors.ts'
+export { ContentChanged, ContentGone, ContentUnreadable, DigestThreadLost } from './errors.ts'
 
 /** One version of a file, as the source saw it. */
 export interface ContentRef {
@@ -44,6 +45,7 @@ export interface Digest {
    * @throws ContentChanged when the file's stat is not the ref's, before or after reading.
    * @throws ContentGone when no regular file is there.
    * @throws ContentUnreadable with the errno.
+   * @throws DigestThreadLost (an error to retry after) when the thread that read it died.
    * @throws the signal's reason when aborted.
    */
   of(ref: ContentRef, signal: AbortSignal): Promise<Content>
@@ -54,38 +56,60 @@ export interface Digest {
 /** Files up to this size are kept in memory, bytes: larger ones are sent from disk, with their own proof. */
 export const wholeBytesMax = 256 * 1024
 
-/** @param options.cacheBytesMax bytes of small files kept for the other lanes; 64 MiB is a good measure. */
-export function openDigest(options: {
+export interface DigestOptions {
+  /** Threads that read. */
   readonly threads: number
+  /** Bytes of small files kept for the other lanes; 64 MiB is a good measure. */
   readonly cacheBytesMax: number
   readonly log: Log
   readonly clock: Clock
-}): Digest {
-  return new SharedDigest(options)
 }
 
-type DigestThread = IdleThread<DigestVerbs>
+/** A thread that died is replaced at once; one that dies again within this time, ms, after a pause that grows from the first to the last, ms. */
+const restartsWithinMs = 600_000
+const restartFirstMs = 1_000
+const restartLastMs = 60_000
+/** A thread that hangs in a dead file system is left behind after 5 s; the supervisor waits until that is decided, ms. */
+const readerStopMs = 6_000
+
+/** The threads are children of one supervisor: one that dies is replaced alone. */
+export async function openDigest(options: DigestOptions): Promise<Digest> {
+  const { log, clock } = options
+  const url = new URL('digest-thread.js', import.meta.url)
+  const wholeReads = new WholeReads()
+  const readers = await partitioned({
+    ...{ name: 'digest', partitions: Math.max(1, options.threads), restart: 'transient', stopMs: readerStopMs, clock },
+    ...{ restartsMax: Infinity, restartsWithinMs, restartDelayMs },
+    start(index) {
+      const reader = new Reader(() => startThread<DigestVerbs>(url, { name: `digest-${index + 1}` }), { log, clock })
+      wholeReads.come(reader)
+      return reader
+    },
+  })
+  return new SharedDigest({ readers, wholeReads, cache: new ByteCache(options.cacheBytesMax) })
+}
+
+function restartDelayMs(restarts: number): number {
+  return restarts === 1 ? 0 : Math.min(restartFirstMs * 2 ** (restarts - 2), restartLastMs)
+}
+
+interface DigestParts {
+  readonly readers: Partitioned<Reader>
+  readonly wholeReads: WholeReads
+  readonly cache: ByteCache<Content>
+}
 
 class SharedDigest implements Digest {
-  readonly #threads: readonly DigestThread[]
-  readonly #longReads = new Map<DigestThread, number>()
+  readonly #readers: Partitioned<Reader>
   readonly #wholeReads: WholeReads
   readonly #cache: ByteCache<Content>
   readonly #flights = new Map<string, Flight<Content>>()
   #nextId = 1
 
-  constructor(options: {
-    readonly threads: number
-    readonly cacheBytesMax: number
-    readonly log: Log
-    readonly clock: Clock
-  }) {
-    const url = new URL('digest-thread.js', import.meta.url)
-    this.#threads = Array.from({ length: Math.max(1, options.threads) }, (_, index) => {
-      return new IdleThread(() => startThread<DigestVerbs>(url, { name: `digest-${index + 1}` }), options)
-    })
-    this.#wholeReads = new WholeReads(this.#threads)
-    this.#cache = new ByteCache(options.cacheBytesMax)
+  constructor({ readers, wholeReads, cache }: DigestParts) {
+    this.#readers = readers
+    this.#wholeReads = wholeReads
+    this.#cache = cache
   }
 
   async of(ref: ContentRef, signal: AbortSignal): Promise<Content> {
@@ -95,7 +119,10 @@ class SharedDigest implements Digest {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.stop()))
+    this.#wholeReads.end()
+    // All at once, since the supervisor ends one after the other.
+    await Promise.all(this.#living().map((reader) => reader.stop('shutdown')))
+    await this.#readers.stop()
   }
 
   #flight(key: string, ref: ContentRef): Flight<Content> {
@@ -121,33 +148,31 @@ class SharedDigest implements Digest {
   }
 
   async #readLong(file: SeenFile, signal: AbortSignal): Promise<Sums> {
-    const thread = this.#leastBusyThread()
+    const reader = this.#leastBusyReader()
     const id = this.#nextId++
-    const release = thread.hold()
-    this.#countLongReads(thread, 1)
-    try {
-      opened(await thread.call('begin', { id, file }, signal), file)
-      for (;;) {
-        const sums = opened(await thread.call('step', { id }, signal), file)
-        if (sums !== undefined) return sums
+    return reader.during(async () => {
+      try {
+        opened(await reader.call('begin', { id, file }, signal), file)
+        for (;;) {
+          const sums = opened(await reader.call('step', { id }, signal), file)
+          if (sums !== undefined) return sums
+        }
+      } finally {
+        reader.drop(id)
       }
-    } finally {
-      this.#countLongReads(thread, -1)
-      thread.tell('drop', { id })
-      release()
-    }
+    })
   }
 
-  #leastBusyThread(): DigestThread {
-    return this.#threads.reduce((best, thread) => (this.#longReadsOf(thread) < this.#longReadsOf(best) ? thread : best))
+  /** @throws DigestThreadLost where all have just died. */
+  #leastBusyReader(): Reader {
+    const [first, ...others] = this.#living()
+    if (first === undefined) throw new DigestThreadLost(new Error('its successor has not started yet'))
+    return others.reduce((best, reader) => (reader.longReads < best.longReads ? reader : best), first)
   }
 
-  #longReadsOf(thread: DigestThread): number {
-    return this.#longReads.get(thread) ?? 0
-  }
-
-  #countLongReads(thread: DigestThread, change: number): void {
-    this.#longReads.set(thread, this.#longReadsOf(thread) + change)
+  #living(): readonly Reader[] {
+    const readers = Array.from({ length: this.#readers.partitions }, (_, index) => this.#readers.child(index))
+    return readers.flatMap((reader) => (reader?.isAlive === true ? [reader] : []))
   }
 }
 

@@ -1,5 +1,5 @@
 /** Why a file could not be digested, for its caller to decide on. */
-import { type Action, FanfoldError } from '../base/errors.ts'
+import { type Action, asError, FanfoldError } from '../base/errors.ts'
 
 /** The file is not the one that was asked for any more, before or while it was read; the source will say what is true now. */
 export class ContentChanged extends FanfoldError {
@@ -21,6 +21,15 @@ export class ContentUnreadable extends FanfoldError {
     super(message, options)
     this.errno = errno
     this.action = isRefusal(errno) ? 'ask-owner' : 'retry'
+  }
+}
+
+/** The thread that read the file is gone; another one takes its place, and nothing is wrong with the file as far as anybody knows. */
+export class DigestThreadLost extends FanfoldError {
+  readonly action: Action = 'retry'
+
+  constructor(cause: unknown) {
+    super(`the digest thread was lost while it read (${asError(cause).message}); the file is read again`, { cause })
   }
 }
 

@@ -1,8 +1,8 @@
 /** Small files on their way to the digest threads: those that arrive while the threads are busy travel together. */
 import { onAbort } from '../base/abort.ts'
 import { asError } from '../base/errors.ts'
-import type { IdleThread } from '../base/idle-thread.ts'
-import type { Answer, DigestVerbs, Whole } from './verbs.ts'
+import type { Reader } from './reader.ts'
+import type { Answer, Whole } from './verbs.ts'
 import type { SeenFile } from './reading.ts'
 
 /** Files of one call: enough that the call itself costs little, few enough that both threads get some. */
@@ -18,15 +18,27 @@ interface Waiting {
 
 /** The queue needs no bound of its own: it holds one entry for each caller that waits. */
 export class WholeReads {
-  readonly #idle: IdleThread<DigestVerbs>[]
+  /** Readers without a batch. */
+  readonly #free: Reader[] = []
   readonly #queue = new Set<Waiting>()
+  #isEnded = false
 
-  constructor(threads: readonly IdleThread<DigestVerbs>[]) {
-    this.#idle = [...threads]
+  /** A reader is there to be used; it is left out once it is not alive any more. */
+  come(reader: Reader): void {
+    this.#free.push(reader)
+    this.#send()
+  }
+
+  /** Rejects whoever waits for a reader, now and later. */
+  end(): void {
+    this.#isEnded = true
+    for (const { reject } of this.#queue) reject(stopped())
+    this.#queue.clear()
   }
 
   read(file: SeenFile, signal: AbortSignal): Promise<Answer<Whole>> {
     return new Promise((resolve, reject) => {
+      if (this.#isEnded) return reject(stopped())
       const waiting: Waiting = { file, resolve, reject }
       this.#queue.add(waiting)
       // Nobody else listens to the signal of one flight, and it ends with it.
@@ -41,10 +53,11 @@ export class WholeReads {
 
   #send(): void {
     while (this.#queue.size > 0) {
-      const thread = this.#idle.shift()
-      if (thread === undefined) return
+      const reader = this.#free.shift()
+      if (reader === undefined) return
+      if (!reader.isAlive) continue
       const batch = this.#take()
-      thread
+      reader
         .call(
           'whole',
           batch.map((waiting) => waiting.file),
@@ -54,7 +67,7 @@ export class WholeReads {
           (thrown: unknown) => fail(batch, thrown),
         )
         .finally(() => {
-          this.#idle.push(thread)
+          if (reader.isAlive) this.#free.push(reader)
           this.#send()
         })
     }
@@ -71,6 +84,10 @@ export class WholeReads {
     }
     return batch
   }
+}
+
+function stopped(): Error {
+  return new Error('the digest was stopped')
 }
 
 function settle(batch: readonly Waiting[], answers: readonly Answer<Whole>[]): void {

@@ -49,7 +49,7 @@ export class Pipeline {
     this.#intake = new Intake(parts.journal, selection, parts.onFailure)
     this.#lanes = supervise({
       name: 'lanes',
-      restartsMax: Number.MAX_SAFE_INTEGER,
+      restartsMax: Infinity,
       restartsWithinMs,
       restartDelayMs: (restarts) => Math.min(restartLongestMs, restartFirstMs * 2 ** Math.min(restarts - 1, 30)),
       clock: parts.clock,

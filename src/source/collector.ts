@@ -6,7 +6,7 @@ import { firstLookMs, touch, type Settling, type Sign } from './settle.ts'
 /** Dirty paths of a source: some 30 MB. Past it a scan of their common folder takes their place. */
 export const dirtyPathsMax = 100_000
 
-/** A path that was taken out to be looked at, as it was then. */
+/** A path that was given out to be looked at, as it was then. */
 export interface Due {
   readonly path: SourcePath
   readonly settling: Settling
@@ -17,6 +17,8 @@ export class Collector {
   /** Looked at within milliseconds, and after `settleMs`. Two maps, since each then keeps its order by insertion alone. */
   readonly #soon = new Map<SourcePath, Settling>()
   readonly #later = new Map<SourcePath, Settling>()
+  /** Given out and not answered for. They stay where they are until that is done, and are given to nobody else. */
+  readonly #underWay = new Set<SourcePath>()
 
   constructor(settleMs: number) {
     this.#settleMs = settleMs
@@ -26,8 +28,13 @@ export class Collector {
     return this.#soon.size + this.#later.size
   }
 
+  /** Nothing waits and nothing is under way. */
+  get isEmpty(): boolean {
+    return this.size === 0 && this.#underWay.size === 0
+  }
+
   has(path: SourcePath): boolean {
-    return this.#soon.has(path) || this.#later.has(path)
+    return this.#soon.has(path) || this.#later.has(path) || this.#underWay.has(path)
   }
 
   touch(path: SourcePath, sign: Sign, nowMs: number, isTree = false): void {
@@ -36,34 +43,39 @@ export class Collector {
     this.#put(path, isTree ? { ...after, isTree } : after, nowMs)
   }
 
-  /** Monotonic ms of the next look; undefined when nothing waits. */
+  /** Monotonic ms of the next look; undefined when nothing waits that is not under way. */
   nextDueMs(): number | undefined {
-    const [soon] = this.#soon.values()
-    const [later] = this.#later.values()
-    if (soon === undefined || later === undefined) return (soon ?? later)?.dueMs
-    return Math.min(soon.dueMs, later.dueMs)
+    return least(this.#firstDueMs(this.#soon), this.#firstDueMs(this.#later))
   }
 
-  /** Up to `count` paths whose time has come. They stay here until `settle` or `wait` answers for them. */
-  due(nowMs: number, count: number): Due[] {
+  /** Gives out up to `count` paths whose time has come. Each is to be answered for by `settle`, `wait` or `putBack`. */
+  take(nowMs: number, count: number): Due[] {
     const due: Due[] = []
     for (const waiting of [this.#soon, this.#later]) {
       for (const [path, settling] of waiting) {
         if (settling.dueMs > nowMs || due.length >= count) break
-        due.push({ path, settling })
+        if (!this.#underWay.has(path)) due.push({ path, settling })
       }
     }
+    for (const { path } of due) this.#underWay.add(path)
     return due
   }
 
-  /** The path is done with, unless something happened to it since it was taken out. */
+  /** The path is done with, unless something happened to it since it was given out. */
   settle({ path, settling }: Due): void {
+    this.#underWay.delete(path)
     if (this.#isUntouched(path, settling)) this.#drop(path)
   }
 
   /** The path waits on as `next`, unless something happened to it since. */
   wait({ path, settling }: Due, next: Settling, nowMs: number): void {
+    this.#underWay.delete(path)
     if (this.#isUntouched(path, settling)) this.#put(path, next, nowMs)
+  }
+
+  /** The path was not dealt with, or not as it is by now: it is given out again. */
+  putBack({ path }: Due): void {
+    this.#underWay.delete(path)
   }
 
   isUntouched({ path, settling }: Due): boolean {
@@ -77,6 +89,7 @@ export class Collector {
     return folder
   }
 
+  /** Nothing waits any more; what is under way stays so until it is answered for. */
   clear(): void {
     this.#soon.clear()
     this.#later.clear()
@@ -85,6 +98,12 @@ export class Collector {
   /** States are never changed in place, so the same object means that nothing happened. */
   #isUntouched(path: SourcePath, settling: Settling): boolean {
     return (this.#soon.get(path) ?? this.#later.get(path)) === settling
+  }
+
+  /** Those under way are few and in front. */
+  #firstDueMs(waiting: ReadonlyMap<SourcePath, Settling>): number | undefined {
+    for (const [path, { dueMs }] of waiting) if (!this.#underWay.has(path)) return dueMs
+    return undefined
   }
 
   #put(path: SourcePath, settling: Settling, nowMs: number): void {
@@ -105,4 +124,8 @@ export class Collector {
     yield* this.#soon.keys()
     yield* this.#later.keys()
   }
+}
+
+function least(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
 }

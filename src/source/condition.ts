@@ -4,13 +4,14 @@
  * - `suspect`: changes may have been missed, or an empty root is doubted. Left when a whole scan has ended.
  * - `scanning`: the first scan of this root runs.
  * - `degraded`: parts cannot be watched and are polled instead. Left when watching them works.
+ * - `restarting`: it failed and is not there at all. Left by its next life, which begins with a scan of everything.
  * - `polling`: no watch, by configuration or because the file system would not tell (F8).
  * - `watching`: all is well.
  */
 import { unwatchedReason } from './root.ts'
 
 export interface SourceState {
-  readonly state: 'scanning' | 'watching' | 'polling' | 'missing' | 'suspect' | 'degraded'
+  readonly state: 'scanning' | 'watching' | 'polling' | 'missing' | 'suspect' | 'degraded' | 'restarting'
   /** Why it is not `watching`, with the next step; null when all is well. */
   readonly reason: string | null
   /** Folders under watch. */
@@ -49,4 +50,13 @@ export function conditionOf(facts: Facts): Pick<SourceState, 'state' | 'reason'>
     return { state: 'degraded', reason: unwatchedReason(code, facts.unwatched.size, facts.watchedCount) }
   if (facts.pollsBecause !== undefined) return { state: 'polling', reason: facts.pollsBecause }
   return { state: 'watching', reason: null }
+}
+
+/** Between two lives. @param reason why the last one ended. */
+export function restarting(reason: string): SourceState {
+  return {
+    state: 'restarting',
+    reason: `it failed and is started again within a minute: ${reason}`,
+    ...{ watched: 0, isStanding: false, settling: 0, scannedCount: 0, lastScanMonotonicMs: null, skipped: new Map() },
+  }
 }

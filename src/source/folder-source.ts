@@ -1,22 +1,27 @@
-/** One watched folder tree: decides when its root counts as there, when it is watched, and when which part of it is scanned. */
+/**
+ * One life of a watched folder tree: decides when its root counts as there, when it is watched, and when which part of it is scanned. A task of it that
+ * throws ends this life; the next one is its supervisor's concern.
+ */
 import { Bell } from './bell.ts'
 import { asError, OwnerError } from '../base/errors.ts'
 import { sourcePath, type SourcePath } from '../base/path.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { SourceConfig } from '../config/config.ts'
+import type { Child, Reason } from '../stage/stage.ts'
 import { HandOn } from './change.ts'
 import { conditionOf, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
-import { DirtyFolders } from './dirty-folders.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
-import { reconcile, type ScanEnd } from './reconcile.ts'
+import type { ScanEnd } from './reconcile.ts'
 import { blindFileSystem, isSameRoot } from './root.ts'
 import type { Look, RootIdentity, RootLook } from './scan.ts'
-import { ScanFindings } from './scan-findings.ts'
+import type { ScanFindings } from './scan-findings.ts'
+import { ScanQueue } from './scan-queue.ts'
 import type { Scanner } from './scanner.ts'
 import { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
 import { RootWatch } from './root-watch.ts'
+import { SkippedEntries } from './skipped-entries.ts'
 
 /** Time between two looks at the root, ms (F10). */
 const rootCheckMs = 5_000
@@ -25,9 +30,6 @@ const pollMs = 2_000
 const pollShare = 10
 /** Clocks drifting apart by this much mean that the machine slept, ms (F46). */
 const sleptMs = 30_000
-/** Entries skipped by events since the last whole scan whose kind is remembered, so that none is counted twice. */
-const skippedPathsMax = 10_000
-
 interface Root {
   readonly id: number
   readonly identity: RootIdentity
@@ -35,9 +37,23 @@ interface Root {
   readonly pollsBecause: string | undefined
 }
 
-export class FolderSource {
+/** What outlives one life of a source. */
+export interface SourceMemory {
+  /** The file system that its root was first seen on (F11). */
+  firstDevice: bigint | undefined
+}
+
+export interface FolderSourceParts {
+  readonly scanner: Scanner
+  readonly watch: Watch
+  readonly memory: SourceMemory
+  /** The first whole scan is done. */
+  readonly onFirstScan: () => void
+}
+
+export class FolderSource implements Child {
   readonly name: string
-  readonly firstScan: Promise<void>
+  readonly stopped: Promise<Reason>
   readonly #config: SourceConfig
   readonly #deps: SourceDeps
   readonly #scanner: Scanner
@@ -46,13 +62,13 @@ export class FolderSource {
   readonly #handOn: HandOn
   readonly #settler: Settler
   readonly #rootBell: Bell
-  readonly #scanBell: Bell
-  readonly #wanted = new DirtyFolders()
-  readonly #waitingForScan = new Set<() => void>()
-  #endFirstScan: () => void = () => {}
+  readonly #scans: ScanQueue
+  readonly #memory: SourceMemory
+  readonly #onFirstScan: () => void
+  #resolveStopped: (reason: Reason) => void = () => {}
+  #ending: Promise<void> | undefined
 
   #root: Root | undefined
-  #firstDevice: bigint | undefined
   #missingReason: string | undefined = 'not looked at yet'
   #isRootChecked = false
   /** The watched folder was deleted or moved. What has its name now is another one, even with the same inode number (F31). */
@@ -61,25 +77,20 @@ export class FolderSource {
   /** Not scanned since it appeared: should it be empty, it may be a mount point without its disk (F11). */
   #isRootNew = true
   #isFirstScanDone = false
-  #isScanning = false
   #scanReason = 'start'
-  #scannedCount = 0
   #lastScanMs: number | null = null
-  #lastScanTookMs = 0
-  #skipped = new Map<string, number>()
-  readonly #skippedPaths = new Set<string>()
+  readonly #skipped = new SkippedEntries()
 
-  constructor(config: SourceConfig, deps: SourceDeps, threads: { scanner: Scanner; watch: Watch }) {
+  constructor(config: SourceConfig, deps: SourceDeps, parts: FolderSourceParts) {
     this.name = config.name
     this.#config = config
     this.#deps = deps
-    this.#scanner = threads.scanner
+    this.#scanner = parts.scanner
+    this.#memory = parts.memory
+    this.#onFirstScan = parts.onFirstScan
     this.#rootBell = new Bell(deps.clock)
-    this.#scanBell = new Bell(deps.clock)
-    this.firstScan = new Promise((resolve) => (this.#endFirstScan = resolve))
-    this.#tasks = new Tasks((task, error) =>
-      deps.log.error('task failed', { source: this.name, task, error: error.message }),
-    )
+    this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
+    this.#tasks = new Tasks((_, error) => this.#fall(error))
     const { clock, log, believed } = deps
     const { signal } = this.#tasks
     this.#handOn = new HandOn({ take: (changes) => deps.take(changes), clock, log, signal })
@@ -88,7 +99,7 @@ export class FolderSource {
         source: this.name,
         settleMs: config.settleMs,
         believed,
-        scanner: threads.scanner,
+        scanner: parts.scanner,
         handOn: this.#handOn,
         clock,
         log,
@@ -98,11 +109,19 @@ export class FolderSource {
       onCollapse: (folder) => this.#collapsed(folder),
       onLeft: (path, look) => this.#left(path, look),
     })
+    this.#scans = new ScanQueue({
+      ...{ source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log },
+      ...{ settler: this.#settler, handOn: this.#handOn },
+      root: () => this.#root,
+      doubtsEmptyRoot: () => this.#isRootNew,
+      onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
+    })
     this.#watch = new RootWatch({
-      ...{ source: this.name, ignore: config.ignore, watch: threads.watch, settler: this.#settler, clock, log },
+      ...{ source: this.name, ignore: config.ignore, watch: parts.watch, settler: this.#settler, clock, log },
       note: (note) => deps.note({ source: this.name, ...note }),
       onDirty: (folder) => this.#want(folder),
       onMissed: (reason, isUnderWay) => this.#missed(reason, isUnderWay),
+      onFailure: (error) => this.#fall(error),
       onRootLost: () => {
         this.#isRootLost = true
         this.#rootBell.ring()
@@ -110,7 +129,7 @@ export class FolderSource {
     })
     this.#tasks.run('root', (stop) => this.#keepRoot(stop))
     this.#tasks.run('settle', (stop) => this.#settler.run(stop))
-    this.#tasks.run('scan', (stop) => this.#keepScanning(stop))
+    this.#tasks.run('scan', (stop) => this.#scans.run(stop))
     this.#tasks.run('rescan', (stop) => this.#keepRescanning(stop))
     this.#tasks.run('poll', (stop) => this.#keepPolling(stop))
     this.#tasks.run('extend', (stop) => this.#watch.keepExtending(stop))
@@ -124,11 +143,11 @@ export class FolderSource {
         reason,
         watched: this.#watch.watchedCount,
         settling: this.#settler.size,
-        scannedCount: this.#scannedCount,
+        scannedCount: this.#scans.scannedCount,
         isStanding: this.#isRootChecked && !this.#watch.isWalking,
       },
       lastScanMonotonicMs: this.#lastScanMs,
-      skipped: this.#skipped,
+      skipped: this.#skipped.counts,
     }
   }
 
@@ -149,7 +168,7 @@ export class FolderSource {
     if (this.#missingReason !== undefined && this.#isRootChecked) {
       throw new OwnerError(`source ${this.name} cannot be scanned: ${this.#missingReason}`)
     }
-    const done = new Promise<void>((resolve) => this.#waitingForScan.add(resolve))
+    const done = this.#scans.whole()
     this.#scanAll(reason)
     await done
   }
@@ -157,26 +176,47 @@ export class FolderSource {
   isIdle(): boolean {
     if (!this.#isRootChecked || !this.#settler.isIdle) return false
     if (this.#missingReason !== undefined) return true
-    return !this.#isScanning && !this.#watch.isWalking && this.#wanted.size === 0
+    return this.#scans.isIdle && !this.#watch.isWalking
   }
 
   whyIgnored(path: SourcePath): IgnoredBecause | undefined {
     return new IgnoreRules(this.#root?.identity.path ?? this.#config.path, this.#config.ignore).why(path, false)
   }
 
-  async stop(): Promise<void> {
-    this.#watch.end()
-    await this.#tasks.stop()
-    if (this.#root !== undefined) await this.#scanner.call('close', { id: this.#root.id }).catch(() => null)
-    this.#root = undefined
-    this.#endFirstScan()
-    for (const done of this.#waitingForScan) this.#endScan(done)
+  /** What has not settled is dropped; what is being handed on is waited for. */
+  stop(reason: Reason = 'normal'): Promise<Reason> {
+    this.#ending ??= this.#end(reason)
+    return this.stopped
   }
 
-  /** The scan thread is a new one and knows no roots. */
+  /** The scan thread is gone, and a new one will know no roots. */
   scannerLost(reason: string): void {
-    this.#loseRoot(reason, 'scan-thread-restarted')
+    try {
+      this.#loseRoot(reason, 'scan-thread-restarted')
+    } catch (thrown) {
+      this.#fall(asError(thrown))
+    }
+  }
+
+  /** There is a scan thread to open the root at. */
+  scannerStarted(): void {
     this.#rootBell.ring()
+  }
+
+  #fall(error: Error): void {
+    if (this.#ending !== undefined) return
+    this.#deps.log.error('source failed', { source: this.name, error: error.message })
+    this.#ending = this.#end(error)
+  }
+
+  async #end(reason: Reason): Promise<void> {
+    this.#watch.end()
+    await this.#tasks.stop()
+    if (this.#root !== undefined) this.#scanner.close(this.#root.id)
+    this.#root = undefined
+    const error = reason instanceof Error ? reason : undefined
+    this.#scans.end(error)
+    this.#resolveStopped(reason)
   }
 
   async #keepRoot(signal: AbortSignal): Promise<void> {
@@ -208,7 +248,8 @@ export class FolderSource {
 
   #whyNoRoot(look: RootLook): string | undefined {
     if (look.kind === 'absent') return `${this.#config.path}: ${look.reason}`
-    if (this.#firstDevice === undefined || look.identity.device === this.#firstDevice) return undefined
+    const { firstDevice } = this.#memory
+    if (firstDevice === undefined || look.identity.device === firstDevice) return undefined
     return `${this.#config.path} is on another file system than before; mount it again, or restart if this is meant`
   }
 
@@ -223,10 +264,8 @@ export class FolderSource {
     this.#root = undefined
     this.#watch.end()
     this.#settler.clear()
-    this.#wanted.clear()
-    this.#tasks.run('close', async () => {
-      await this.#scanner.call('close', { id: root.id }).catch(() => null)
-    })
+    this.#scans.clear()
+    this.#scanner.close(root.id)
   }
 
   async #gainRoot({ identity, fsType }: Extract<RootLook, { kind: 'folder' }>): Promise<void> {
@@ -235,7 +274,7 @@ export class FolderSource {
     await this.#scanner.call('open', { id, identity, ignore: this.#config.ignore })
     const pollsBecause = this.#pollsBecause(fsType)
     this.#root = { id, identity, pollsBecause }
-    this.#firstDevice ??= identity.device
+    this.#memory.firstDevice ??= identity.device
     if (this.#isRootChecked) this.#deps.note({ source: this.name, event: 'root-found', detail: identity.path })
     this.#missingReason = undefined
     this.#isRootLost = false
@@ -267,9 +306,7 @@ export class FolderSource {
   }
 
   #want(folder: string): void {
-    if (this.#root === undefined) return
-    this.#wanted.add(folder)
-    this.#scanBell.ring()
+    if (this.#root !== undefined) this.#scans.want(folder)
   }
 
   #collapsed(folder: string): void {
@@ -282,49 +319,7 @@ export class FolderSource {
     this.#want(folder)
   }
 
-  async #keepScanning(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const folder = this.#root === undefined ? undefined : this.#wanted.shift()
-      if (folder === undefined) await this.#scanBell.wait(undefined, signal)
-      else await this.#scan(sourcePath(folder), signal)
-    }
-  }
-
-  async #scan(folder: SourcePath, signal: AbortSignal): Promise<void> {
-    const { clock, log, believed } = this.#deps
-    const root = this.#root
-    if (root === undefined) return
-    this.#isScanning = true
-    const startMs = clock.monotonicMs()
-    const waiting = folder === '' ? [...this.#waitingForScan] : []
-    const found = new ScanFindings({
-      ...{ source: this.name, settler: this.#settler, handOn: this.#handOn, signal },
-      onScanned: (count) => (this.#scannedCount = folder === '' ? count : this.#scannedCount),
-    })
-    const view = {
-      source: this.name,
-      id: root.id,
-      settleMs: this.#config.settleMs,
-      believed,
-      scanner: this.#scanner,
-      clock,
-    }
-    try {
-      const end = await reconcile(view, folder, found, { doubtsEmptyRoot: this.#isRootNew, signal })
-      if (this.#root !== root) return
-      this.#scanEnded(folder, end, found)
-      for (const done of end === 'complete' ? waiting : []) this.#endScan(done)
-    } catch (thrown) {
-      if (signal.aborted || this.#root !== root) return
-      log.warn('scan failed', { source: this.name, path: folder, error: asError(thrown).message })
-      await clock.sleep(pollMs, signal).catch(() => undefined)
-      this.#want(folder)
-    } finally {
-      this.#lastScanTookMs = clock.monotonicMs() - startMs
-      this.#isScanning = false
-    }
-  }
-
+  /** @throws Error where the scan has to be repeated. */
   #scanEnded(folder: SourcePath, end: ScanEnd, found: ScanFindings): void {
     if (end === 'blind') {
       this.#rootBell.ring()
@@ -347,8 +342,7 @@ export class FolderSource {
   }
 
   #wholeScanEnded(found: ScanFindings): void {
-    this.#skipped = found.skippedCounts
-    this.#skippedPaths.clear()
+    this.#skipped.scanned(found.skippedCounts)
     if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#condition().state === 'watching') {
       const detail = `${found.settledCount} changes raised no event`
       this.#deps.note({ source: this.name, event: 'missed', ...found.example(), detail })
@@ -358,20 +352,12 @@ export class FolderSource {
     this.#suspectReason = undefined
     this.#isRootNew = false
     this.#isFirstScanDone = true
-    this.#endFirstScan()
-  }
-
-  #endScan(done: () => void): void {
-    this.#waitingForScan.delete(done)
-    done()
+    this.#onFirstScan()
   }
 
   #left(path: SourcePath, look: Extract<Look, { kind: 'skipped' | 'unreadable' }>): void {
     const kind = look.kind === 'skipped' ? look.what : 'unreadable'
-    if (this.#skippedPaths.has(path) || this.#skippedPaths.size >= skippedPathsMax) return
-    this.#skippedPaths.add(path)
-    this.#skipped = new Map(this.#skipped).set(kind, (this.#skipped.get(kind) ?? 0) + 1)
-    if (look.kind === 'unreadable')
+    if (this.#skipped.add(path, kind) && look.kind === 'unreadable')
       this.#deps.note({ source: this.name, event: 'unreadable', path, detail: look.reason })
   }
 
@@ -385,8 +371,8 @@ export class FolderSource {
 
   async #keepPolling(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#deps.clock.sleep(Math.max(pollMs, this.#lastScanTookMs * (pollShare - 1)), signal)
-      if (this.#root === undefined || this.#isScanning) continue
+      await this.#deps.clock.sleep(Math.max(pollMs, this.#scans.tookMs * (pollShare - 1)), signal)
+      if (this.#root === undefined || this.#scans.isScanning) continue
       if (this.#root.pollsBecause !== undefined || this.#watch.unavailable !== undefined || this.#isRootDoubted())
         this.#want('')
       for (const folder of this.#watch.unwatched.keys()) this.#want(folder)

@@ -1,5 +1,6 @@
 /** The watch of one root, as its source sees it: hands on what became dirty, and keeps what could not be watched and when to try again. */
 import type { Clock } from '../base/clock.ts'
+import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { sourcePath, type SourcePath } from '../base/path.ts'
 import { unwatchedReason } from './root.ts'
@@ -24,6 +25,8 @@ export interface RootWatchOptions {
   /** Any change may have been missed. `isUnderWay`: the watch begins anew and will call `onDirty` for the root. */
   readonly onMissed: (reason: string, isUnderWay: boolean) => void
   readonly onRootLost: () => void
+  /** A report could not be dealt with. */
+  readonly onFailure: (error: Error) => void
 }
 
 export class RootWatch {
@@ -62,9 +65,9 @@ export class RootWatch {
   begin(root: string): void {
     this.#isWalking = true
     this.#id = this.#options.watch.add(root, this.#options.ignore, {
-      report: (report) => this.#report(report),
-      lost: (reason) => this.#lost(reason),
-      unavailable: (reason) => this.#becomeUnavailable(reason),
+      report: (report) => this.#guarded(() => this.#report(report)),
+      lost: (reason) => this.#guarded(() => this.#lost(reason)),
+      unavailable: (reason) => this.#guarded(() => this.#becomeUnavailable(reason)),
     })
   }
 
@@ -94,6 +97,15 @@ export class RootWatch {
       this.#extendDelayMs = folders.length === 0 ? extendFirstMs : Math.min(this.#extendDelayMs * 2, extendLastMs)
       this.#unwatched.clear()
       for (const folder of folders) if (this.#id !== undefined) this.#options.watch.extend(this.#id, folder)
+    }
+  }
+
+  /** What fails here is this source's affair, not that of the thread's other listeners. */
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (thrown) {
+      this.#options.onFailure(asError(thrown))
     }
   }
 

@@ -1,21 +1,18 @@
 /**
- * The program's side of the watch thread: starts it, sees that it lives, starts it again when it does not (F18), and hands each
- * source its reports. One thread and one inotify instance for all sources. Judges no report.
+ * The program's side of the watch thread: starts it, sees that it lives, and hands each source its reports. A child of its supervisor, which starts it
+ * again when it does not live (F18). One thread and one inotify instance for all sources. Judges no report.
  */
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError, errnoOf } from '../base/errors.ts'
 import { closeFd, openInotify, openWakeup, wake } from '../base/libc.ts'
 import type { Log } from '../base/log.ts'
+import type { Child, Reason } from '../stage/stage.ts'
 import { shared, type WatchCommand, type WatchReport, type WatchThreadStart } from './watch-reports.ts'
 
 /** Time between two looks at the thread's beat, ms; silent at two in a row, it is given up (F18: 5 s). */
 const beatCheckMs = 2_500
 const silentChecksMax = 2
-/** Pause before a thread that could not be started is tried again, ms. */
-const restartDelayMs = 30_000
-/** How long a stop waits for the thread, ms; longer it can only hang in a dead file system, and ends with the process. */
-const stopWaitMs = 5_000
 
 /** What a source hears. Reports come in order; `lost` says that any change may have been missed since the last report. */
 export interface WatchListener {
@@ -35,7 +32,8 @@ interface Running {
   readonly worker: Worker
   readonly start: WatchThreadStart
   readonly counters: Int32Array
-  readonly ended: Promise<void>
+  /** Tells the supervisor that this life is over. */
+  readonly end: (reason: Reason) => void
 }
 
 export class Watch {
@@ -46,10 +44,9 @@ export class Watch {
   #timer: Timer | undefined
   #lastBeat = -1
   #silentChecks = 0
-  #startedMs = -restartDelayMs
   #nextId = 1
-  #isUnavailable = false
-  #isStopped = false
+  /** Why it could not be started the last time. */
+  #unavailableReason: string | undefined
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock
@@ -58,7 +55,7 @@ export class Watch {
 
   /** Its thread beats, or none is needed. One that cannot be started is no silence: the sources were told and poll. */
   get isAnswering(): boolean {
-    if (this.#watching.size === 0 || this.#isUnavailable) return true
+    if (this.#watching.size === 0 || this.#unavailableReason !== undefined) return true
     return this.#running !== undefined && this.#silentChecks === 0
   }
 
@@ -66,11 +63,8 @@ export class Watch {
   add(root: string, ignore: readonly string[], listener: WatchListener): number {
     const id = this.#nextId++
     this.#watching.set(id, { root, ignore, listener })
-    // Without a thread, either this is the first source, or the timer starts it again for all.
-    if (this.#running === undefined && this.#timer === undefined) this.#start()
-    else if (this.#running === undefined)
-      listener.unavailable('the watch thread is not running; it is started again soon')
-    else this.#tell({ kind: 'watch', id, root, ignore })
+    if (this.#running !== undefined) this.#tell({ kind: 'watch', id, root, ignore })
+    else listener.unavailable(this.#unavailableReason ?? 'the watch thread is not running; it is started again soon')
     return id
   }
 
@@ -83,64 +77,62 @@ export class Watch {
     this.#tell({ kind: 'extend', id, folder })
   }
 
-  async stop(): Promise<void> {
-    this.#isStopped = true
-    this.#timer?.clear()
-    this.#watching.clear()
-    const running = this.#running
-    this.#running = undefined
-    if (running === undefined) return
-    running.worker.postMessage({ kind: 'stop' } satisfies WatchCommand)
-    wake(running.start.wakeup)
-    const waiting = new AbortController()
-    const tooLong = this.#clock.sleep(stopWaitMs, waiting.signal).catch(() => {
-      // Ended in time: nobody waits for this any more.
-    })
-    await Promise.race([running.ended, tooLong])
-    waiting.abort()
-  }
-
-  #start(): void {
-    if (this.#isStopped || this.#running !== undefined) return
-    this.#timer?.clear()
-    this.#timer = undefined
-    this.#startedMs = this.#clock.monotonicMs()
+  /** One life of the thread; one that is over at once where it cannot be started, so that it is tried again later. */
+  start(): Child {
+    let end: (reason: Reason) => void = () => {}
+    const stopped = new Promise<Reason>((resolve) => (end = resolve))
     try {
-      this.#running = this.#startThread()
-      this.#isUnavailable = false
+      const running = this.#startThread(end)
+      this.#begin(running)
+      return { stopped, stop: (reason = 'normal') => this.#stop(running, reason) }
     } catch (thrown) {
       this.#unavailable(asError(thrown), errnoOf(thrown))
-      return
+      end(asError(thrown))
+      return { stopped, stop: () => undefined }
     }
+  }
+
+  #begin(running: Running): void {
+    this.#running = running
+    this.#unavailableReason = undefined
     for (const [id, { root, ignore }] of this.#watching) this.#tell({ kind: 'watch', id, root, ignore })
     this.#lastBeat = -1
     this.#silentChecks = 0
     this.#checkLater()
   }
 
-  #unavailable(error: Error, code: string | undefined): void {
-    const hint = code === 'EMFILE' ? '; raise fs.inotify.max_user_instances' : ''
-    this.#isUnavailable = true
-    this.#log.warn('watch unavailable', { error: error.message })
-    for (const { listener } of this.#watching.values()) listener.unavailable(`cannot watch: ${error.message}${hint}`)
-    this.#timer = this.#clock.after(restartDelayMs, () => this.#start())
+  /** Its end follows when the thread has returned; longer than its supervisor waits it can only hang in a dead file system. */
+  #stop(running: Running, reason: Reason): void {
+    if (running !== this.#running) return
+    this.#timer?.clear()
+    this.#running = undefined
+    running.worker.on('exit', () => running.end(reason))
+    running.worker.postMessage({ kind: 'stop' } satisfies WatchCommand)
+    wake(running.start.wakeup)
   }
 
-  #startThread(): Running {
+  #unavailable(error: Error, code: string | undefined): void {
+    const hint = code === 'EMFILE' ? '; raise fs.inotify.max_user_instances' : ''
+    const reason = `cannot watch: ${error.message}${hint}`
+    // Said once: every source scans everything when it hears of it.
+    if (this.#unavailableReason === reason) return
+    this.#unavailableReason = reason
+    this.#log.warn('watch unavailable', { error: error.message })
+    for (const { listener } of this.#watching.values()) listener.unavailable(reason)
+  }
+
+  #startThread(end: Running['end']): Running {
     const { inotify, wakeup } = openDescriptors()
     const memory = new SharedArrayBuffer(shared.length * Int32Array.BYTES_PER_ELEMENT)
     const start: WatchThreadStart = { inotify, wakeup, shared: memory }
     const worker = new Worker(new URL('./watch-thread.js', import.meta.url), { name: 'watch', workerData: start })
     worker.unref()
-    const ended = new Promise<void>((resolve) => {
-      worker.on('exit', () => {
-        // Closed only here: a thread that still runs must not find another file under its numbers.
-        closeFd(inotify)
-        closeFd(wakeup)
-        resolve()
-      })
+    worker.on('exit', () => {
+      // Closed only here: a thread that still runs must not find another file under its numbers.
+      closeFd(inotify)
+      closeFd(wakeup)
     })
-    const running: Running = { worker, start, counters: new Int32Array(memory), ended }
+    const running: Running = { worker, start, counters: new Int32Array(memory), end }
     worker.on('message', (reports: readonly WatchReport[]) => this.#take(running, reports))
     worker.on('error', (thrown) => this.#died(running, asError(thrown).message))
     worker.on('exit', (code) => this.#died(running, `it ended with code ${code}`))
@@ -183,19 +175,13 @@ export class Watch {
   #died(running: Running, reason: string): void {
     if (running !== this.#running) return
     this.#running = undefined
+    this.#timer?.clear()
     this.#log.error('watch thread lost', { reason })
     // It may hang in a call that nothing interrupts; it is told to end as soon as it returns, and not waited for.
     running.worker.terminate().catch((thrown: unknown) => this.#log.warn('watch thread', { error: String(thrown) }))
-    this.#restart(`the watch thread was lost: ${reason}`)
-  }
-
-  #restart(reason: string): void {
-    if (this.#isStopped || this.#watching.size === 0) return
-    for (const { listener } of this.#watching.values()) listener.lost(reason)
-    // One that dies again and again must not keep the machine busy with starting it.
-    const sinceStartMs = this.#clock.monotonicMs() - this.#startedMs
-    if (sinceStartMs >= restartDelayMs) this.#start()
-    else this.#timer = this.#clock.after(restartDelayMs - sinceStartMs, () => this.#start())
+    const lost = `the watch thread was lost: ${reason}`
+    for (const { listener } of this.#watching.values()) listener.lost(lost)
+    running.end(new Error(lost))
   }
 }
 

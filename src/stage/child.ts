@@ -69,6 +69,11 @@ export class ChildSlot {
     return this.#endedFor === undefined ? this.#child : undefined
   }
 
+  /** Also where it has ended by itself and nobody has dealt with that yet. */
+  get lastChild(): Child | undefined {
+    return this.#child
+  }
+
   get isTemporary(): boolean {
     return this.#options.restart === 'temporary'
   }

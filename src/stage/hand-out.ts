@@ -5,7 +5,7 @@ import type { Keep } from './event-buffer.ts'
 import type { Life, Nothing, Reason } from './life.ts'
 import { checkInfo } from './info-line.ts'
 import type { LifeSnapshot } from './snapshot.ts'
-import { parseBufferSize, parseWord } from './options.ts'
+import { parseCountOrInfinity, parseWord } from './options.ts'
 import { type Outlet, type OutletParts, outletOf, type Source } from './outlet.ts'
 
 export interface HandOutOptions<T> {
@@ -32,7 +32,7 @@ export function parseHandOut<T>(
 ): Pick<OutletParts<T>, 'dispatcher' | 'bufferSize' | 'bufferKeep' | 'onDiscard'> {
   return {
     dispatcher: (options.dispatcher ?? demandDispatcher<T>())(),
-    bufferSize: parseBufferSize(options.bufferSize ?? bufferSize),
+    bufferSize: parseCountOrInfinity('bufferSize', options.bufferSize ?? bufferSize),
     bufferKeep: parseWord('bufferKeep', options.bufferKeep ?? 'last', ['first', 'last']),
     onDiscard: options.onDiscard,
   }

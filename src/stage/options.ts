@@ -14,10 +14,11 @@ export function parseCount(option: string, value: unknown, least: number, most =
   throw new TypeError(`${option}: expected a whole number ${range}, got ${show(value)}`)
 }
 
-export function parseBufferSize(value: unknown): number {
+/** A whole number from 0 on, or no bound at all. */
+export function parseCountOrInfinity(option: string, value: unknown): number {
   if (value === Infinity) return Infinity
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new TypeError(`bufferSize: expected a whole number of at least 0, or Infinity, got ${show(value)}`)
+  throw new TypeError(`${option}: expected a whole number of at least 0, or Infinity, got ${show(value)}`)
 }
 
 export function parseWord<W extends string>(option: string, value: unknown, words: readonly W[]): W {

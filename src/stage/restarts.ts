@@ -1,5 +1,8 @@
-/** How often a supervisor has restarted lately, and whether that is too often to help. */
+/** How often something has been restarted lately, and whether that is too often to help. */
 import type { Clock } from '../base/clock.ts'
+
+/** Restarts remembered where any number is allowed; more than this many within the time that counts are told as this many. */
+const countedMax = 1000
 
 export class Restarts {
   readonly #max: number
@@ -8,6 +11,7 @@ export class Restarts {
   /** When the last ones were, at most one more than `max`. */
   #timesMs: number[] = []
 
+  /** @param max Infinity for one that never gives up. */
   constructor(max: number, withinMs: number, clock: Clock) {
     this.#max = max
     this.#withinMs = withinMs
@@ -22,7 +26,8 @@ export class Restarts {
   /** @returns whether one more may be made; it is counted. */
   allowOne(): boolean {
     const nowMs = this.#clock.monotonicMs()
-    this.#timesMs = [...this.#timesMs.filter((timeMs) => nowMs - timeMs < this.#withinMs), nowMs]
-    return this.#timesMs.length <= this.#max
+    const recent = this.#timesMs.filter((timeMs) => nowMs - timeMs < this.#withinMs)
+    this.#timesMs = [...recent, nowMs].slice(-Math.min(this.#max + 1, countedMax))
+    return this.#max === Infinity || this.#timesMs.length <= this.#max
   }
 }

@@ -9,7 +9,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { Tasks } from '../base/tasks.ts'
 import { checkChild, type Child, type ChildOptions, ChildSlot } from './child.ts'
 import { type Reason, showReason } from './life.ts'
-import { checkFunctions, checkKnown, parseCount, parseWord } from './options.ts'
+import { checkFunctions, checkKnown, parseCount, parseCountOrInfinity, parseWord } from './options.ts'
 import { Restarts } from './restarts.ts'
 import { traces } from './trace.ts'
 import { WorkLine } from './work-line.ts'
@@ -21,12 +21,18 @@ import { WorkLine } from './work-line.ts'
 export type Strategy = 'one_for_one' | 'rest_for_one' | 'one_for_all'
 
 export interface RestartOptions {
-  /** Restarts within `restartsWithinMs`, at most; one more, and the supervisor stops its children and itself ends with an error. Default 3. */
+  /**
+   * Restarts within `restartsWithinMs`, at most; one more, and the supervisor stops its children and itself ends with an error. Default 3;
+   * Infinity never gives up, and has to be given a `restartDelayMs`: what falls as soon as it starts would leave time for nothing else.
+   */
   readonly restartsMax?: number
   /** Unit: ms, default 5000. */
   readonly restartsWithinMs?: number
-  /** How long to wait before a restart, given how many there were within that time; unit: ms. Default: not at all. */
-  readonly restartDelayMs?: (restarts: number) => number
+  /**
+   * How long to wait before a restart of the child that ended, or of its group, this one included in `restarts`: the child's own restarts within
+   * `restartsWithinMs` under `one_for_one`, the supervisor's where children depend on each other. At most 1000 are told. Unit: ms. Default: not at all.
+   */
+  readonly restartDelayMs?: (restarts: number, childName: string) => number
   readonly clock?: Clock
 }
 
@@ -79,7 +85,10 @@ class ChildSupervisor implements Supervisor {
   readonly #strategy: Strategy
   readonly #childrenMax: number
   readonly #restarts: Restarts
-  readonly #restartDelayMs: (restarts: number) => number
+  readonly #restartsWithinMs: number
+  /** Of each child, for the delay; a chain counts as one. */
+  readonly #ownRestarts = new WeakMap<ChildSlot, Restarts>()
+  readonly #restartDelayMs: (restarts: number, childName: string) => number
   readonly #clock: Clock
   /** In order of start. */
   readonly #slots = new Map<string, ChildSlot>()
@@ -100,12 +109,11 @@ class ChildSupervisor implements Supervisor {
     ])
     this.#childrenMax = parseCount('childrenMax', options.childrenMax ?? childrenMaxDefault, 1)
     this.#clock = options.clock ?? systemClock
-    const restartsMax = parseCount('restartsMax', options.restartsMax ?? 3, 0)
-    this.#restarts = new Restarts(
-      restartsMax,
-      parseCount('restartsWithinMs', options.restartsWithinMs ?? 5000, 1),
-      this.#clock,
-    )
+    this.#restartsWithinMs = parseCount('restartsWithinMs', options.restartsWithinMs ?? 5000, 1)
+    const restartsMax = parseCountOrInfinity('restartsMax', options.restartsMax ?? 3)
+    this.#restarts = new Restarts(restartsMax, this.#restartsWithinMs, this.#clock)
+    if (restartsMax === Infinity && options.restartDelayMs === undefined)
+      throw new TypeError('restartDelayMs: expected a function beside restartsMax Infinity, got undefined')
     this.#restartDelayMs = options.restartDelayMs ?? (() => 0)
     this.stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
@@ -124,11 +132,15 @@ class ChildSupervisor implements Supervisor {
     checkChild(options)
     this.#checkRoom(options.name)
     const slot = new ChildSlot(options, this.name, this.#clock)
+    if (this.#strategy === 'one_for_one')
+      this.#ownRestarts.set(slot, new Restarts(Infinity, this.#restartsWithinMs, this.#clock))
     this.#lines.set(slot, this.#strategy === 'one_for_one' ? new WorkLine() : this.#sharedLine)
     this.#slots.set(slot.name, slot)
     return this.#lineOf(slot).run(async () => {
       try {
-        return await this.#start(slot)
+        // A restart of the group that it has joined may have been before it in line and have started it; how that life ended is answered behind this.
+        if (this.#slots.get(slot.name) !== slot) throw new Error('it ended before it could be used')
+        return slot.lastChild ?? (await this.#start(slot))
       } catch (thrown) {
         this.#forget(slot)
         throw new Error(`${this.name}: ${slot.name} did not start`, { cause: thrown })
@@ -195,19 +207,41 @@ class ChildSupervisor implements Supervisor {
 
   async #restart(fallen: ChildSlot, reason: Reason): Promise<void> {
     const group = this.#groupOf(fallen)
-    for (const slot of group) if (slot.hasEndedForGood || slot.isTemporary) await this.#end(slot)
-    for (const slot of [...group].reverse()) await slot.stop('shutdown')
+    await this.#stopGroup(group)
+    this.#ownRestarts.get(fallen)?.allowOne()
     if (!this.#restarts.allowOne()) this.#giveUp(reason)
     else await this.#startAfterDelay(group, fallen)
   }
 
   async #startAfterDelay(group: readonly ChildSlot[], fallen: ChildSlot): Promise<void> {
-    const delayMs = this.#restartDelayMs(this.#restarts.recentCount)
+    const restarts = this.#ownRestarts.get(fallen) ?? this.#restarts
+    const delayMs = this.#restartDelayMs(restarts.recentCount, fallen.name)
     if (delayMs <= 0) return this.#startGroup(group)
     this.#tasks.run('restart later', async () => {
       await this.#clock.sleep(delayMs, this.#stop.signal)
-      await this.#lineOf(fallen).run(() => this.#startGroup(group))
+      await this.#lineOf(fallen).run(() => this.#startFallen(fallen))
     })
+  }
+
+  /** Others may have fallen, come and gone while the restart was waited for: whoever runs behind a gap by now is started again behind it. */
+  async #startFallen(fallen: ChildSlot): Promise<void> {
+    if (this.#strategy === 'one_for_one') return this.#startGroup([fallen])
+    const slots = [...this.#slots.values()]
+    const gap = slots.find((slot) => slot.child === undefined && !slot.hasEndedForGood)
+    if (gap === undefined) return
+    // One before it has fallen since, whose own restart is still to come and brings all behind it.
+    if (this.#strategy === 'rest_for_one' && slots.indexOf(gap) < slots.indexOf(fallen)) return
+    const group = this.#groupOf(gap)
+    await this.#stopGroup(group)
+    await this.#startGroup(group)
+  }
+
+  async #stopGroup(group: readonly ChildSlot[]): Promise<void> {
+    for (const slot of group) {
+      const isOnce = slot.isTemporary && slot.child !== undefined
+      if (slot.hasEndedForGood || isOnce) await this.#end(slot)
+    }
+    for (const slot of [...group].reverse()) await slot.stop('shutdown')
   }
 
   async #end(slot: ChildSlot): Promise<void> {

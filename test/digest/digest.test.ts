@@ -30,7 +30,7 @@ let digest: Digest
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fanfold-digest-'))
-  digest = openDigest({ threads: 2, cacheBytesMax: 64 * MiB, log: silentLog, clock: systemClock })
+  digest = await openDigest({ threads: 2, cacheBytesMax: 64 * MiB, log: silentLog, clock: systemClock })
 })
 
 afterEach(async () => {
@@ -72,7 +72,7 @@ const readingAsNobody = `
     const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true })
     return { key: name, path, size: Number(size), mtimeNs, ctimeNs, inode: ino }
   }
-  const digest = openDigest({ threads: 1, cacheBytesMax: 0, log: silentLog, clock: systemClock })
+  const digest = await openDigest({ threads: 1, cacheBytesMax: 0, log: silentLog, clock: systemClock })
   await digest.of(refOf('warm'), never)
   if (process.getuid() === 0) process.setuid(65534)
   await digest.of(refOf('file'), never).catch((error) => console.log(error.name, error.errno, error.action))
@@ -224,7 +224,7 @@ describe('reading once for all', () => {
 
   test('what is kept is bounded: the least recently used goes first', async () => {
     await digest.stop()
-    digest = openDigest({ threads: 1, cacheBytesMax: 3 * wholeBytesMax, log: silentLog, clock: systemClock })
+    digest = await openDigest({ threads: 1, cacheBytesMax: 3 * wholeBytesMax, log: silentLog, clock: systemClock })
     const refs = []
     for (const name of ['a', 'b', 'c', 'd']) refs.push(await aFile(bytesOf(wholeBytesMax - 1024), name))
     const [a, b, c, d] = refs

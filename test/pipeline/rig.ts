@@ -51,7 +51,7 @@ export async function aWorld(options: {
   const { journal } = openJournal(join(folder, 'journal.sqlite'), systemClock)
   journal.declareSource('inbox')
   const log = options.log ?? silentLog
-  const digest = openDigest({ threads: 1, cacheBytesMax: 2 ** 20, log, clock: systemClock })
+  const digest = await openDigest({ threads: 1, cacheBytesMax: 2 ** 20, log, clock: systemClock })
   const failures: Error[] = []
   const wrap = options.wrap ?? ((target) => target)
   const pipeline = new Pipeline(

@@ -52,7 +52,7 @@ describe('the root', () => {
     await world.stop()
     rmSync(join(world.root, 'a'))
 
-    const again = aStartingWorld({ path: world.root, ledger: world.ledger })
+    const again = await aStartingWorld({ path: world.root, ledger: world.ledger })
     await until(() => again.source.state().state === 'suspect')
     await atRest(again, 600)
     const whileEmpty = [...again.ledger.lines]
@@ -64,7 +64,7 @@ describe('the root', () => {
   })
 
   test('a root that is not there at start is missing, and comes to life when it appears', async () => {
-    const world = aStartingWorld({ before: (root) => rmSync(root, { recursive: true }) })
+    const world = await aStartingWorld({ before: (root) => rmSync(root, { recursive: true }) })
 
     await until(() => world.source.state().state === 'missing')
     const isIdleWhileMissing = world.source.isIdle()
@@ -77,7 +77,7 @@ describe('the root', () => {
   })
 
   test('a rescan of a missing root is refused, saying why', async () => {
-    const world = aStartingWorld({ before: (root) => rmSync(root, { recursive: true }) })
+    const world = await aStartingWorld({ before: (root) => rmSync(root, { recursive: true }) })
 
     await until(() => world.source.state().state === 'missing')
 

@@ -142,7 +142,7 @@ describe('stopping', () => {
     const world = await aWorld()
     mkdirSync(join(world.root, 'inner'))
     const config = { ignore: [], settleMs: 300, rescanMs: 3_600_000, watch: 'auto' as const }
-    const inner = world.sources.add({ ...config, name: 'inner', path: join(world.root, 'inner') })
+    const inner = await world.sources.add({ ...config, name: 'inner', path: join(world.root, 'inner') })
     await inner.firstScan
     await until(() => world.source.state().watched === 2)
 

@@ -116,16 +116,48 @@ describe('the collector', () => {
   test('D6: a path stays until it is answered for, and an event in between keeps it', () => {
     const collector = new Collector(settleMs)
     collector.touch(path('a'), 'closed', 0)
-    const [due] = collector.due(10, 10)
+    const [due] = collector.take(10, 10)
     if (due === undefined) throw new Error('nothing due')
 
     collector.touch(path('a'), 'closed', 11)
     collector.settle(due)
-    const [again] = collector.due(20, 10)
+    const [again] = collector.take(20, 10)
     if (again === undefined) throw new Error('nothing due after the second event')
     collector.settle(again)
 
     expect(collector.size).toBe(0)
+  })
+
+  test('D6: a path under way is given to nobody else, and given out again once it is put back', () => {
+    const collector = new Collector(settleMs)
+    for (const name of ['a', 'b', 'c']) collector.touch(path(name), 'closed', 0)
+    const [first] = collector.take(10, 1)
+    if (first === undefined) throw new Error('nothing due')
+
+    collector.touch(first.path, 'open', 11)
+    const others = collector.take(20, 10)
+    const nothing = collector.take(20, 10)
+    const nextMs = collector.nextDueMs()
+    collector.putBack(first)
+    const again = collector.take(20, 10)
+
+    expect(others.map((due) => due.path)).toEqual(['b', 'c'])
+    expect(nothing).toEqual([])
+    expect(nextMs).toBeUndefined()
+    expect(again.map((due) => due.path)).toEqual(['a'])
+  })
+
+  test('D6: cleared, it is empty only once what was under way is answered for', () => {
+    const collector = new Collector(settleMs)
+    collector.touch(path('a'), 'closed', 0)
+    const [due] = collector.take(10, 1)
+    if (due === undefined) throw new Error('nothing due')
+
+    collector.clear()
+    const isEmptyWhileUnderWay = collector.isEmpty
+    collector.settle(due)
+
+    expect([isEmptyWhileUnderWay, collector.isEmpty]).toEqual([false, true])
   })
 
   test('events that never end do not put off the look at a closed file', () => {

@@ -110,19 +110,19 @@ export function tempFolder(): string {
 
 /** A source that has finished its first scan. */
 export async function aWorld(options: WorldOptions = {}): Promise<World> {
-  const world = aStartingWorld(options)
+  const world = await aStartingWorld(options)
   await world.source.firstScan
   return world
 }
 
 /** The same without waiting for the scan. */
-export function aStartingWorld(options: WorldOptions = {}): World {
+export async function aStartingWorld(options: WorldOptions = {}): Promise<World> {
   const { before, ledger = new Ledger(), ...config } = options
   const root = config.path ?? join(tempFolder(), 'root')
   if (config.path === undefined) mkdirSync(root)
   before?.(root)
   const notes: SourceNote[] = []
-  const sources = openSources({
+  const sources = await openSources({
     believed: ledger,
     take: (changes) => ledger.take(changes),
     note: (note) => notes.push(note),
@@ -130,7 +130,7 @@ export function aStartingWorld(options: WorldOptions = {}): World {
     random: systemRandom,
     log: silentLog,
   })
-  const source = sources.add({
+  const source = await sources.add({
     ...{ name: 'papers', path: root, ignore: [], settleMs: 300, rescanMs: 3_600_000, watch: 'auto' },
     ...config,
   })

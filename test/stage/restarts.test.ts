@@ -75,12 +75,7 @@ describe('S82: restart intensity', () => {
 
   test('with a delay, the restart waits, others do not, and a stop does not wait for it', async () => {
     const clock = new ManualClock()
-    const delays: number[] = []
-    const restartDelayMs = (restarts: number): number => {
-      delays.push(restarts)
-      return restarts * 100
-    }
-    const { nursery, tree } = await withNursery({ clock, restartDelayMs }, 'a', 'b')
+    const { nursery, tree } = await withNursery({ clock, restartDelayMs: () => 100 }, 'a', 'b')
     nursery.end('a')
     await atRest()
     clock.advance(99)
@@ -96,8 +91,68 @@ describe('S82: restart intensity', () => {
 
     expect(early).toEqual([])
     expect(later).toEqual(['+a'])
-    expect(delays).toEqual([1, 2])
     expect(nursery.log).toEqual(['-a'])
+  })
+
+  test.each([
+    ['one_for_one', 'its own restarts', ['1 a', '2 a', '1 b', '3 a']],
+    ['rest_for_one', 'those of the supervisor', ['1 a', '2 a', '3 b', '4 a']],
+    ['one_for_all', 'those of the supervisor', ['1 a', '2 a', '3 b', '4 a']],
+  ] as const)('%s: the delay of a child goes by %s, and is told its name', async (strategy, _, expected) => {
+    const told: string[] = []
+    const restartDelayMs = (restarts: number, name: string): number => {
+      told.push(`${restarts} ${name}`)
+      return 0
+    }
+    const { nursery, tree } = await withNursery({ strategy, restartDelayMs }, 'a', 'b')
+
+    for (const name of ['a', 'a', 'b', 'a']) {
+      nursery.end(name)
+      await atRest()
+    }
+
+    expect(told).toEqual(expected)
+    await tree.stop()
+  })
+
+  test('a start that fails counts for the delay of that child; one removed and added again begins anew', async () => {
+    const told: number[] = []
+    const restartDelayMs = (restarts: number): number => {
+      told.push(restarts)
+      return 0
+    }
+    const { nursery, tree } = await withNursery({ restartDelayMs }, 'a')
+    nursery.failing.set('a', 2)
+    nursery.end('a')
+    await atRest()
+    await tree.remove('a')
+    await tree.add(nursery.child('a'))
+
+    nursery.end('a')
+    await atRest()
+
+    expect(told).toEqual([1, 2, 3, 1])
+    await tree.stop()
+  })
+
+  test('restartsMax Infinity: it never gives up, and tells no more than 1000 restarts', async () => {
+    let told = 0
+    const restartDelayMs = (restarts: number): number => {
+      told = restarts
+      return 0
+    }
+    const { nursery, tree } = await withNursery(
+      { restartsMax: Infinity, restartDelayMs, clock: new ManualClock() },
+      'a',
+    )
+    nursery.failing.set('a', 1500)
+
+    nursery.end('a')
+    await until('it runs again', () => nursery.log.length > 0)
+
+    expect(told).toBe(1000)
+    expect(nursery.log).toEqual(['+a'])
+    await tree.stop()
   })
 })
 

@@ -285,7 +285,8 @@ test.each([
     { kids: [] },
   ],
   ['strategy: expected one_for_one or rest_for_one or one_for_all, got "all"', { strategy: 'all' }],
-  ['restartsMax: expected a whole number of at least 0, got -1', { restartsMax: -1 }],
+  ['restartsMax: expected a whole number of at least 0, or Infinity, got -1', { restartsMax: -1 }],
+  ['restartDelayMs: expected a function beside restartsMax Infinity, got undefined', { restartsMax: Infinity }],
   ['name: expected a name for each child', { children: [{ start: idle }] }],
   ['start: expected a function, got undefined', { children: [{ name: 'a' }] }],
   [

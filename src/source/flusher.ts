@@ -1,0 +1,142 @@
+/**
+ * What is done with a round of due paths: looks, judges, hands on, acknowledges. A path leaves the collector only after its change was taken; what was
+ * not dealt with is put back (D6: take, persist, acknowledge).
+ */
+import type { Clock } from '../base/clock.ts'
+import { asError, assert } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { SourcePath } from '../base/path.ts'
+import { changesMax, type Change, type HandOn } from './change.ts'
+import type { Collector, Due } from './collector.ts'
+import type { Believed } from './reconcile.ts'
+import type { Look, Looks } from './scan.ts'
+import type { Scanner } from './scanner.ts'
+import { judge, type Outcome, type Version } from './settle.ts'
+
+/** Pause after a look that failed as a whole (the scan thread died), ms. */
+const lookRetryMs = 500
+
+export interface FlusherOptions {
+  readonly source: string
+  readonly settleMs: number
+  readonly believed: Believed
+  readonly scanner: Scanner
+  readonly handOn: HandOn
+  readonly clock: Clock
+  readonly log: Log
+  /** The root's number at the scan thread; undefined while there is no root. */
+  readonly rootId: () => number | undefined
+  /** The root is not what it was. */
+  readonly onBlind: () => void
+  /** A path that is left alone, and why. */
+  readonly onLeft: (path: SourcePath, look: Extract<Look, { kind: 'skipped' | 'unreadable' }>) => void
+}
+
+interface Verdict {
+  readonly due: Due
+  /** Nothing more is to be waited for. */
+  readonly isDone: boolean
+  /** All files believed below the path are gone. */
+  readonly isTreeGone: boolean
+  readonly change: Change | undefined
+}
+
+export class Flusher {
+  readonly #options: FlusherOptions
+  readonly #collector: Collector
+  readonly #onTaking: (changes: readonly Change[]) => void
+
+  /** @param onTaking told of changes just before they are handed on. */
+  constructor(options: FlusherOptions, collector: Collector, onTaking: (changes: readonly Change[]) => void) {
+    this.#options = options
+    this.#collector = collector
+    this.#onTaking = onTaking
+  }
+
+  /** An abort leaves the paths in the collector. @throws what `believed` throws. */
+  async flush(round: readonly Due[], signal: AbortSignal): Promise<void> {
+    const { rootId, onBlind } = this.#options
+    const id = rootId()
+    try {
+      const answer = id === undefined ? undefined : await this.#look(id, round, signal)
+      if (answer?.kind === 'seen') await this.#conclude(round, answer.looks, signal)
+      // Without its root, nothing is dirty: the root's return is followed by a scan of everything.
+      else if (id === undefined) this.#collector.clear()
+      else if (answer !== undefined && rootId() === id) {
+        this.#collector.clear()
+        onBlind()
+      }
+    } catch (thrown) {
+      if (!signal.aborted) throw thrown
+    } finally {
+      for (const due of round) this.#collector.putBack(due)
+    }
+  }
+
+  async #look(id: number, round: readonly Due[], signal: AbortSignal): Promise<Looks | undefined> {
+    const { source, scanner, rootId, clock, log } = this.#options
+    try {
+      return await scanner.call('look', { id, paths: round.map(({ path }) => path) })
+    } catch (thrown) {
+      if (signal.aborted || rootId() !== id) return undefined
+      log.warn('look failed', { source, error: asError(thrown).message })
+      await clock.sleep(lookRetryMs, signal)
+      return undefined
+    }
+  }
+
+  /** What the looks mean. Paths stay in the collector until their changes are taken. */
+  async #conclude(due: readonly Due[], looks: readonly Look[], signal: AbortSignal): Promise<void> {
+    const verdicts: Verdict[] = []
+    due.forEach((one, index) => {
+      const look = looks[index]
+      if (look !== undefined && this.#collector.isUntouched(one)) verdicts.push(this.#judge(one, look))
+    })
+    // What is gone goes first, so that a name is free before a file or folder of another kind takes it (F39).
+    for (const { due: one, isTreeGone } of verdicts) if (isTreeGone) await this.#removeBelow(one.path, signal)
+    for (const kind of ['remove', 'put'] as const) {
+      await this.#take(verdicts.flatMap(({ change }) => (change?.kind === kind ? [change] : [])))
+    }
+    for (const { due: one, isDone } of verdicts) if (isDone) this.#collector.settle(one)
+  }
+
+  #judge(one: Due, look: Look): Verdict {
+    const { source, believed, clock, settleMs, onLeft } = this.#options
+    const { path, settling } = one
+    const known = believed.file(source, path)
+    // A folder that is there again is compared by the scan that every new folder gets.
+    const isTree = settling.isTree && look.kind !== 'folder' && believed.filesBelow(source, path, 1).length > 0
+    const nowMs = clock.monotonicMs()
+    const at = { nowMs, settleMs, wallNs: BigInt(Math.floor(clock.wallMs())) * 1_000_000n }
+    const outcome = judge(settling, look, known, isTree || known !== undefined, at)
+    if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
+    if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
+    const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
+    return { due: one, isTreeGone, isDone: outcome.kind !== 'wait', change: this.#changeOf(path, outcome, known) }
+  }
+
+  #changeOf(path: SourcePath, outcome: Outcome, known: Version | undefined): Change | undefined {
+    const { source } = this.#options
+    if (outcome.kind === 'put') return { kind: 'put', source, path, stat: outcome.stat }
+    return outcome.kind === 'remove' && known !== undefined ? { kind: 'remove', source, path } : undefined
+  }
+
+  /** All files that went with a folder, some at a time. */
+  async #removeBelow(folder: SourcePath, signal: AbortSignal): Promise<void> {
+    const { source, believed } = this.#options
+    let first: SourcePath | undefined
+    while (!signal.aborted) {
+      const paths = believed.filesBelow(source, folder, changesMax)
+      if (paths.length === 0) return
+      assert(paths[0] !== first, `removed files are still believed below ${source}:${folder}`)
+      first = paths[0]
+      await this.#take(paths.map((path) => ({ kind: 'remove', source, path })))
+    }
+  }
+
+  async #take(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return
+    this.#onTaking(changes)
+    await this.#options.handOn.take(changes)
+  }
+}
