@@ -1,7 +1,7 @@
 // Brings a clone to the point where its scripts can run: installs from the lock file, builds; does nothing where nothing is missing.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -39,10 +39,19 @@ function npm(...words) {
   execFileSync('npm', words, { cwd: root, stdio: ['ignore', 2, 2], env: { ...headers, ...process.env } })
 }
 
-const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
-  .sort()
+function filesBelow(folder) {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
+    .sort()
+}
+
+function compile(project) {
+  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', project], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  })
+}
 
 once(
   'node_modules/.fanfold-installed',
@@ -52,10 +61,26 @@ once(
     npm('ci', '--no-audit', '--no-fund')
   },
 )
-once('dist/.fanfold-built', fingerprint(['tsconfig.json', 'package-lock.json', ...sources]), 'building', () => {
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json'], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
+once(
+  'dist/.fanfold-built',
+  fingerprint(['tsconfig.json', 'package-lock.json', ...filesBelow('src')]),
+  'building',
+  () => {
+    rmSync(join(root, 'dist'), { recursive: true, force: true })
+    compile('tsconfig.json')
+  },
+)
+
+// Only who runs the emulators as a program needs them built; tests of the same process take them as they are.
+if (process.argv.includes('emulator')) {
+  const project = 'config/dev/tsconfig.emulator.json'
+  const built = 'test/emulator/dist/'
+  const sources = filesBelow('test/emulator').filter((path) => !path.startsWith(built) && !path.endsWith('.test.ts'))
+  once(`${built}.built`, fingerprint([project, 'tsconfig.json', ...sources]), 'building the emulators', () => {
+    rmSync(join(root, built), { recursive: true, force: true })
+    compile(project)
+    for (const path of sources.filter((source) => source.endsWith('.json'))) {
+      cpSync(join(root, path), join(root, path.replace('test/emulator/', built)))
+    }
   })
-})
+}

@@ -1,0 +1,120 @@
+/** Logins: clients, codes of the consent page, refresh and access tokens with their lives. How tokens travel is the provider's concern. */
+import { createHash, randomBytes } from 'node:crypto'
+import type { MovableClock } from './clock.ts'
+
+export interface Client {
+  readonly clientId: string
+  readonly clientSecret: string
+}
+
+export interface AuthOptions {
+  readonly clock: MovableClock
+  readonly client: Client
+  readonly accessLifeMs: number
+  /** What a refresh token is good for before it is replaced: for ever (Dropbox, Google) or once (Box). */
+  readonly refreshTokens: 'stay' | 'rotate'
+  /** How the provider spells its access tokens. */
+  readonly accessPrefix: string
+  readonly scopes: readonly string[]
+}
+
+export interface Login {
+  readonly refreshToken: string
+  readonly scopes: readonly string[]
+}
+
+export interface Grant {
+  readonly accessToken: string
+  readonly expiresInS: number
+  readonly refreshToken: string
+  readonly scopes: readonly string[]
+}
+
+export type TokenState =
+  { readonly kind: 'good'; readonly login: Login } | { readonly kind: 'unknown' } | { readonly kind: 'expired' }
+
+interface Consent {
+  readonly scopes: readonly string[]
+  /** Of PKCE: the verifier's SHA-256, base64url. */
+  readonly challenge: string | undefined
+}
+
+export class Auth {
+  readonly client: Client
+  readonly #options: AuthOptions
+  readonly #codes = new Map<string, Consent>()
+  readonly #logins = new Map<string, Login>()
+  readonly #access = new Map<string, { readonly login: Login; expiresMs: number }>()
+
+  constructor(options: AuthOptions) {
+    this.client = options.client
+    this.#options = options
+  }
+
+  /** A login as after consent, for those who do not test consent. */
+  login(scopes = this.#options.scopes): Grant {
+    const login = { refreshToken: secret('refresh-'), scopes }
+    this.#logins.set(login.refreshToken, login)
+    return this.#grant(login)
+  }
+
+  /** The owner said yes: the code to exchange. */
+  consent(scopes: readonly string[], challenge: string | undefined): string {
+    const code = secret('code-')
+    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge })
+    return code
+  }
+
+  /** A code is good once, and only for who has the verifier. */
+  exchange(code: string, verifier: string | undefined): Grant | undefined {
+    const consent = this.#codes.get(code)
+    this.#codes.delete(code)
+    if (consent === undefined) return undefined
+    const given = verifier === undefined ? undefined : createHash('sha256').update(verifier).digest('base64url')
+    return consent.challenge === given ? this.login(consent.scopes) : undefined
+  }
+
+  refresh(refreshToken: string): Grant | undefined {
+    const login = this.#logins.get(refreshToken)
+    if (login === undefined) return undefined
+    if (this.#options.refreshTokens === 'stay') return this.#grant(login)
+    this.#logins.delete(refreshToken)
+    return this.login(login.scopes)
+  }
+
+  stateOf(accessToken: string): TokenState {
+    const access = this.#access.get(accessToken)
+    if (access === undefined) return { kind: 'unknown' }
+    if (access.expiresMs <= this.#options.clock.nowMs()) return { kind: 'expired' }
+    return { kind: 'good', login: access.login }
+  }
+
+  /** All access tokens of now are past their time. */
+  expireAccess(): void {
+    for (const access of this.#access.values()) access.expiresMs = 0
+  }
+
+  /** The owner took the permission away: no token of before is good for anything. */
+  revokeAll(): void {
+    this.#access.clear()
+    this.#logins.clear()
+  }
+
+  /** One login ends, by its access token. */
+  revoke(accessToken: string): void {
+    const ended = this.#access.get(accessToken)?.login
+    if (ended !== undefined) this.#logins.delete(ended.refreshToken)
+    for (const [token, { login }] of this.#access) if (login === ended) this.#access.delete(token)
+  }
+
+  #grant(login: Login): Grant {
+    const { clock, accessLifeMs, accessPrefix } = this.#options
+    const accessToken = secret(accessPrefix)
+    this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
+    return { ...login, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+  }
+}
+
+function secret(prefix: string): string {
+  return prefix + randomBytes(24).toString('base64url')
+}
