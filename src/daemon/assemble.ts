@@ -6,11 +6,10 @@ import type { Random } from '../base/random.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
-import { Pipeline } from '../pipeline/pipeline.ts'
+import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { openTarget } from '../target/catalogue.ts'
 import { openPace, paced } from '../target/pace.ts'
-import type { Target } from '../target/target.ts'
 import type { ConfigChange } from './reload.ts'
 
 export interface DaemonOptions {
@@ -96,13 +95,13 @@ export async function assemble(
   }
 }
 
-/** A target with its worries around it; what was opened for it is closed with it. */
+/** A target with its worries around it. */
 function stacked(
   config: TargetConfig,
   journal: Journal,
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
-): Target {
+): OpenedTarget {
   const { name } = config
   const pace = openPace(config.pace, {
     name,
@@ -112,14 +111,7 @@ function stacked(
     onFailure,
     store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
   })
-  const target = paced(openTarget(config, { log: log('target'), clock }), pace)
-  return {
-    ...target,
-    async close() {
-      await target.close()
-      await pace.close()
-    },
-  }
+  return { target: paced(openTarget(config, { log: log('target'), clock }), pace), pace }
 }
 
 async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {

@@ -44,7 +44,14 @@ export type Outcome =
       readonly sent: boolean
     }
   /** `isCounted`: the delivery is to blame, not the target. */
-  | { readonly kind: 'postponed'; readonly delayMs: number; readonly reason: string; readonly isCounted: boolean }
+  | {
+      readonly kind: 'postponed'
+      readonly delayMs: number
+      readonly reason: string
+      readonly isCounted: boolean
+      /** The other side did not keep up. */
+      readonly isOverload?: boolean
+    }
   | { readonly kind: 'parked'; readonly reason: string; readonly againInMs: number | null }
   /** The attempt was broken off, by the target's failure or by the end of the daemon: what it left at the target is unknown. */
   | { readonly kind: 'interrupted' }

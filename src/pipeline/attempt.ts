@@ -152,9 +152,9 @@ async function send(
 }
 
 async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Promise<Ending> {
-  const again = (reason: string): Ending => {
+  const again = (reason: string, isOverload = false): Ending => {
     const delayMs = retryDelayMs(delivery.attempts, parts.random)
-    return ended({ kind: 'postponed', delayMs, reason, isCounted: true })
+    return ended({ kind: 'postponed', delayMs, reason, isCounted: true, isOverload })
   }
   if (error instanceof ContentUnreadable) {
     return ended({ kind: 'parked', reason: error.message, againInMs: unreadableAgainMs })
@@ -170,6 +170,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
       await parts.journal.saveSession(delivery, undefined)
       return again(error.message)
     case 'retry':
+      return again(error.message, error.next.isOverload)
     case 'source-changed':
       return again(error.message)
   }

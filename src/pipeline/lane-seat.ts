@@ -7,6 +7,9 @@ import type { Lane, LaneOrder } from './lane.ts'
 import { placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
 
+/** What of a configuration a lane takes over while it goes on. */
+type Ordered = Pick<TargetConfig, 'select' | 'at'> & { readonly pace: Pick<TargetConfig['pace'], 'concurrency'> }
+
 export interface OrderParts {
   readonly clock: Clock
   /** This host's name, for templates. */
@@ -88,14 +91,14 @@ export class LaneSeat {
   }
 
   /**
-   * Takes over what can change while the lane goes on. @returns false where it cannot, because the copies go somewhere else now or
-   * the lane was built for another number of slots.
+   * Takes over what can change while the lane goes on. @returns false where it cannot, because the copies go somewhere else now.
    */
   adopt(config: TargetConfig): boolean {
     if (placeOf(config) !== placeOf(this.#config)) return false
     this.#config = config
     this.#order = laneOrder(config, this.#parts)
     this.#parts.journal.declareTarget(config.name, declarationOf(config))
+    this.#lane?.changePace(config.pace)
     this.#lane?.offer()
     return true
   }
@@ -105,8 +108,8 @@ export class LaneSeat {
   }
 }
 
-export function laneOrder({ select, at }: Pick<TargetConfig, 'select' | 'at'>, { clock, host }: OrderParts): LaneOrder {
-  return { selector: selector(select, clock), placeAt: placeAt(at, host) }
+export function laneOrder({ select, at, pace }: Ordered, { clock, host }: OrderParts): LaneOrder {
+  return { selector: selector(select, clock), placeAt: placeAt(at, host), slotsMax: pace.concurrency }
 }
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
@@ -117,10 +120,10 @@ export function declarationOf({ kind, path, select, at }: TargetConfig): Declara
 /** The order that a declaration was made of. Its text was written by `declarationOf` only. */
 export function declaredOrder({ selector: text }: Declaration, parts: OrderParts): LaneOrder {
   const [select, at] = JSON.parse(text) as [TargetConfig['select'], string]
-  return laneOrder({ select, at }, parts)
+  return laneOrder({ select, at, pace: { concurrency: 1 } }, parts)
 }
 
 /** Whatever of a configuration a running lane cannot change. */
 function placeOf(config: TargetConfig): string {
-  return JSON.stringify({ ...config, select: null, at: null, onRemove: null })
+  return JSON.stringify({ ...config, select: null, at: null, onRemove: null, pace: null })
 }

@@ -99,7 +99,9 @@ function running(state: Extract<LaneState, { kind: 'running' }>, event: LaneEven
   if (event.kind === 'nudged') return { state, effect: 'work' }
   if (event.kind !== 'failed') return stay(state)
   const { pause, reason, againInMs } = event
-  const paused: Paused = { kind: 'paused', pause, reason, probes: 0, flaps: state.flaps + 1 }
+  // A target that named its time needs no probe to be believed.
+  const probes = againInMs === undefined ? 0 : 1
+  const paused: Paused = { kind: 'paused', pause, reason, probes, flaps: state.flaps + 1 }
   return probe(paused, againInMs ?? delayMs(state.flaps))
 }
 

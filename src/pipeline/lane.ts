@@ -32,20 +32,24 @@ import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane
 import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
+import { Slots, type LanePace } from './slots.ts'
 import { Traffic } from './traffic.ts'
 
 /** What a lane does: replaced as a whole when the configuration changes, while the lane goes on. */
 export interface LaneOrder {
   readonly selector: Selector
   readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
+  /** Deliveries under way at once, at most. */
+  readonly slotsMax: number
 }
 
 export interface LaneConfig {
   readonly name: string
   readonly targetId: number
   readonly target: Target
-  /** Deliveries under way at once. */
-  readonly slots: number
+  readonly pace: LanePace
+  /** How many deliveries at once are worth it has to be found out, up to the configured number. */
+  readonly isAdaptive: boolean
   readonly order: () => LaneOrder
   /** Why its owner stopped it; null where it may work. */
   readonly heldBecause: string | null
@@ -64,6 +68,10 @@ export interface LaneParts {
 
 /** Outcomes on their way to disk, per lane; beyond it no new work is asked for. */
 const uncommittedMax = 500
+/** What an uploader asks for at most; how much of that is claimed is for the slots to say. The configuration allows no more. */
+const demandMax = 256
+/** A pace that is closed is asked again at least so often, since its clock may be set. Unit: ms. */
+const closedLookMs = 60_000
 /** Work that is due later than this is not waited for when somebody asks whether the lane is idle. Unit: ms. */
 const idleHorizonMs = 10_000
 /** What is due may be under way still: looking for it more often than this would be busy waiting. Unit: ms. */
@@ -82,6 +90,7 @@ export class Lane implements Child {
   readonly #offering: Offering
   readonly #tasks: Tasks
   readonly #probing: Probing
+  readonly #slots: Slots
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
   readonly traffic: Traffic
@@ -102,12 +111,19 @@ export class Lane implements Child {
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
-    this.#queue = new PQueue({ concurrency: config.slots })
+    this.#queue = new PQueue({ concurrency: demandMax })
+    this.#slots = new Slots({
+      clock: parts.clock,
+      most: () => config.order().slotsMax,
+      isAdaptive: config.isAdaptive,
+      bytesSent: () => this.traffic.bytesSent,
+      onMore: () => this.#wake(),
+    })
     this.#tasks = new Tasks((_name, error) => this.#end(error))
     this.#probing = new Probing(parts.clock, this.#tasks, (signal) => this.#look(signal))
     this.#spool = producer<Delivery>({
       name: `spool ${config.name}`,
-      bufferSize: config.slots,
+      bufferSize: demandMax,
       handleDemand: (demand) => {
         this.#unmetDemand += demand
         return this.#claim()
@@ -122,7 +138,7 @@ export class Lane implements Child {
     this.#subscription = this.#uploader.subscribe(this.#spool, {
       mode: 'manual',
       cancel: 'permanent',
-      maxDemand: config.slots,
+      maxDemand: demandMax,
     })
     this.#arrivals = consumer<Accepted>({ name: `arrivals ${config.name}`, handleEvents: () => this.#wake() })
     const { targetId } = config
@@ -144,7 +160,7 @@ export class Lane implements Child {
   }
 
   #start(): void {
-    this.#subscription.ask(this.#config.slots)
+    this.#subscription.ask(demandMax)
     const { heldBecause } = this.#config
     if (heldBecause !== null) this.#happened({ kind: 'held', reason: heldBecause })
     else this.#probing.after(0)
@@ -186,11 +202,22 @@ export class Lane implements Child {
   }
 
   #claim(): readonly Delivery[] {
-    if (this.#state.kind !== 'running' || this.#unmetDemand === 0) return []
-    const claimed = this.#parts.journal.claim(this.#config.targetId, this.#unmetDemand)
+    const count = Math.min(this.#unmetDemand, this.#slots.free)
+    if (this.#state.kind !== 'running' || count === 0 || !this.#isPaceOpen()) return []
+    const claimed = this.#parts.journal.claim(this.#config.targetId, count)
     this.#unmetDemand -= claimed.length
-    if (this.#unmetDemand > 0) this.#wakeWhenDue()
+    this.#slots.begin(claimed.length)
+    if (claimed.length < count) this.#wakeWhenDue()
     return claimed
+  }
+
+  /** Outside its hours, on a spent day and while a limit has to cool down, the target is paused and nothing is held open for it. */
+  #isPaceOpen(): boolean {
+    const verdict = this.#config.pace.verdict()
+    if (verdict.kind === 'open') return true
+    const againInMs = Math.min(verdict.waitMs, closedLookMs)
+    this.#happened({ kind: 'failed', pause: 'paused', reason: verdict.reason, againInMs })
+    return false
   }
 
   #wakeWhenDue(): void {
@@ -204,6 +231,7 @@ export class Lane implements Child {
   #begin(delivery: Delivery): void {
     this.#tasks.run('delivery', async () => {
       const outcome = await this.#queue.add(() => this.#attempt(delivery))
+      this.#slots.end(outcome.kind === 'postponed' && outcome.isOverload === true)
       this.#uncommitted++
       this.#freedSlots++
       this.#goOnSoon()
@@ -279,6 +307,12 @@ export class Lane implements Child {
     this.#happened({ kind: 'nudged' })
   }
 
+  /** New limits, in force at once. */
+  changePace(settings: Parameters<LanePace['change']>[0]): void {
+    this.#config.pace.change(settings)
+    this.nudge()
+  }
+
   /** The owner stops the target: attempts under way finish, no other begins. */
   hold(reason: string): void {
     this.#happened({ kind: 'held', reason })
@@ -343,6 +377,7 @@ export class Lane implements Child {
   async #wound(reason: Reason): Promise<Reason> {
     const isFailure = reason instanceof Error
     this.#dueTimer?.clear()
+    this.#slots.stop()
     if (isFailure) this.kill()
     const grace = this.#parts.clock.after(this.#parts.stopGraceMs, () => this.kill())
     try {
@@ -352,6 +387,7 @@ export class Lane implements Child {
       this.#parts.journal.release(this.#config.targetId)
       if (!isFailure) await this.#restWhenQuiet()
       await this.#config.target.close()
+      await this.#config.pace.close()
       return reason
     } catch (thrown) {
       return isFailure ? reason : asError(thrown)

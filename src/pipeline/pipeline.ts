@@ -7,19 +7,27 @@ import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
 import { isDamage, type Change, type Facts } from '../journal/journal.ts'
 import { supervise, type Reason, type Supervisor } from '../stage/stage.ts'
+import { hasAdaptiveSlots } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
 import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
 import { LaneSeat } from './lane-seat.ts'
+import type { LanePace } from './slots.ts'
 
 export type { Lane, LaneOrder } from './lane.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { selector } from './selector.ts'
 
+/** What stands behind a target's configuration, with the pace that is around it already. */
+export interface OpenedTarget {
+  readonly target: Target
+  readonly pace: LanePace
+}
+
 export interface PipelineParts extends LaneParts {
   /** Opens what stands behind a target's configuration, for one life of its lane, which closes it. */
-  readonly openTarget: (config: TargetConfig) => Target
+  readonly openTarget: (config: TargetConfig) => OpenedTarget
   /** This host's name, for templates. */
   readonly host: string
   readonly clock: Clock
@@ -86,11 +94,15 @@ export class Pipeline {
 
   #openLane(seat: LaneSeat): Lane {
     const { name, targetId, config } = seat
-    const target = this.#parts.openTarget(config)
+    const { target, pace } = this.#parts.openTarget(config)
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
-    const { concurrency: slots } = config.pace
-    return new Lane({ name, targetId, target, slots, order, heldBecause }, this.#intake.accepted, this.#parts)
+    const isAdaptive = hasAdaptiveSlots(config.kind)
+    return new Lane(
+      { name, targetId, target, pace, isAdaptive, order, heldBecause },
+      this.#intake.accepted,
+      this.#parts,
+    )
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */

@@ -125,8 +125,8 @@ export type PauseKind = 'missing' | 'full' | 'read-only' | 'needs-login' | 'unre
 
 /** What the lane does after a failure. */
 export type Next =
-  /** Try this delivery again after a growing delay; counts as an attempt. */
-  | { readonly kind: 'retry' }
+  /** Try this delivery again after a growing delay; counts as an attempt. `isOverload`: the other side or the way there did not keep up. */
+  | { readonly kind: 'retry'; readonly isOverload?: boolean }
   /** The source's file is not what was digested: forget this attempt, the source will say what is true. */
   | { readonly kind: 'source-changed' }
   /** The saved session is worth nothing any more: forget it and begin anew. */

@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { openJournal } from '../../src/journal/journal.ts'
+import { declared } from './rig.ts'
 import { aFolder } from '../builders.ts'
 
 test('the journal keeps a pace as it was given, over a restart', async () => {
   const file = join(aFolder(), 'journal.sqlite')
   const first = openJournal(file, systemClock).journal
-  first.declareTarget('nas', 'directory', 'all')
-  first.declareTarget('usb', 'directory', 'all')
+  first.declareTarget('nas', declared('all'))
+  first.declareTarget('usb', declared('all'))
   const pause = { untilMs: 1_800_000_000_123, waitMs: 60_000, reason: '429' }
   const before = first.pace('nas')
   await first.keepPace('nas', { day: '2026-11-20', bytes: 700 * 2 ** 30, pause: undefined })

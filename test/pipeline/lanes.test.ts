@@ -56,12 +56,14 @@ function forwarded(target: Target): Target {
   }
 }
 
-/** Copies that are there, by path; a target that was never opened has none. */
-function copiesIn(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  const paths = entries.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1))
-  return paths.filter((path) => !path.startsWith('.fanfold')).sort()
+/** Copies that are there, by path; a target that was never opened has none. What lies in the target's own folders comes and goes. */
+function copiesIn(folder: string, below = ''): string[] {
+  if (!existsSync(join(folder, below))) return []
+  const entries = readdirSync(join(folder, below), { withFileTypes: true })
+  const ours = entries.filter(({ name }) => !name.startsWith('.fanfold'))
+  return ours
+    .flatMap((entry) => (entry.isDirectory() ? copiesIn(folder, join(below, entry.name)) : [join(below, entry.name)]))
+    .sort()
 }
 
 const soon = { timeout: 10_000, interval: 10 }
@@ -176,5 +178,22 @@ describe('a lane', () => {
 
     await vi.waitUntil(() => world.journal.counts(world.seat('nas').targetId).waiting === 0, soon)
     await vi.waitUntil(() => readFileSync(join(world.copies('nas'), 'diary'), 'utf8') === 'tuesday', soon)
+  })
+})
+
+describe('the slots of a lane', () => {
+  test('a changed number of slots takes effect while the lane works', async () => {
+    let made: ReturnType<typeof gated> | undefined
+    const world = await aWorld({ targets: ['nas'], wrap: (target) => (made ??= gated(target)).target })
+    for (let count = 0; count < 30; count++) await world.put(`file-${count}`, String(count))
+    await vi.waitUntil(() => made?.waiting() === 8, soon)
+    const { config, lane } = world.seat('nas')
+
+    await world.pipeline.change({ ...config, pace: { ...config.pace, concurrency: 20 } })
+
+    await vi.waitUntil(() => made?.waiting() === 20, soon)
+    expect(world.seat('nas').lane).toBe(lane)
+    made?.letGo()
+    await vi.waitUntil(() => copiesIn(world.copies('nas')).length === 30, soon)
   })
 })

@@ -8,8 +8,9 @@ import { sourcePath } from '../../src/base/path.ts'
 import type { TargetConfig } from '../../src/config/config.ts'
 import { openDigest } from '../../src/digest/digest.ts'
 import { openJournal, type Change, type Journal } from '../../src/journal/journal.ts'
-import { Pipeline, type LaneSeat } from '../../src/pipeline/pipeline.ts'
+import { Pipeline, type LaneSeat, type OpenedTarget } from '../../src/pipeline/pipeline.ts'
 import { openTarget } from '../../src/target/catalogue.ts'
+import { openPace } from '../../src/target/pace.ts'
 import type { Target } from '../../src/target/target.ts'
 import { aFolder } from '../builders.ts'
 
@@ -35,9 +36,24 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Target
     select: all,
     at: '{path}',
     onRemove: 'keep',
-    pace: { concurrency: 8, requests: undefined, uploads: undefined, bytesPerSecond: undefined },
+    pace: {
+      concurrency: 8,
+      requests: undefined,
+      uploads: undefined,
+      bytesPerSecond: undefined,
+      dailyBytes: undefined,
+      hours: undefined,
+    },
     ...some,
   }
+}
+
+/** A target as the pipeline gets it, at a pace without limits. */
+function opened(target: Target, name: string): OpenedTarget {
+  const store = { load: () => undefined, save: () => Promise.resolve() }
+  const parts = { name, clock: systemClock, random: Math.random, log: silentLog, store, onFailure: () => {} }
+  const none = { requests: undefined, uploads: undefined, bytesPerSecond: undefined }
+  return { target, pace: openPace({ ...none, dailyBytes: undefined, hours: undefined }, parts) }
 }
 
 export async function aWorld(options: {
@@ -59,7 +75,7 @@ export async function aWorld(options: {
     {
       journal,
       digest,
-      openTarget: (config) => wrap(openTarget(config, { log, clock: systemClock }), config),
+      openTarget: (config) => opened(wrap(openTarget(config, { log, clock: systemClock }), config), config.name),
       rootOf: () => inbox,
       host: 'here',
       clock: systemClock,

@@ -24,6 +24,7 @@ export type FailureKind =
   | 'aborted'
 
 const retry: Next = { kind: 'retry' }
+const overload: Next = { kind: 'retry', isOverload: true }
 const unreachable: Next = { kind: 'pause-target', state: 'unreachable' }
 
 interface Verdict {
@@ -42,8 +43,8 @@ const verdicts: Readonly<Record<FailureKind, Verdict>> = {
   garbled: { next: retry, step: 'it is tried again' },
   reset: { next: retry, step: 'it is tried again' },
   cut: { next: retry, step: 'it is tried again' },
-  stalled: { next: retry, step: 'it is tried again' },
-  timeout: { next: retry, step: 'it is tried again' },
+  stalled: { next: overload, step: 'it is tried again' },
+  timeout: { next: overload, step: 'it is tried again' },
   'too-large': { next: retry, step: 'it is tried again; report it if it stays' },
   aborted: { next: retry, step: 'it is done again when asked for' },
 }

@@ -1,0 +1,86 @@
+/** How many deliveries of one lane may be under way, and how many are. Where that is to be found out, measures rounds and obeys what comes of them. */
+import type { Clock, Timer } from '../base/clock.ts'
+import type { Pace } from '../target/pace.ts'
+import { afterRound, afterTrouble, bytesPerFile, firstSlots, type AdaptiveSlots } from './adaptive-slots.ts'
+
+/** One round: long enough to see what a link takes, short enough to try many. Unit: ms. */
+const roundMs = 2_000
+
+/** What a lane needs of its target's pace. */
+export type LanePace = Pick<Pace, 'verdict' | 'change' | 'close'>
+
+export interface SlotsParts {
+  readonly clock: Clock
+  /** The configured concurrency, as it is now. */
+  readonly most: () => number
+  /** Fewer may be better, and which number is has to be found out (F73). */
+  readonly isAdaptive: boolean
+  /** Bytes that went so far. */
+  readonly bytesSent: () => number
+  /** There are more than before. */
+  readonly onMore: () => void
+}
+
+export class Slots {
+  readonly #parts: SlotsParts
+  #adaptive: AdaptiveSlots
+  #underWay = 0
+  #ended = 0
+  #wasFull = false
+  #timer: Timer | undefined
+  #startedMs = 0
+  #bytesBefore = 0
+  #endedBefore = 0
+
+  constructor(parts: SlotsParts) {
+    this.#parts = parts
+    this.#adaptive = firstSlots({ most: parts.most() })
+  }
+
+  get limit(): number {
+    const most = this.#parts.most()
+    return this.#parts.isAdaptive ? Math.min(most, this.#adaptive.slots) : most
+  }
+
+  get free(): number {
+    return Math.max(0, this.limit - this.#underWay)
+  }
+
+  /** @param count deliveries that begin; fewer than were free say that there is no more work, and that the round proves nothing. */
+  begin(count: number): void {
+    if (count < this.free) this.#wasFull = false
+    this.#underWay += count
+    if (this.#parts.isAdaptive && this.#timer === undefined && count > 0) this.#beginRound()
+  }
+
+  /** @param isOverloaded it ended because the other side did not keep up: a stall, a timeout. */
+  end(isOverloaded = false): void {
+    this.#ended++
+    this.#underWay--
+    if (isOverloaded) this.#adaptive = afterTrouble(this.#adaptive)
+  }
+
+  stop(): void {
+    this.#timer?.clear()
+  }
+
+  #beginRound(): void {
+    this.#startedMs = this.#parts.clock.monotonicMs()
+    this.#bytesBefore = this.#parts.bytesSent()
+    this.#endedBefore = this.#ended
+    this.#wasFull = this.#underWay >= this.limit
+    this.#timer = this.#parts.clock.after(roundMs, () => this.#endRound())
+  }
+
+  #endRound(): void {
+    this.#timer = undefined
+    const files = this.#ended - this.#endedBefore
+    const amount = this.#parts.bytesSent() - this.#bytesBefore + files * bytesPerFile
+    const durationMs = this.#parts.clock.monotonicMs() - this.#startedMs
+    const isFull = this.#wasFull && this.#underWay >= this.limit
+    const before = this.limit
+    this.#adaptive = afterRound(this.#adaptive, { amount, durationMs, isFull }, { most: this.#parts.most() })
+    if (this.#underWay > 0) this.#beginRound()
+    if (this.limit > before) this.#parts.onMore()
+  }
+}
