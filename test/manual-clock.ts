@@ -4,6 +4,7 @@ import { onAbort } from '../src/base/abort.ts'
 
 export class ManualClock implements Clock {
   #nowMs = 0
+  #jumpedMs = 0
   readonly #timers = new Set<{ readonly atMs: number; readonly work: () => void }>()
 
   get timerCount(): number {
@@ -11,7 +12,12 @@ export class ManualClock implements Clock {
   }
 
   wallMs(): number {
-    return this.#nowMs
+    return this.#nowMs + this.#jumpedMs
+  }
+
+  /** The wall clock alone is set to another time. */
+  jump(ms: number): void {
+    this.#jumpedMs += ms
   }
 
   monotonicMs(): number {

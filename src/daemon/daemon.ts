@@ -47,7 +47,9 @@ function openState(config: Config, { log, clock }: DaemonOptions): State {
   makeStateFolder(config.state)
   const lock = takeLock(join(config.state, 'fanfold.lock'))
   try {
-    const { journal, damagedFile } = openJournal(join(config.state, 'journal.sqlite'), clock)
+    const { journal, damagedFile } = openJournal(join(config.state, 'journal.sqlite'), clock, {
+      allowsNetwork: config.stateOnNetwork === 'allow',
+    })
     journal.declareNode(config.node.id)
     for (const { name } of config.sources) journal.declareSource(name)
     if (damagedFile !== undefined) {
@@ -114,6 +116,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const assembly = assemble(config, state.journal, options, (error) => fail(error))
   const { pipeline, sources } = assembly
   const { journal } = state
+  journal.damage.then(fail, fail)
   const disk = new StateDisk({
     ...{ folder: config.state, journal, pipeline, sources, clock: options.clock, log: options.log('journal') },
   })
