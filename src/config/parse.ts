@@ -144,6 +144,7 @@ function assemble(file: string, value: FileValue): Config {
   return {
     file,
     state: resolve(base, value.state),
+    stateOnNetwork: value['state-on-network'],
     node: { id: value.node.id ?? hostId(hostname()), roles: [...new Set(value.node.roles)] },
     http: {
       proxy: value.http.proxy,

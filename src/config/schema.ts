@@ -230,6 +230,10 @@ export const fileSchema = block({
   state: folderText
     .default('/var/lib/fanfold')
     .meta({ description: 'Folder of journal, lock and control socket. A relative path is relative to this file.' }),
+  'state-on-network': z
+    .enum(['refuse', 'allow'], expected('refuse or allow'))
+    .default('refuse')
+    .meta({ description: 'Whether the state folder may be on network storage, where locks cannot be trusted.' }),
   node: node.prefault({}).meta({ description: 'Who this machine is.' }),
   http: http.prefault({}).meta({ description: 'How this machine reaches clouds; the environment is never asked.' }),
   sources: list(source, sourcesMax, 'a list of sources')

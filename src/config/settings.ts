@@ -7,6 +7,7 @@ export interface Config {
   readonly file: string
   /** Absolute folder of journal, socket and lock. */
   readonly state: string
+  readonly stateOnNetwork: 'refuse' | 'allow'
   readonly node: { readonly id: string; readonly roles: readonly ('watch' | 'upload')[] }
   readonly http: HttpConfig
   readonly sources: readonly SourceConfig[]

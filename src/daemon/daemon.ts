@@ -44,6 +44,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
   const { journal } = state
   const endTraces = traced(options.log('stage'))
   const failing = failure()
+  journal.damage.then(failing.fail, failing.fail)
   const assembly = await assemble(config, journal, options, failing.fail)
   const disk = stateDiskOf(config, journal, assembly, options)
   const reloader: Reloader = new Reloader(config, {

@@ -21,7 +21,9 @@ export function openState(config: Config, { log, clock }: DaemonOptions): State 
   makeStateFolder(config.state)
   const lock = takeLock(join(config.state, 'fanfold.lock'))
   try {
-    const { journal, damagedFile } = openJournal(join(config.state, 'journal.sqlite'), clock)
+    const { journal, damagedFile } = openJournal(join(config.state, 'journal.sqlite'), clock, {
+      allowsNetwork: config.stateOnNetwork === 'allow',
+    })
     journal.declareNode(config.node.id)
     for (const { name } of config.sources) journal.declareSource(name)
     if (damagedFile !== undefined) {

@@ -1,5 +1,5 @@
 /** Counters of lanes and sources, gathered while a transaction runs and written once at its end. Which row counts where, its callers know. */
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 
 /** In which states `lane_count` counts: those of a delivery, and what a receipt proves. */
 export type Counted = 'waiting' | 'postponed' | 'parked' | 'delivered'

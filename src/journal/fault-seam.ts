@@ -1,5 +1,5 @@
 /** A seam for tests: tells of every statement that writes, before and after, so that a test can fail or stop the journal there. */
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 
 /** @param name verb and table (`INSERT delivery`), `COMMIT`, or a pragma's text. What it throws is thrown in the statement's place. */
 export type StatementHook = (name: string, when: 'before' | 'after') => void
@@ -34,13 +34,13 @@ export function tellOfStatements(connection: Connection, hook: StatementHook): v
         return answer
       })
       const outside =
-        (variant: typeof inside.immediate) =>
+        (variant: (...values: unknown[]) => unknown) =>
         (...values: unknown[]): unknown => {
           const answer = variant(...values)
           hook('COMMIT', 'after')
           return answer
         }
-      return Object.assign(outside(inside), { immediate: outside(inside.immediate) })
+      return Object.assign(outside(inside), { immediate: outside((...values) => inside.immediate(...values)) })
     },
     pragma: (text: string, options: { simple?: boolean } = {}): unknown => told(text, () => pragma(text, options)),
   })

@@ -1,7 +1,7 @@
 /** What happened, line by line, for people: append-only, pruned by age and count. Never decides anything. */
 import type { Clock } from '../base/clock.ts'
 import { showPath, type SourcePath } from '../base/path.ts'
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 import type { NameCell } from './rows.ts'
 import type { Tree } from './tree.ts'
 import { WideInsert, type Cell } from './wide-insert.ts'

@@ -3,12 +3,15 @@
  * What a verb promised is on disk when it returns or resolves (WAL, synchronous FULL). One process writes; a lock is its owner's worry.
  */
 import type { Clock } from '../base/clock.ts'
+import { asError } from '../base/errors.ts'
 import type { SourcePath } from '../base/path.ts'
+import { Care } from './care.ts'
+import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
-import { openConnection, type Connection, type OpenOptions } from './open.ts'
+import { openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
@@ -43,6 +46,9 @@ const writeProbe = `
   INSERT INTO setting (name, value) VALUES ('write-probe', 1) ON CONFLICT DO UPDATE SET value = value + 1`
 
 export class Journal {
+  /** Resolves when the file turns out to be damaged: its owner has to open it anew, which looks at all of it and begins a fresh one. */
+  readonly damage: Promise<Error>
+  #endInDamage: (error: Error) => void = () => {}
   readonly #connection: Connection
   readonly #file: string
   readonly #gate: WriteGate
@@ -52,13 +58,15 @@ export class Journal {
   readonly #targets: Targets
   readonly #paces: Paces
   readonly #feed: Feed
+  readonly #care: Care
   readonly #spool: Spool
 
   constructor(connection: Connection, file: string, clock: Clock) {
+    this.damage = new Promise((resolve) => (this.#endInDamage = resolve))
     this.#connection = connection
     this.#file = file
     const probe = connection.prepare(writeProbe)
-    this.#gate = new WriteGate({ file, clock, probe: () => probe.run(), onDamage: () => demandCheck(file) })
+    this.#gate = new WriteGate({ file, clock, probe: () => probe.run(), onDamage: (thrown) => this.#metDamage(thrown) })
     this.#tree = new Tree(connection)
     this.#history = new History(connection, this.#tree, clock)
     const counters = new Counters(connection)
@@ -71,6 +79,7 @@ export class Journal {
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
     this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
+    this.#care = new Care(connection, { history: this.#history, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */
@@ -92,23 +101,23 @@ export class Journal {
   }
 
   file(source: string, path: SourcePath): KnownFile | undefined {
-    return this.#tree.file(source, path)
+    return this.#guarded(() => this.#tree.file(source, path))
   }
 
   filesIn(source: string, folder: SourcePath, after: string | undefined, limit: number): readonly KnownFile[] {
-    return this.#tree.filesIn(source, folder, after, limit)
+    return this.#guarded(() => this.#tree.filesIn(source, folder, after, limit))
   }
 
   foldersIn(source: string, folder: SourcePath): readonly string[] {
-    return this.#tree.foldersIn(source, folder)
+    return this.#guarded(() => this.#tree.foldersIn(source, folder))
   }
 
   filesBelow(source: string, folder: SourcePath, limit: number): readonly SourcePath[] {
-    return this.#tree.filesBelow(source, folder, limit)
+    return this.#guarded(() => this.#tree.filesBelow(source, folder, limit))
   }
 
   recordOf(source: string, path: SourcePath): FileRecord | undefined {
-    const row = this.#tree.rowAt(source, path)
+    const row = this.#guarded(() => this.#tree.rowAt(source, path))
     return row === undefined ? undefined : fileRecord(row)
   }
 
@@ -233,11 +242,11 @@ export class Journal {
   }
 
   openOf(fileId: number): readonly OpenDelivery[] {
-    return this.#spool.openOf(fileId)
+    return this.#guarded(() => this.#spool.openOf(fileId))
   }
 
   receiptsOf(fileId: number): ReadonlyMap<string, StoredReceipt> {
-    return this.#spool.receiptsOf(fileId)
+    return this.#guarded(() => this.#spool.receiptsOf(fileId))
   }
 
   reasonOf(targetId: number, state: 'parked' | 'postponed'): string | null {
@@ -263,7 +272,7 @@ export class Journal {
   history(fileId: number | null, limit: number): readonly HistoryLine[] {
     // What was noted a moment ago is read as well.
     this.#group.drain()
-    return this.#history.read(fileId, limit)
+    return this.#guarded(() => this.#history.read(fileId, limit))
   }
 
   // Room on its disk
@@ -308,13 +317,19 @@ export class Journal {
     try {
       return work()
     } catch (thrown) {
-      if (isDamage(thrown)) demandCheck(this.#file)
+      if (isDamage(thrown)) this.#metDamage(thrown)
       throw thrown
     }
   }
 
+  #metDamage(thrown: unknown): void {
+    demandCheck(this.#file)
+    this.#endInDamage(asError(thrown))
+  }
+
   /** Writes what still waits for its group, folds the log back and closes the file. */
   close(): void {
+    this.#care.end()
     this.#group.end()
     foldBack(this.#connection)
     this.#connection.close()

@@ -1,6 +1,6 @@
 /** Files that a batch met for the first time, and what they owe: kept back while the batch is read, then written in wide rows. */
 import type { Counters } from './counters.ts'
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 import type { NameCell } from './rows.ts'
 import { WideInsert, type Cell } from './wide-insert.ts'
 

@@ -1,13 +1,11 @@
 /** Opens the journal's file: where it may lie, pragmas, soundness, schema. */
 import Database from 'better-sqlite3'
 import { dirname } from 'node:path'
+import type { Connection } from './connection.ts'
 import { tellOfStatements, type StatementHook } from './fault-seam.ts'
 import { refuseNetwork } from './local-disk.ts'
 import { migrate } from './schema.ts'
 import { demandSound, isDamage, moveAside, wasLeftUncleanly } from './soundness.ts'
-
-export type Connection = Database.Database
-export type Statement<Given extends unknown[]> = Database.Statement<Given>
 
 /** SQLite's page cache. Unit: KiB. */
 const pageCacheKib = 16 * 1024

@@ -1,5 +1,5 @@
 /** What a target's pace has to know after a restart, one row per target. What it means is the pace's concern. */
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 
 export interface PaceState {
   /** Local day, `2026-11-20`. */

@@ -3,7 +3,7 @@ import { closeSync, constants, copyFileSync, fsyncSync, openSync, readdirSync, r
 import { basename, dirname, join } from 'node:path'
 import { OwnerError } from '../base/errors.ts'
 import { migrations } from './migrations.ts'
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 
 /**
  * Does the steps that are missing, each in a transaction of its own. An existing journal is copied first, to `FILE.schema-N`; that

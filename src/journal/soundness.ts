@@ -9,7 +9,7 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../base/errors.ts'
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 
 /** A whole check reads some 200 MB a second. Unit: bytes. */
 const smallBytesMax = 16 * 2 ** 20

@@ -14,7 +14,7 @@ import {
   deliveredWords,
   deliveryOf,
   storedReceipt,
-  type ClaimRow,
+  type ClaimCells,
   type Delivery,
   type OpenDelivery,
   type Outcome,
@@ -24,7 +24,7 @@ import {
 import type { Counted, Counters } from './counters.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
-import type { Connection, Statement } from './open.ts'
+import type { Connection, Statement } from './connection.ts'
 import { hashCell, nameCell, type NameCell } from './rows.ts'
 import type { Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
@@ -127,7 +127,7 @@ export class Spool {
     this.#statements = {
       waiting: connection.prepare<[number, number, number, number, number], Place>(sql.waiting),
       due: connection.prepare<[number, number, number], { fileId: number }>(sql.due),
-      delivery: connection.prepare<[number, number], ClaimRow>(sql.delivery).safeIntegers(),
+      delivery: connection.prepare<[number, number], ClaimCells>(sql.delivery).safeIntegers().raw(),
       nextDue: connection.prepare<[number], { dueMs: number | null }>(sql.nextDue),
       addReceipt: connection.prepare<ReceiptCells>(sql.addReceipt),
       changeReceipt: connection.prepare<ReceiptCells>(sql.changeReceipt),

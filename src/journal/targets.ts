@@ -1,5 +1,5 @@
 /** Targets as the journal knows them: identity, cursor, what is being offered again, counters. */
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 import { required } from './tree.ts'
 
 /**

@@ -1,5 +1,5 @@
 /** Transactions of this room: what gathers while one runs (counters, history lines) is written once, at its end, or forgotten with it. */
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 
 /** Gathers rows while a transaction runs. */
 export interface Gathered {

@@ -1,6 +1,6 @@
 /** Sources, folders and files as the journal knows them: paths to rows and back. Changes no file row. */
 import { folderOf, joinPath, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 import { inodeOfCell, nameCell, nameOfCell, type NameCell } from './rows.ts'
 
 export interface KnownFile {

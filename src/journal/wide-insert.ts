@@ -1,5 +1,5 @@
 /** Inserts many rows with few statements: a call into SQLite costs as much as a small row. */
-import type { Connection } from './open.ts'
+import type { Connection } from './connection.ts'
 import type { NameCell } from './rows.ts'
 
 export type Cell = NameCell | number | bigint | null

@@ -49,7 +49,7 @@ interface WriteGateParts {
   /** Writes a little, durably. */
   readonly probe: () => void
   /** A write met damage. */
-  readonly onDamage: () => void
+  readonly onDamage: (thrown: unknown) => void
 }
 
 export class WriteGate {
@@ -80,7 +80,7 @@ export class WriteGate {
     try {
       return write()
     } catch (thrown) {
-      if (isDamage(thrown)) this.#parts.onDamage()
+      if (isDamage(thrown)) this.#parts.onDamage(thrown)
       if (!isFull(thrown)) throw thrown
       throw this.#close(thrown)
     }

@@ -8,10 +8,14 @@ import { openJournal } from '../../dist/journal/journal.js'
 const targetNames = ['a', 'b', 'c', 'd']
 const batch = 200
 const claimed = 100
-const never = new AbortController().signal
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
-const rate = (count, startMs) => Math.round((count * 1000) / (performance.now() - startMs))
+/** Neighbours on the same cores change how long work takes, and hardly how much processor time it needs. */
+const stopwatch = () => ({ startMs: performance.now(), cpu: process.cpuUsage() })
+const rate = (count, { startMs, cpu }) => {
+  const { user, system } = process.cpuUsage(cpu)
+  return { wall: (count * 1000) / (performance.now() - startMs), cpu: (count * 1e6) / (user + system) }
+}
 const thousands = (value) => Math.round(value).toLocaleString('en')
 
 /** What a journal cannot do without: one row a file, four deliveries, an index to claim by. No counters, receipts, history. */
@@ -56,19 +60,14 @@ function plain(file) {
   return { record, claim, acknowledge, close: () => connection.close() }
 }
 
-function ours(file) {
-  const worst = new Map()
-  let startMs = 0
-  const onStatement = (name, when) => {
-    if (when === 'before') startMs = performance.now()
-    else worst.set(name, Math.max(worst.get(name) ?? 0, performance.now() - startMs))
+function opened(file) {
+  const { journal } = openJournal(file, systemClock)
+  return {
+    journal,
+    ids: targetNames.map(
+      (name) => journal.declareTarget(name, { kind: 'directory', selector: 'all', place: '/mnt' }).id,
+    ),
   }
-  const open = () => {
-    const { journal } = openJournal(file, systemClock)
-    const ids = targetNames.map((name) => journal.declareTarget(name, 'directory', 'all').id)
-    return { journal, ids }
-  }
-  return { open, onStatement, worst }
 }
 
 function changes(from, to) {
@@ -113,19 +112,18 @@ export async function journalBench(folder, rows, runs) {
   const plainFile = join(folder, 'plain.sqlite')
   const ourFile = join(folder, 'journal.sqlite')
   const raw = plain(plainFile)
-  const { open } = ours(ourFile)
-  let { journal, ids } = open()
+  let { journal, ids } = opened(ourFile)
   const step = Math.ceil(files / runs / batch) * batch
   for (let from = 0; from < files; from += step) {
     const to = Math.min(files, from + step)
-    let startMs = performance.now()
+    let watch = stopwatch()
     for (let at = from; at < to; at += batch) raw.record(at, Math.min(to, at + batch))
-    rates.plainRecord.push(rate(to - from, startMs))
+    rates.plainRecord.push(rate(to - from, watch))
     const made = []
     for (let at = from; at < to; at += batch) made.push(changes(at, Math.min(to, at + batch)))
-    startMs = performance.now()
+    watch = stopwatch()
     for (const part of made) timed(worst, 'record', () => journal.record(part, () => ids))
-    rates.record.push(rate(to - from, startMs))
+    rates.record.push(rate(to - from, watch))
   }
   const paid = Math.min(files, 10_000)
   const loop = []
@@ -135,13 +133,13 @@ export async function journalBench(folder, rows, runs) {
     lastMs = performance.now()
   }, 1)
   for (const [index, targetId] of ids.entries()) {
-    let startMs = performance.now()
+    let watch = stopwatch()
     for (let done = 0; done < paid; done += claimed) {
       timed({}, 'claim', () => raw.acknowledge(raw.claim(index + 1)))
     }
-    rates.plainClaim.push(rate(paid, startMs))
+    rates.plainClaim.push(rate(paid, watch))
     lastMs = performance.now()
-    startMs = performance.now()
+    watch = stopwatch()
     // Four groups under way at once, as four lanes would have.
     let done = 0
     const payer = async () => {
@@ -151,7 +149,7 @@ export async function journalBench(folder, rows, runs) {
       }
     }
     await Promise.all([payer(), payer(), payer(), payer()])
-    rates.claim.push(rate(paid, startMs))
+    rates.claim.push(rate(paid, watch))
   }
   clearInterval(beat)
   journal.close()
@@ -161,17 +159,27 @@ export async function journalBench(folder, rows, runs) {
   const openMs = []
   for (let n = 0; n < 3; n++) {
     const startMs = performance.now()
-    ;({ journal, ids } = open())
+    ;({ journal, ids } = opened(ourFile))
     openMs.push(performance.now() - startMs)
     timed(worst, 'claim', () => journal.claim(ids[0], claimed))
     journal.close()
   }
   rmSync(folder, { recursive: true, force: true })
   const line = (what, mine, its, unit) => [what, thousands(mine), thousands(its), (mine / its).toFixed(2), unit]
+  const rateLines = (what, mine, its, unit) =>
+    ['wall', 'cpu'].map((kind) => {
+      const of = (taken) => median(taken.map((one) => one[kind]))
+      return line(
+        kind === 'wall' ? what : '',
+        of(mine),
+        of(its),
+        kind === 'wall' ? `${unit}/s` : `${unit}/s of processor time`,
+      )
+    })
   return [
     [`${thousands(files)} files, ${thousands(files * 4)} deliveries`, 'journal', 'plain SQLite', 'ratio', ''],
-    line('changes recorded, 200 a transaction', median(rates.record), median(rates.plainRecord), 'changes/s'),
-    line('claimed and finished, 100 at once', median(rates.claim), median(rates.plainClaim), 'deliveries/s'),
+    ...rateLines('recorded, 200 a transaction', rates.record, rates.plainRecord, 'changes'),
+    ...rateLines('claimed and finished, 100 at once', rates.claim, rates.plainClaim, 'deliveries'),
     line('size of the file', bytesPerFile, plainBytesPerFile, 'bytes a file'),
     ['open (median)', median(openMs).toFixed(1), '', '', 'ms'],
     ['longest record of 200', worst.record.toFixed(1), '', 'goal < 50', 'ms'],

@@ -23,6 +23,7 @@ test('what is left out has its default, and relative paths are relative to the f
   expect(config).toEqual({
     file: join(folder, 'fanfold.yaml'),
     state: '/var/lib/fanfold',
+    stateOnNetwork: 'refuse',
     node: { id: expect.stringMatching(/^[a-z0-9_-]{1,64}$/) as string, roles: ['watch', 'upload'] },
     http: { proxy: undefined, caFile: undefined },
     sources: [

@@ -164,7 +164,7 @@ const child = `
   import { silentLog } from '${built}base/log.js'
   const { file, used, dailyBytes } = JSON.parse(process.env.DAY)
   const { journal } = openJournal(file, systemClock)
-  journal.declareTarget('nas', 'directory', 'all')
+  journal.declareTarget('nas', { kind: 'directory', selector: 'all', place: '/mnt' })
   const store = { load: () => journal.pace('nas'), save: (record) => journal.keepPace('nas', record) }
   const parts = { name: 'nas', clock: systemClock, random: Math.random, log: silentLog, store, onFailure: (error) => { throw error } }
   const pace = openPace({ dailyBytes }, parts)
