@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { z } from 'zod'
+import { errnoOf } from '../base/errors.ts'
 
 /** A dead network disk answers never. Unit: ms. */
 const answerMsMax = 10_000
@@ -29,12 +30,7 @@ const entriesMax = 200
 /** Runs in the child, given to `node --eval`: needs nothing that the service's view of the file system might not show. */
 const probe = `
 const fs = require('node:fs')
-const { wishes, user, entriesMax } = JSON.parse(process.argv[1])
-if (user !== null) {
-  process.initgroups(user.name, user.gid)
-  process.setgid(user.gid)
-  process.setuid(user.uid)
-}
+const { wishes, entriesMax } = JSON.parse(process.argv[1])
 const tried = (path, mode) => {
   try { fs.accessSync(path, mode); return 'ok' } catch (thrown) { return thrown.code }
 }
@@ -54,22 +50,33 @@ process.stdout.write(JSON.stringify(wishes.map(answerOf)))
 `
 
 export interface Eyes {
-  readonly user: { readonly name: string; readonly uid: number; readonly gid: number } | null
+  /** null: those of whoever asks. */
+  readonly user: { readonly uid: number; readonly gid: number } | null
   /** Process whose view of the file system is used. */
   readonly pid: number | undefined
 }
 
-/** One answer per wish; undefined where no answer came in time, as from a dead disk. */
-export function tryAccess(wishes: readonly Wish[], { user, pid }: Eyes): readonly Grant[] | undefined {
-  const asked = JSON.stringify({ wishes, user, entriesMax })
-  const child = [process.execPath, '--eval', probe, '--', asked]
-  const words = pid === undefined ? child : ['nsenter', `--target=${pid}`, '--mount', '--', ...child]
+export type Tried =
+  | { readonly kind: 'answered'; readonly grant: Grant }
+  /** Nothing in time, as from a dead disk. */
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'failed'; readonly reason: string }
+
+export function tryAccess(wish: Wish, { user, pid }: Eyes): Tried {
+  const asked = JSON.stringify({ wishes: [wish], entriesMax })
+  const words = [
+    ...(pid === undefined ? [] : ['nsenter', `--target=${pid}`, '--mount', '--']),
+    // Not by Node itself, which refuses to take over a user's groups.
+    ...(user === null ? [] : ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--']),
+    ...[process.execPath, '--eval', probe, '--', asked],
+  ]
   const ended = spawnSync(words[0] ?? '', words.slice(1), { encoding: 'utf8', timeout: answerMsMax, cwd: '/' })
-  if (ended.status !== 0) return undefined
+  if (errnoOf(ended.error) === 'ETIMEDOUT') return { kind: 'silent' }
   try {
-    return grants.parse(JSON.parse(ended.stdout))
+    const [grant] = grants.parse(JSON.parse(ended.stdout))
+    if (grant !== undefined) return { kind: 'answered', grant }
   } catch {
-    // No answer of ours: as good as none.
-    return undefined
+    // No answer of ours; what it said instead is the reason.
   }
+  return { kind: 'failed', reason: ended.error?.message ?? ended.stderr.trim() }
 }

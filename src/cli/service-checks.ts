@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { asError } from '../base/errors.ts'
 import { showDuration } from '../base/units.ts'
 import type { Status } from '../control/control.ts'
-import { tryAccess, type Eyes, type Grant, type Wish } from './access.ts'
+import { tryAccess, type Eyes, type Tried, type Wish } from './access.ts'
 import { socketOf } from './desk-access.ts'
 import { bad, good, warn, type Finding, type Patient } from './finding.ts'
 import { isLingering } from './install.ts'
@@ -30,10 +30,8 @@ export function accessFindings({ config, place }: Patient): readonly Finding[] {
   if (typeof eyes === 'string') return [bad('access', eyes, installCommand(place))]
   const isSelf = place.scope === 'system' && eyes.user === null
   const remark = isSelf ? [warn('access', `looked at as you, not as ${place.user}`, 'sudo fanfold doctor')] : []
-  const found = folders.map((folder) => {
-    const [grant] = tryAccess([folder], eyes) ?? []
-    return accessFinding(folder, grant, { place, user: eyes.user?.name ?? 'you' })
-  })
+  const user = eyes.user === null ? 'you' : place.user
+  const found = folders.map((folder) => accessFinding(folder, tryAccess(folder, eyes), { place, user }))
   return [...remark, ...found]
 }
 
@@ -41,20 +39,23 @@ export function accessFindings({ config, place }: Patient): readonly Finding[] {
 function eyesOf(place: UnitPlace): Eyes | string {
   if (place.scope === 'user' || process.getuid?.() !== 0) return { user: null, pid: undefined }
   const fields = runTool(['getent', 'passwd', place.user]).text.trim().split(':')
-  const [name = '', , uid, gid] = fields
+  const [, , uid, gid] = fields
   if (fields.length < 4) return `there is no user ${place.user}, as whom the service runs`
   const pid = Number(unitFacts(place.scope).get('MainPID') ?? 0)
-  return { user: { name, uid: Number(uid), gid: Number(gid) }, pid: pid > 0 ? pid : undefined }
+  return { user: { uid: Number(uid), gid: Number(gid) }, pid: pid > 0 ? pid : undefined }
 }
 
 function accessFinding(
   { title, path, need }: Folder,
-  grant: Grant | undefined,
+  tried: Tried,
   { place, user }: { place: UnitPlace; user: string },
 ): Finding {
   const verb = need === 'read' ? 'read' : 'write'
-  if (grant === undefined)
+  if (tried.kind === 'silent')
     return bad('access', `${title}: ${path} gave no answer`, `is its disk alive? try: ls ${path}`)
+  if (tried.kind === 'failed')
+    return warn('access', `${title}: could not be tried: ${tried.reason}`, 'install util-linux, or run this as root')
+  const { grant } = tried
   if (grant.answer === 'ok') return good('access', `${title}: ${user} can ${verb} ${path}`)
   const isHiddenNow = grant.answer === 'EROFS' || (grant.answer === 'ENOENT' && existsSync(path))
   if (isHiddenNow)
