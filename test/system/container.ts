@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 
 const tree = fileURLToPath(new URL('../../', import.meta.url))
 const mirror = process.env['FANFOLD_DEBIAN_MIRROR'] ?? 'http://deb.debian.org/debian'
+/** No systemd here that could keep a unit for the container; nspawn then ends at a reboot and leaves the new start to us. */
+const isAlone = !existsSync('/run/systemd/system')
 const bootMsMax = 120_000
 const outputBytesMax = 64 * 2 ** 20
 
@@ -65,9 +67,11 @@ export async function aContainer(): Promise<Container> {
     },
     pidOf: (word) => pidOf(booted.leader, word),
     async reboot() {
-      const { leader } = booted
+      const { child, leader } = booted
+      const closed = once(child, 'close')
       await run('systemctl reboot')
-      booted = { ...booted, leader: await leaderOf(booted.child, leader) }
+      if (isAlone) await closed
+      booted = isAlone ? await boot(root) : { child, leader: await leaderOf(child, leader) }
     },
     async remove() {
       const closed = once(booted.child, 'close')
@@ -111,7 +115,7 @@ const unified = 'umount --recursive /sys/fs/cgroup && mount -t cgroup2 cgroup2 /
 
 function spawnWords(root: string): string[] {
   const words = ['systemd-nspawn', '--quiet', `--directory=${root}`, '--register=no', '--console=pipe']
-  return existsSync('/run/systemd/system') ? words : [...words, '--keep-unit']
+  return isAlone ? [...words, '--keep-unit'] : words
 }
 
 async function boot(root: string): Promise<{ child: ChildProcess; leader: number }> {
