@@ -168,3 +168,13 @@ export function sendDatagram(fd: number, datagram: Uint8Array, address: Uint8Arr
   const sent = whole(sendToCall(fd, datagram, datagram.length, sendDontWaitNoSignal, to, to.length))
   if (sent < 0) throw lastError('sendto')
 }
+
+const adjtimexCall = libc.func('int adjtimex(_Inout_ uint8_t *timex)')
+/** Larger than `struct timex` on every machine; all zero it only asks. */
+const timexBytes = 256
+const clockStateError = 5
+
+/** Whether the kernel believes its clock to be synchronised with another one. Source: adjtimex(2). */
+export function isClockSynchronised(): boolean {
+  return whole(adjtimexCall(Buffer.alloc(timexBytes))) !== clockStateError
+}

@@ -1,8 +1,8 @@
 /** Log lines with fixed names and fields. Knows no room; `FANFOLD_DEBUG=stage,target` opens rooms' debug lines. */
 import { destination, pino, type DestinationStream } from 'pino'
+import { prefixOf, textLine, type Fields, type Level, type LogForm } from './log-form.ts'
 
-/** Fields with one meaning everywhere: source, path, target, attempt, ms, bytes, reason, error. */
-export type Fields = Readonly<Record<string, string | number | boolean | null | undefined>>
+export type { Fields } from './log-form.ts'
 
 export interface Log {
   /** Somebody reads the debug lines: only then is it worth making many of them. */
@@ -15,17 +15,32 @@ export interface Log {
 
 export const silentLog: Log = { hasDebug: false, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
-/** Opens the log of one room, as JSON lines to `to`. `debugRooms` is the value of FANFOLD_DEBUG. */
-export function openLog(room: string, to: DestinationStream, debugRooms = ''): Log {
+/** Opens the log of one room. `debugRooms` is the value of FANFOLD_DEBUG. */
+export function openLog(room: string, to: DestinationStream, debugRooms = '', form = jsonLines): Log {
   const isOpen = debugRooms.split(',').some((word) => word === room || word === '*')
-  const lines = pino({ level: isOpen ? 'debug' : 'info', base: { room }, timestamp: pino.stdTimeFunctions.isoTime }, to)
-  return {
-    hasDebug: isOpen,
-    debug: (event, fields) => lines.debug(fields ?? {}, event),
-    info: (event, fields) => lines.info(fields ?? {}, event),
-    warn: (event, fields) => lines.warn(fields ?? {}, event),
-    error: (event, fields) => lines.error(fields ?? {}, event),
+  return form.isJson ? jsonLog(room, to, isOpen, form) : textLog(room, to, isOpen, form)
+}
+
+const jsonLines: LogForm = { isJson: true, hasPrefix: false }
+
+function jsonLog(room: string, to: DestinationStream, isOpen: boolean, form: LogForm): Log {
+  const level = isOpen ? 'debug' : 'info'
+  const at = (each: Level): ((event: string, fields?: Fields) => void) => {
+    const prefix = prefixOf(each, form)
+    const prefixed = prefix === '' ? to : { write: (line: string) => to.write(prefix + line) }
+    const lines = pino({ level, base: { room }, timestamp: pino.stdTimeFunctions.isoTime }, prefixed)
+    return (event, fields) => lines[each](fields ?? {}, event)
   }
+  return { hasDebug: isOpen, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+function textLog(room: string, to: DestinationStream, isOpen: boolean, form: LogForm): Log {
+  const at =
+    (level: Level) =>
+    (event: string, fields?: Fields): void =>
+      to.write(`${prefixOf(level, form)}${textLine(room, event, fields)}\n`)
+  const debug = isOpen ? at('debug') : (): void => {}
+  return { hasDebug: isOpen, debug, info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 /** Log lines on standard error, each written before the call returns, so that the last words of a dying process are not lost. */

@@ -2,11 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { asError, FanfoldError } from '../base/errors.ts'
+import { logForm, prefixOf } from '../base/log-form.ts'
 import { typedWords } from './arguments.ts'
 import type { CheckFlags } from './check.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import type { FactFlags } from './flags.ts'
 import type { HistoryFlags } from './history.ts'
+import type { DoctorFlags } from './doctor.ts'
+import type { InstallFlags } from './install.ts'
 import type { QuickstartFlags } from './quickstart.ts'
 import type { ResyncFlags } from './resync.ts'
 import type { RunFlags } from './run.ts'
@@ -31,17 +34,23 @@ async function explain(thrown: unknown): Promise<ExitCode> {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.done : exitCode.usage
   const error = asError(thrown)
   if (!(error instanceof FanfoldError)) {
-    process.stderr.write(`fanfold: ${error.stack ?? error.message}\n`)
+    complain(`fanfold: ${error.stack ?? error.message}`)
     return exitCode.failed
   }
   const { ConfigError } = await import('../config/config.ts')
   if (error instanceof ConfigError) {
-    process.stderr.write(`${error.message}\n`)
+    complain(error.message)
     return exitCode.config
   }
-  process.stderr.write(`fanfold: ${error.message}\n`)
+  complain(`fanfold: ${error.message}`)
   const { AskError } = await import('../control/client.ts')
   return error instanceof AskError ? exitCode.usage : exitCode.failed
+}
+
+/** In systemd's journal each line is marked as an error. */
+function complain(text: string): void {
+  const prefix = prefixOf('error', logForm(process.env))
+  process.stderr.write(text.replace(/^/gm, prefix) + '\n')
 }
 
 type End = (code: ExitCode) => void
@@ -65,12 +74,15 @@ function buildProgram(end: End): Command {
   addAskCommands(program, end)
   addOrderCommands(program, end)
   addConfigCommands(program, end)
+  addServiceCommands(program, end)
   return program
 }
 
 function addDaemonCommands(program: Command, end: End): void {
   withConfig(program.command('run'))
-    .description('run the daemon in the foreground; logs go to standard error as JSON lines')
+    .description(
+      'run the daemon in the foreground; logs go to standard error as JSON lines, in systemd’s journal in words',
+    )
     .option(
       '--until-idle',
       'deliver everything that can be delivered, then exit; 1 if anything is parked or still owed',
@@ -80,6 +92,7 @@ function addDaemonCommands(program: Command, end: End): void {
       examples(
         ['fanfold run', 'until SIGTERM or Ctrl-C; a second one ends at once'],
         ['fanfold run --until-idle', 'one pass, for cron'],
+        ['FANFOLD_LOG=text fanfold run', 'logs in words; FANFOLD_LOG=json for JSON lines in the journal, too'],
       ),
     )
     .action(async (flags: RunFlags) => end(await (await import('./run.ts')).run(flags)))
@@ -173,6 +186,47 @@ function addConfigCommands(program: Command, end: End): void {
         end(await (await import('./hold.ts')).hold(verb, targets, flags)),
       )
   }
+}
+
+function addServiceCommands(program: Command, end: End): void {
+  withPlace(withConfig(program.command('install')))
+    .description(
+      'put the systemd service in place: unit, drop-in for the folders of the configuration, a first configuration',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold install --dry-run', 'everything that would be written and run'],
+        ['sudo fanfold install', 'a service of the machine; again after a change of folders'],
+        ['fanfold install --user', 'a service of your own'],
+      ),
+    )
+    .action(async (flags: InstallFlags) => end(await (await import('./install.ts')).install(flags)))
+  withPlace(program.command('uninstall'))
+    .description('stop the service and take its files away; configuration, journal and copies stay')
+    .addHelpText('after', examples(['fanfold uninstall --dry-run', ''], ['fanfold uninstall --user', '']))
+    .action(async (flags: InstallFlags) => end(await (await import('./install.ts')).uninstall(flags)))
+  withFacts(program.command('doctor'))
+    .description(
+      'look for what keeps the service from working, each finding with its fix; exits 1 when something is wrong',
+    )
+    .option('--user', 'the service of this user (default: of the machine)')
+    .addHelpText(
+      'after',
+      examples(
+        ['sudo fanfold doctor', 'as root it also looks with the eyes of the service'],
+        ['fanfold doctor --user', ''],
+        ['fanfold doctor --json | jq \'.findings[] | select(.state != "good")\'', ''],
+      ),
+    )
+    .action(async (flags: DoctorFlags) => end(await (await import('./doctor.ts')).doctor(flags)))
+}
+
+function withPlace(command: Command): Command {
+  return command
+    .option('--user', 'a service of this user (default: of the machine)')
+    .option('--dry-run', 'show everything, do nothing')
+    .option('--root <folder>', 'put files below this folder and run nothing, for building an image')
 }
 
 function withConfig(command: Command): Command {

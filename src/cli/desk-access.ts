@@ -2,6 +2,8 @@
 import { join } from 'node:path'
 import { systemClock, type Clock } from '../base/clock.ts'
 import { openLog, standardErrorLines, type Log } from '../base/log.ts'
+import { logForm } from '../base/log-form.ts'
+import { LogLimit } from '../base/log-limit.ts'
 import { systemRandom } from '../base/random.ts'
 import type { Config } from '../config/config.ts'
 import type { DeskClient } from '../control/client.ts'
@@ -20,10 +22,21 @@ export function socketOf(config: Config): string {
   return join(config.state, 'control.sock')
 }
 
-/** Logs of all rooms as JSON lines on standard error. */
-export function logOpener(): (room: string) => Log {
+export interface Logs {
+  readonly of: (room: string) => Log
+  /** Tells what was left out of them so far. */
+  close(): void
+}
+
+/** Logs of all rooms on standard error, in the form that its reader wants. */
+export function openLogs(): Logs {
   const to = standardErrorLines()
-  return (room) => openLog(room, to, process.env['FANFOLD_DEBUG'])
+  const limit = new LogLimit(systemClock)
+  const form = logForm(process.env)
+  return {
+    of: (room) => limit.around(room, openLog(room, to, process.env['FANFOLD_DEBUG'], form)),
+    close: () => limit.close(),
+  }
 }
 
 /** The daemon's desk, or where none runs the journal's. @throws what `connect` and `openDesk` throw. */
@@ -35,7 +48,7 @@ export async function reachDesk(config: Config, signal: AbortSignal): Promise<Op
     if (!(thrown instanceof NotRunning)) throw thrown
   }
   const { openDesk } = await import('../daemon/daemon.ts')
-  const opened = await openDesk(config, { log: logOpener(), clock: systemClock, random: systemRandom })
+  const opened = await openDesk(config, { log: openLogs().of, clock: systemClock, random: systemRandom })
   return { desk: localDesk(opened.desk, systemClock), isRunning: false, close: () => opened.close() }
 }
 

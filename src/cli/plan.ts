@@ -4,7 +4,7 @@ import { systemRandom } from '../base/random.ts'
 import { showBytes, showDuration } from '../base/units.ts'
 import type { Config } from '../config/config.ts'
 import type { Amount, Plan } from '../control/control.ts'
-import { logOpener, socketOf } from './desk-access.ts'
+import { openLogs, socketOf } from './desk-access.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type FactFlags } from './flags.ts'
 import { interruptible } from './interrupt.ts'
@@ -32,7 +32,7 @@ async function planOf(config: Config, signal: AbortSignal): Promise<Plan> {
     if (!(thrown instanceof NotRunning)) throw thrown
   }
   const { planWithoutDaemon } = await import('../daemon/daemon.ts')
-  return planWithoutDaemon(config, { log: logOpener(), clock: systemClock, random: systemRandom }, signal)
+  return planWithoutDaemon(config, { log: openLogs().of, clock: systemClock, random: systemRandom }, signal)
 }
 
 export function planLines({ targets, removedTargets, newSources, removedSources }: Plan): Line[] {

@@ -6,7 +6,7 @@ import { systemRandom } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Config } from '../config/config.ts'
 import type { Daemon } from '../daemon/daemon.ts'
-import { logOpener, socketOf, statusesOf } from './desk-access.ts'
+import { openLogs, socketOf, statusesOf } from './desk-access.ts'
 import { shownLog, StatusDisplay } from './display.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type ConfigFlags } from './flags.ts'
@@ -37,13 +37,15 @@ export interface ServeOptions {
 /** Runs the daemon in this process. Answers when it has stopped in order. */
 export async function serve(config: Config, terminal: Terminal, options: ServeOptions = {}): Promise<ExitCode> {
   const { display } = options
-  const log = display === undefined ? logOpener() : shownLog(display)
+  const logs = display === undefined ? openLogs() : { of: shownLog(display), close: () => {} }
+  const log = logs.of
   // With a terminal, a hang-up means that it was closed; a service is asked by it to reload.
   const endings = terminal.isLive ? (['SIGINT', 'SIGTERM', 'SIGHUP'] as const) : undefined
   try {
     return await interruptible((interrupt) => serveUntil(interrupt, config, terminal, { ...options, log }), endings)
   } finally {
     display?.close()
+    logs.close()
   }
 }
 

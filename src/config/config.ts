@@ -6,6 +6,7 @@ import { parseConfig } from './parse.ts'
 import { ConfigError } from './problems.ts'
 import type { Config } from './settings.ts'
 
+export { parseConfig } from './parse.ts'
 export { ConfigError } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
 export type { Config, HttpConfig, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'

@@ -14,7 +14,19 @@ import { aLane, aStatus, smallDesk, type SmallDesk } from '../control/small-desk
 
 const root = new URL('../../', import.meta.url).pathname
 const main = join(root, 'dist/main.js')
-const commands = ['run', 'quickstart', 'check', 'status', 'why', 'history', 'resync', 'retry']
+const commands = [
+  'run',
+  'quickstart',
+  'check',
+  'status',
+  'why',
+  'history',
+  'resync',
+  'retry',
+  'install',
+  'uninstall',
+  'doctor',
+]
 
 interface Ended {
   readonly code: number | null

@@ -10,6 +10,7 @@ const seize = 0x4206
 const interrupt = 0x4207
 const detach = 17
 const anyThread = 0x40000000
+const noHang = 1
 
 /** @param thread a thread's id; that of the main thread is the process's. Answers what lets it go on. */
 export function stopThread(thread: number): () => void {
@@ -18,7 +19,8 @@ export function stopThread(thread: number): () => void {
   wait(thread, [0], anyThread)
   let isStopped = true
   const goOn = (): void => {
-    if (isStopped) ptrace(detach, thread, 0, 0)
+    // One that was killed meanwhile stays a zombie until whoever stopped it has heard of its end.
+    if (isStopped && Number(ptrace(detach, thread, 0, 0)) !== 0) wait(thread, [0], anyThread | noHang)
     isStopped = false
   }
   onTestFinished(goOn)

@@ -1,0 +1,226 @@
+/** The service on a real systemd: installed as README says, started, driven into trouble, stopped, rebooted, removed. */
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stopThread, watchThreadOf } from '../daemon/stopped-thread.ts'
+import { aContainer, whyNoContainer, type Container } from './container.ts'
+
+/** Debian's packages and the compilation of one native part. */
+const makeMsMax = 1_500_000
+const testMsMax = 180_000
+const daemon = 'dist/main.js\0run'
+
+const whyNot = whyNoContainer()
+if (whyNot !== undefined) process.stderr.write(`no container here: ${whyNot}\n`)
+
+/** In CI it has to run: there it fails instead. */
+describe.skipIf(whyNot !== undefined && process.env['CI'] === undefined)('the service', { timeout: testMsMax }, () => {
+  let machine: Container
+  let made: Container | undefined
+  beforeAll(async () => {
+    if (whyNot !== undefined) throw new Error(whyNot)
+    machine = made = await aContainer()
+  }, makeMsMax)
+  afterAll(async () => {
+    await made?.remove()
+  }, testMsMax)
+
+  function write(path: string, text: string | Buffer): void {
+    mkdirSync(join(machine.root, path, '..'), { recursive: true })
+    writeFileSync(join(machine.root, path), text)
+  }
+
+  /** Source in the open, source in a home, target at the pace given. */
+  function configure(pace = ''): void {
+    const sources = ['{ name: inbox, path: /srv/inbox }', '{ name: papers, path: /home/anna/papers }']
+    write(
+      '/etc/fanfold/fanfold.yaml',
+      `state: /var/lib/fanfold\nsources: [${sources.join(', ')}]\ntargets:\n  - name: archive\n    kind: directory\n    path: /srv/archive\n${pace}`,
+    )
+  }
+
+  function copyOf(path: string): string {
+    return join(machine.root, '/srv/archive', path)
+  }
+
+  async function fact(property: string): Promise<string> {
+    return (await machine.must(`systemctl show fanfold --property=${property} --value`)).trim()
+  }
+
+  async function archived(path: string, withinMs?: number): Promise<void> {
+    await machine.until(`test -e /srv/archive/${path}`, withinMs)
+  }
+
+  test('is installed by three commands, started, and archives what is dropped', async () => {
+    const first = await machine.must('fanfold install')
+    configure()
+    await machine.must('mkdir -p /srv/inbox /srv/open /home/anna/papers /home/bert && chmod 777 /srv/open')
+    await machine.must('install -d -o fanfold -g fanfold /srv/archive')
+    await machine.must('fanfold install')
+
+    await machine.must('systemctl enable --now fanfold')
+    write('/srv/inbox/dropped', 'dropped')
+    write('/home/anna/papers/letter', 'letter')
+    await archived('inbox/dropped')
+    await archived('papers/letter')
+
+    expect(first).toContain('edit /etc/fanfold/fanfold.yaml')
+    expect(await fact('ActiveState')).toBe('active')
+    await machine.until('systemctl show fanfold --property=StatusText --value | grep -qx "nothing waits"')
+    expect(await machine.must('journalctl -u fanfold -o json --output-fields=PRIORITY,MESSAGE --no-pager')).toMatch(
+      /"PRIORITY":"6"[^\n]*lane: |lane: [^\n]*"PRIORITY":"6"/,
+    )
+  })
+
+  test('a second install changes nothing, and doctor finds all well', async () => {
+    const again = await machine.must('fanfold install')
+    const doctor = await machine.run('fanfold doctor --json')
+
+    expect(again).not.toContain('write')
+    expect(doctor.code, doctor.text).toBe(0)
+    expect(JSON.parse(doctor.text)).toMatchObject({ well: true })
+  })
+
+  test('doctor names what is wrong, with its fix, and ends with 1', async () => {
+    await machine.must('chown root /srv/archive && chmod 700 /srv/archive')
+
+    const { code, text } = await machine.run('fanfold doctor')
+    await machine.must('chown fanfold /srv/archive && chmod 755 /srv/archive')
+
+    expect(code).toBe(1)
+    expect(text).toMatch(
+      /bad +access +target archive: fanfold cannot write \/srv\/archive \(EACCES\)\n +fix: sudo setfacl /,
+    )
+  })
+
+  test('F105: systemd finds no fault in the unit, and rates its exposure at most 1.5', async () => {
+    expect((await machine.run('systemd-analyze verify --man=no fanfold.service 2>&1')).text).toBe('')
+    await machine.must('systemd-analyze security --threshold=15 fanfold.service')
+  })
+
+  test('F105, F106: what the unit forbids does not work from inside, what it allows does', async () => {
+    write('/home/anna/diary', 'private')
+    write('/home/bert/diary', 'private')
+    write('/etc/fanfold/credentials/secret', 'sesame')
+    cpSync(fileURLToPath(new URL('forbidden.mjs', import.meta.url)), join(machine.root, '/usr/local/lib/forbidden.mjs'))
+    await machine.must('chmod -R a+rX /home/anna /home/bert && chmod 777 /srv/inbox /home/anna/papers')
+    await machine.must('chmod 600 /etc/fanfold/credentials/secret && chmod 666 /etc/fanfold/fanfold.yaml')
+    await machine.must('cp /usr/bin/id /usr/local/bin/as-root && chmod 4755 /usr/local/bin/as-root')
+    const units = join(machine.root, '/etc/systemd/system')
+    const unit = readFileSync(join(units, 'fanfold.service'), 'utf8').replace(/^(Watchdog|Restart)\w*=.*\n/gm, '')
+    const dropIn = readFileSync(join(units, 'fanfold.service.d/50-fanfold-install.conf'), 'utf8')
+    write('/etc/systemd/system/forbidden.service', unit.replace('Type=notify', 'Type=oneshot'))
+    write(
+      '/etc/systemd/system/forbidden.service.d/a.conf',
+      dropIn.replace(/^(ExecStart=.+|Restart\w+=.*)$/gm, '') + 'ExecStart=/usr/bin/node /usr/local/lib/forbidden.mjs\n',
+    )
+
+    await machine.must('systemctl daemon-reload && systemctl start forbidden')
+    const answers: unknown = JSON.parse(readFileSync(join(machine.root, '/var/lib/fanfold/forbidden.json'), 'utf8'))
+
+    expect(answers).toEqual({
+      writeEtc: 'EROFS',
+      writeUsr: 'EROFS',
+      writeOpenFolder: 'EROFS',
+      writeSource: 'EROFS',
+      writeHomeSource: 'EROFS',
+      writeTarget: 'done',
+      writeState: 'done',
+      readHome: 'ENOENT',
+      readBesideSource: 'ENOENT',
+      readHomeSource: 'letter',
+      newPrivileges: 'none',
+      newNamespace: expect.stringContaining('failed') as string,
+      otherProcesses: '0',
+      signalFirst: 'EPERM',
+      credential: 'sesame',
+    })
+  })
+
+  test('F103: a wrong configuration ends it with 78, and it is not started again', async () => {
+    write('/etc/fanfold/fanfold.yaml', 'state: /var/lib/fanfold\nsources: nonsense\n')
+
+    const { code } = await machine.run('systemctl restart fanfold')
+    await new Promise((resolve) => setTimeout(resolve, 7_000))
+    const facts = [await fact('ExecMainStatus'), await fact('ActiveState'), await fact('NRestarts')]
+    const told = await machine.must('journalctl -u fanfold -p err --no-pager')
+    configure()
+    await machine.must('systemctl reset-failed fanfold; systemctl start fanfold')
+
+    expect(code).not.toBe(0)
+    expect(facts).toEqual(['78', 'failed', '0'])
+    expect(told).toContain('/etc/fanfold/fanfold.yaml:2:10')
+  })
+
+  test('F101: a blocked main loop is ended and started again, and nothing is lost', async () => {
+    write('/etc/systemd/system/fanfold.service.d/90-test.conf', '[Service]\nWatchdogSec=8\nRestartSec=1\n')
+    await machine.must('systemctl daemon-reload && systemctl restart fanfold')
+
+    const goOn = stopThread(machine.pidOf(daemon))
+    write('/srv/inbox/while-blocked', 'x')
+    await machine.until('systemctl show fanfold --property=Result --value | grep -qx watchdog', 60_000)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    goOn()
+    await machine.until('test $(systemctl show fanfold --property=NRestarts --value) = 1', 60_000)
+    await archived('inbox/while-blocked', 60_000)
+
+    expect(await machine.must('journalctl -u fanfold --no-pager')).toContain('Watchdog timeout')
+  })
+
+  test('F18, F101: a dead watch thread that cannot be replaced at once is a reason to start again, and nothing is lost', async () => {
+    await machine.must('systemctl restart fanfold')
+
+    const goOn = stopThread(watchThreadOf(machine.pidOf(daemon)))
+    write('/srv/inbox/while-unwatched', 'x')
+    await machine.until('systemctl show fanfold --property=Result --value | grep -qx watchdog', 60_000)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    goOn()
+    await machine.until('test $(systemctl show fanfold --property=NRestarts --value) = 1', 60_000)
+    await archived('inbox/while-unwatched', 60_000)
+
+    expect(await machine.must('journalctl -u fanfold --no-pager')).toContain('the watch thread does not answer')
+  })
+
+  test('F102: a stop in mid-copy is in time and in order, and the next start brings it to its end', async () => {
+    configure('    pace: { concurrency: 1, bandwidth: 1MiB/s }\n')
+    await machine.must('systemctl restart fanfold')
+    const large = Buffer.alloc(90 * 2 ** 20, 'large')
+    write('/srv/inbox/large', large)
+    await machine.until('fanfold status --json | grep -q "\\"bytesDone\\": [1-9]"', 60_000)
+
+    const startMs = performance.now()
+    await machine.must('systemctl stop fanfold')
+    const stopMs = performance.now() - startMs
+    const facts = [await fact('Result'), await fact('ExecMainStatus'), existsSync(copyOf('inbox/large'))]
+    configure()
+    await machine.must('systemctl start fanfold')
+    await archived('inbox/large', 60_000)
+
+    expect(stopMs).toBeLessThan(50_000)
+    expect(facts).toEqual(['success', '0', false])
+    expect(readFileSync(copyOf('inbox/large')).equals(large)).toBe(true)
+  })
+
+  test('it is there again after a reboot', async () => {
+    await machine.reboot()
+
+    await machine.until('systemctl is-active fanfold', 60_000)
+    write('/srv/inbox/after-reboot', 'x')
+    await archived('inbox/after-reboot')
+  })
+
+  test('uninstall stops it and leaves configuration, journal and copies', async () => {
+    await machine.must('rm -r /etc/systemd/system/fanfold.service.d/90-test.conf')
+    await machine.must('fanfold uninstall')
+    const again = await machine.must('fanfold uninstall')
+
+    expect((await machine.run('systemctl cat fanfold')).code).not.toBe(0)
+    expect((await machine.run('pgrep -f "main.js run"')).code).not.toBe(0)
+    await machine.must(
+      'test -e /etc/fanfold/fanfold.yaml -a -e /var/lib/fanfold/journal.sqlite -a -e /srv/archive/inbox/dropped',
+    )
+    await machine.must('test ! -e /etc/systemd/system/fanfold.service.d -a ! -e /etc/sysusers.d/fanfold.conf')
+    expect(again).not.toContain('remove')
+  })
+})
