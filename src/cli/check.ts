@@ -60,7 +60,7 @@ function targetLines(target: TargetConfig): Line[] {
     fact(target.kind, target.path),
     fact('takes', selectWords(target.select)),
     fact('at', target.at),
-    fact('on remove', `${target.onRemove} the copy`),
+    fact('on remove', onRemoveWords(target)),
     fact('pace', paceWords(target.pace)),
   ]
 }
@@ -91,4 +91,9 @@ function paceWords(pace: TargetConfig['pace']): string {
 
 function rateWords(rate: Rate): string {
   return `${rate.count} per ${showDuration(rate.intervalMs)}`
+}
+
+function onRemoveWords({ onRemove, removeAfterMs }: TargetConfig): string {
+  if (onRemove === 'keep') return 'keep the copy'
+  return `${onRemove === 'trash' ? 'the copy goes to the trash' : 'the copy is deleted'} after ${showDuration(removeAfterMs)}`
 }

@@ -73,6 +73,7 @@ function buildProgram(end: End): Command {
   addDaemonCommands(program, end)
   addAskCommands(program, end)
   addOrderCommands(program, end)
+  addApproval(program, end)
   addConfigCommands(program, end)
   addServiceCommands(program, end)
   return program
@@ -162,6 +163,16 @@ function addOrderCommands(program: Command, end: End): void {
     .addHelpText('after', examples(['fanfold retry', ''], ['fanfold retry nas', '']))
     .action(async (targets: string[], flags: FactFlags) =>
       end(await (await import('./retry.ts')).retry(targets, flags)),
+    )
+}
+
+function addApproval(program: Command, end: End): void {
+  withFacts(program.command('approve'))
+    .description('say that the removals of a source are meant: copies that were held back follow their files')
+    .argument('<source>', 'name of the source')
+    .addHelpText('after', examples(['fanfold approve papers', '']))
+    .action(async (source: string, flags: FactFlags) =>
+      end(await (await import('./approve.ts')).approve(source, flags)),
     )
 }
 

@@ -183,6 +183,7 @@ function assembleTarget(base: string, target: FileValue['targets'][number]): Tar
     },
     at: target.at,
     onRemove: target['on-remove'],
+    removeAfterMs: target['remove-after'],
     pace: {
       concurrency: pace.concurrency,
       requests: pace.requests,

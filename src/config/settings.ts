@@ -43,7 +43,10 @@ export interface TargetConfig {
   readonly select: Select
   /** Where a copy goes below the target's root: a template over {source} {path} {name} {ext} {host} {yyyy} {mm} {dd}. */
   readonly at: string
-  readonly onRemove: 'keep'
+  /** What follows when a file is removed at its source: the copy stays, goes to the target's trash, or is deleted. */
+  readonly onRemove: 'keep' | 'trash' | 'remove'
+  /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
+  readonly removeAfterMs: number
   readonly pace: Pace
 }
 

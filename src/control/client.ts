@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { asError, errnoOf, FanfoldError, OwnerError } from '../base/errors.ts'
 import {
   AskError,
+  type Approved,
   type Held,
   type HistoryLine,
   type PathVerdict,
@@ -21,6 +22,7 @@ import {
   apiHeader,
   apiVersion,
   encodeQueryPath,
+  approveAnswer,
   errorAnswer,
   heldAnswer,
   helloAnswer,
@@ -49,6 +51,7 @@ export interface DeskClient {
   history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
   hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
   resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
+  approve(source: string, signal: AbortSignal): Promise<Approved>
   reload(signal: AbortSignal): Promise<Reloaded>
   plan(signal: AbortSignal): Promise<Plan>
 }
@@ -78,6 +81,7 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     retry: (targets, given) => post('/retry', { targets }, retryAnswer, given),
     hold: (targets, given) => post('/hold', { targets }, heldAnswer, given),
     resume: (targets, given) => post('/resume', { targets }, heldAnswer, given),
+    approve: (source, given) => post('/approve', { source }, approveAnswer, given),
     reload: (given) => post('/reload', {}, reloadAnswer, given),
     plan: (given) => get('/plan', planAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),

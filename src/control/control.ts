@@ -2,6 +2,7 @@
 export {
   AskError,
   type Amount,
+  type Approved,
   type Desk,
   type HistoryLine,
   type PathVerdict,

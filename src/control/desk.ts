@@ -34,6 +34,8 @@ export interface SourceStatus {
   readonly reason: string | null
   /** Changes seen and not yet written to the journal. */
   readonly settling: number
+  /** So many files went at once that no copy leaves before `approve`. */
+  readonly removalsHeld: boolean
 }
 
 export interface TargetStatus {
@@ -47,6 +49,8 @@ export interface TargetStatus {
   /** Files of which this target holds a proven copy. */
   readonly delivered: number
   readonly parked: number
+  /** Copies of removed files that are given up when their grace is over. */
+  readonly leaving: number
   readonly bytesWaiting: number
   readonly oldestMs: number | null
   /** Why it is not running, or what its last failure was, with the next step; null when all is well. */
@@ -116,6 +120,14 @@ export interface Held {
   readonly targets: readonly string[]
 }
 
+export interface Approved {
+  readonly source: string
+  /** Anything was held back at all. */
+  readonly wasHeld: boolean
+  /** Copies that were held back and are given up now. */
+  readonly copies: number
+}
+
 /** What a reload changed, in words: `target nas added`. */
 export interface Reloaded {
   readonly changes: readonly string[]
@@ -163,6 +175,8 @@ export interface Desk {
   /** Stops targets until they are resumed, over restarts; what is under way finishes. */
   hold(targets: readonly string[]): Held
   resume(targets: readonly string[]): Held
+  /** The removals of a source are meant: copies follow their files. */
+  approve(source: string): Approved
   /** Takes over the configuration file as it stands now. @throws OwnerError with its problems; the one before stays in force. */
   reload(): Promise<Reloaded>
   /** What a reload would do. */

@@ -10,7 +10,16 @@ import type { Log } from '../base/log.ts'
 import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
-import { apiHeader, apiVersion, bodyBytesMax, decodeQuery, historyLinesMax, resyncBody, targetsBody } from './wire.ts'
+import {
+  approveBody,
+  apiHeader,
+  apiVersion,
+  bodyBytesMax,
+  decodeQuery,
+  historyLinesMax,
+  resyncBody,
+  targetsBody,
+} from './wire.ts'
 
 /** People and scripts of one machine; more connections are a loop gone wild. */
 const connectionsMax = 64
@@ -78,6 +87,7 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
   app.post('/retry', async (context) => context.json(desk.retry((await bodyOf(context, targetsBody)).targets)))
   app.post('/hold', async (context) => context.json(desk.hold((await bodyOf(context, targetsBody)).targets)))
   app.post('/resume', async (context) => context.json(desk.resume((await bodyOf(context, targetsBody)).targets)))
+  app.post('/approve', async (context) => context.json(desk.approve((await bodyOf(context, approveBody)).source)))
   app.post('/reload', async (context) => context.json(await desk.reload()))
   app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { decodeName, encodeName } from '../base/path.ts'
 import type {
+  Approved,
   Held,
   HistoryLine,
   PathVerdict,
@@ -48,6 +49,7 @@ const source = z.object({
   watched: count,
   reason: z.string().nullable(),
   settling: count,
+  removalsHeld: z.boolean(),
 })
 
 const target = z.object({
@@ -58,6 +60,7 @@ const target = z.object({
   active: count,
   delivered: count,
   parked: count,
+  leaving: count,
   bytesWaiting: count,
   oldestMs: count.nullable(),
   reason: z.string().nullable(),
@@ -80,6 +83,9 @@ export const resyncAnswer: z.ZodType<Resynced> = z.object({
 })
 
 export const heldAnswer: z.ZodType<Held> = z.object({ targets: z.array(z.string()) })
+
+export const approveBody = z.strictObject({ source: z.string().max(pathLengthMax) })
+export const approveAnswer: z.ZodType<Approved> = z.object({ source: z.string(), wasHeld: z.boolean(), copies: count })
 
 export const reloadAnswer: z.ZodType<Reloaded> = z.object({ changes: z.array(z.string()) })
 

@@ -158,6 +158,7 @@ function liveParts(
     target: (name) => liveTarget(pipeline, name),
     journalState: () => disk.state(),
     source: (name) => sources.all.find((source) => source.name === name),
+    approve: (source) => pipeline.approve(source),
     reload: () => reloader.reload(),
     plan: (signal) => {
       const bytesPerSecond = (name: string): number | undefined => pipeline.seat(name)?.bytesPerSecond
@@ -182,6 +183,7 @@ export function openDesk(config: Config, options: DaemonOptions): Promise<{ desk
     target: () => undefined,
     journalState: () => ({ state: 'open', reason: null }),
     source: () => undefined,
+    approve: (source) => journal.approve(source),
     reload: notRunning,
     plan: notRunning,
   })

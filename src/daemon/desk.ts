@@ -6,6 +6,7 @@ import { showPath, sourcePath, type SourcePath } from '../base/path.ts'
 import type { Config } from '../config/config.ts'
 import {
   AskError,
+  type Approved,
   type Desk,
   type HistoryLine,
   type PathVerdict,
@@ -50,6 +51,8 @@ export interface DeskParts {
   readonly source: (
     name: string,
   ) => { state(): SourceState; whyIgnored(path: SourcePath): { rule: string; where: string } | undefined } | undefined
+  /** Copies held back that are due now. */
+  readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
 }
@@ -65,6 +68,7 @@ export function openDesk(parts: DeskParts): Desk {
     history: (path, limit) => history(parts, path, Math.min(limit, historyLinesMax)),
     hold: (targets) => hold(parts, targets),
     resume: (targets) => resume(parts, targets),
+    approve: (source) => approve(parts, source),
     reload: () => parts.reload(),
     plan: (signal) => parts.plan(signal),
   }
@@ -86,9 +90,19 @@ function status(parts: DeskParts): Status {
 function sourceStatus(name: string, files: number, parts: DeskParts): SourceStatus {
   const live = parts.source(name)?.state()
   if (live === undefined)
-    return { name, state: 'stopped', files, watched: 0, reason: 'the daemon is not running', settling: 0 }
-  const { state, watched, reason, settling } = live
-  return { name, state, files, watched, reason, settling }
+    return {
+      name,
+      state: 'stopped',
+      files,
+      watched: 0,
+      reason: 'the daemon is not running',
+      settling: 0,
+      removalsHeld: parts.journal.brakeOf(name) !== null,
+    }
+  const { state, watched, settling } = live
+  // A brake needs its owner, and is told wherever the source is.
+  const reason = parts.journal.brakeOf(name) ?? live.reason
+  return { name, state, files, watched, reason, settling, removalsHeld: parts.journal.brakeOf(name) !== null }
 }
 
 function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatus {
@@ -107,6 +121,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     active,
     delivered: counts.delivered,
     parked: counts.parked,
+    leaving: counts.leaving,
     bytesWaiting: counts.bytesOwed,
     oldestMs: sinceMs === null ? null : Math.max(0, clock.wallMs() - sinceMs),
     reason: live === undefined ? 'the daemon is not running' : trouble === null ? null : showPath(trouble),
@@ -167,6 +182,13 @@ function resume(parts: DeskParts, targets: readonly string[]): { readonly target
     parts.target(name)?.resume()
   }
   return { targets: names }
+}
+
+function approve(parts: DeskParts, source: string): Approved {
+  const known = parts.config().sources.map(({ name }) => name)
+  if (!known.includes(source)) throw new AskError(`no source is named "${source}"; there are: ${known.join(', ')}`)
+  const wasHeld = parts.journal.brakeOf(source) !== null
+  return { source, wasHeld, copies: parts.approve(source) }
 }
 
 interface Located {

@@ -26,6 +26,7 @@ export function unhealthyReasons({ sources, targets, journalReason, configProble
     ...(journalReason === null ? [] : [journalReason]),
     ...(configProblem === null ? [] : [configProblem]),
     ...blind.map(({ name, state }) => `source ${name} is ${state}`),
+    ...sources.filter(({ removalsHeld }) => removalsHeld).map(({ reason }) => reason ?? 'removals are held back'),
     ...idle.map(({ name, state }) => `target ${name} is ${state}`),
     ...late.map(({ name, oldestMs }) => `target ${name} lacks a change for ${showDuration(oldestMs ?? 0)}`),
     ...parked.map(({ name, parked: files }) => `target ${name} has ${files} parked`),

@@ -2,7 +2,7 @@
 import type { Connection } from './connection.ts'
 
 /** In which states `lane_count` counts: those of a delivery, and what a receipt proves. */
-export type Counted = 'waiting' | 'postponed' | 'parked' | 'delivered'
+export type Counted = 'waiting' | 'postponed' | 'parked' | 'leaving' | 'delivered'
 
 interface Sum {
   files: number

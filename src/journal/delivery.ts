@@ -59,10 +59,14 @@ export type Outcome =
   | { readonly kind: 'released' }
   /** Nothing was owed but a true receipt: this is what the target holds; undefined: nothing. */
   | { readonly kind: 'looked'; readonly receipt: Omit<StoredReceipt, 'seq'> | undefined }
+  /** The copy followed its file: where it lies now, or that there was none. */
+  | { readonly kind: 'removed'; readonly detail: string }
+  /** The copy is to stay after all. */
+  | { readonly kind: 'kept'; readonly reason: string }
 
 export interface OpenDelivery {
   readonly target: string
-  readonly state: 'waiting' | 'postponed' | 'parked'
+  readonly state: 'waiting' | 'postponed' | 'parked' | 'leaving'
   readonly reason: string | null
   readonly attempts: number
   readonly dueMs: number | null

@@ -4,6 +4,7 @@ import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
 import type { Counted, Counters } from './counters.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
+import type { Leaving, Remover } from './leaving.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
 import { inodeCell, nameCell } from './rows.ts'
 import type { Look, Targets } from './targets.ts'
@@ -56,7 +57,8 @@ const sql = {
   // A change that overtakes an undelivered one keeps its age: the target has been behind since then. It also keeps the doubt.
   overtake: `
     UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
-      look = CASE WHEN look = 'receipt' OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
+      look = CASE WHEN look = 'remove' AND state = 'leaving' AND wanted_seq > @doubtfulSeq AND NOT @isLeased THEN 'trust'
+        WHEN look IN ('receipt', 'remove') OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
     WHERE target_id = @targetId AND file_id = @fileId`,
   owe: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
@@ -81,6 +83,7 @@ interface FeedParts {
   readonly targets: Targets
   readonly history: History
   readonly counters: Counters
+  readonly leaving: Leaving
   readonly transactions: Transactions
   readonly clock: Clock
   /** An attempt at this file is under way at this target. */
@@ -94,12 +97,18 @@ interface Debt {
   readonly bytes: number
 }
 
+function goneWords(leaving: number): string {
+  if (leaving === 0) return 'gone from its source; copies are kept'
+  return `gone from its source; ${leaving} ${leaving === 1 ? 'copy follows' : 'copies follow'} after the grace`
+}
+
 export class Feed {
   readonly #tree: Tree
   readonly #targets: Targets
   readonly #history: History
   readonly #counters: Counters
   readonly #newFiles: NewFiles
+  readonly #leaving: Leaving
   readonly #clock: Clock
   readonly #statements
   readonly #recordAll
@@ -116,12 +125,13 @@ export class Feed {
     this.#history = parts.history
     this.#counters = parts.counters
     this.#newFiles = new NewFiles(connection, parts.counters)
+    this.#leaving = parts.leaving
     this.#clock = parts.clock
     this.#statements = {
       head: connection.prepare<[], { seq: number }>(sql.head),
       changeFile: connection.prepare<[number, number, bigint, bigint, bigint, bigint]>(sql.changeFile),
       removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
-      overtake: connection.prepare<[Debt & { readonly doubtfulSeq: number }]>(sql.overtake),
+      overtake: connection.prepare<[Debt & { readonly doubtfulSeq: number; readonly isLeased: 0 | 1 }]>(sql.overtake),
       owe: connection.prepare<[number, number, number, 0 | 1, number, number, Look]>(sql.owe),
       open: connection.prepare<[number, number], { seq: number; look: Look }>(sql.open),
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
@@ -133,13 +143,15 @@ export class Feed {
     }
     this.#head = required(this.#statements.head.get()).seq
     this.#doubtfulSeq = this.#head
-    this.#recordAll = parts.transactions.of((changes: readonly Change[], selection: Selection) => {
-      const head = this.#head
-      const accepted = changes.map((change) => this.#recordOne(change, selection))
-      this.#newFiles.write()
-      this.#targets.advance(head, this.#head)
-      return accepted
-    })
+    this.#recordAll = parts.transactions.of(
+      (changes: readonly Change[], selection: Selection, removers: readonly Remover[]) => {
+        const head = this.#head
+        const accepted = changes.map((change) => this.#recordOne(change, selection, removers))
+        this.#newFiles.write()
+        this.#targets.advance(head, this.#head)
+        return accepted
+      },
+    )
     this.#offerStep = parts.transactions.of(
       (name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass') =>
         this.#offerSome(name, limit, takes),
@@ -161,10 +173,14 @@ export class Feed {
    * nothing happened. A put that repeats a known stat counts: its source saw a write that no time stamp shows (F43), and only the
    * content can tell. A removal of what is not there is undefined in the answer.
    */
-  record(changes: readonly Change[], selection: Selection): readonly (Accepted | undefined)[] {
+  record(
+    changes: readonly Change[],
+    selection: Selection,
+    removers: readonly Remover[] = [],
+  ): readonly (Accepted | undefined)[] {
     const head = this.#head
     try {
-      return this.#recordAll(changes, selection)
+      return this.#recordAll(changes, selection, removers)
     } catch (thrown) {
       this.#head = head
       this.#tree.forgetCached()
@@ -174,10 +190,10 @@ export class Feed {
     }
   }
 
-  #recordOne(change: Change, selection: Selection): Accepted | undefined {
-    const accepted = change.kind === 'put' ? this.#put(change, selection) : this.#remove(change)
+  #recordOne(change: Change, selection: Selection, removers: readonly Remover[]): Accepted | undefined {
+    const accepted = change.kind === 'put' ? this.#put(change, selection) : this.#remove(change, removers)
     if (accepted === undefined) return undefined
-    const detail = change.kind === 'put' ? `${change.stat.size} bytes` : 'gone from its source; copies are kept'
+    const detail = change.kind === 'put' ? `${change.stat.size} bytes` : goneWords(accepted.owedTo.length)
     const sourceId = this.#tree.ensureSource(change.source)
     this.#history.append({ sourceId, fileId: accepted.fileId, targetId: null, event: change.kind, detail })
     return accepted
@@ -209,7 +225,7 @@ export class Feed {
     return fileId
   }
 
-  #remove({ source, path }: Extract<Change, { kind: 'remove' }>): Accepted | undefined {
+  #remove({ source, path }: Extract<Change, { kind: 'remove' }>, removers: readonly Remover[]): Accepted | undefined {
     const sourceId = this.#tree.sourceId(source)
     const folderId = sourceId === undefined ? undefined : this.#tree.folderId(sourceId, sourcePath(folderOf(path)))
     const known = folderId === undefined ? undefined : this.#known(folderId, nameOf(path))
@@ -217,8 +233,13 @@ export class Feed {
     const seq = ++this.#head
     const fileId = Number(known.id)
     this.#statements.removeFile.run(seq, known.id)
-    this.#settleDebts(fileId, [], 0)
-    return { seq, fileId, owedTo: [] }
+    const nowMs = this.#clock.wallMs()
+    const leaves = removers.filter(({ targetId, graceMs }) =>
+      this.#leaving.leave({ targetId, fileId, seq, nowMs, dueMs: nowMs + graceMs }),
+    )
+    const owedTo = leaves.map(({ targetId }) => targetId)
+    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
+    return { seq, fileId, owedTo }
   }
 
   #known(folderId: number, name: string): FileRow | undefined {
@@ -231,7 +252,8 @@ export class Feed {
     for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
     const debt = { fileId, seq: this.#head, bytes, doubtfulSeq: this.#doubtfulSeq }
     for (const targetId of owedTo) {
-      const isOpen = this.#statements.overtake.run({ targetId, ...debt }).changes === 1
+      const isLeased = this.#isLeased(targetId, fileId) ? 1 : 0
+      const isOpen = this.#statements.overtake.run({ targetId, ...debt, isLeased }).changes === 1
       if (!isOpen) this.#owe({ targetId, ...debt }, { priority: 0, look: 'trust' })
     }
   }
@@ -248,6 +270,11 @@ export class Feed {
     const isDoubtful = open.look !== 'trust' || open.seq <= this.#doubtfulSeq || this.#isLeased(targetId, fileId)
     if (isDoubtful) this.#statements.doubt.run(this.#head, targetId, fileId)
     else this.#endDebt(targetId, fileId)
+  }
+
+  /** Nothing of a file that is gone is offered; a copy that is to follow it goes on doing so. */
+  #forgetGone(targetId: number, fileId: number): void {
+    if (this.#statements.open.get(targetId, fileId)?.look !== 'remove') this.#disown(targetId, fileId)
   }
 
   #endDebt(targetId: number, fileId: number): void {
@@ -283,7 +310,7 @@ export class Feed {
     let owed = 0
     for (const row of rows) {
       // Owed when the target left the configuration, and gone since.
-      if (row.present !== 1n) this.#disown(target.id, Number(row.id))
+      if (row.present !== 1n) this.#forgetGone(target.id, Number(row.id))
       else if (this.#offerOne(target.id, target.offer.look, row, takes)) owed++
     }
     const isDone = rows.length < limit

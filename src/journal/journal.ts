@@ -11,6 +11,7 @@ import { Counters } from './counters.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
+import { Leaving, type Remover } from './leaving.ts'
 import { openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
@@ -23,6 +24,7 @@ import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
 export type { HistoryLine } from './history.ts'
+export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
 export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
@@ -57,6 +59,8 @@ export class Journal {
   readonly #history: History
   readonly #targets: Targets
   readonly #paces: Paces
+  readonly #clock: Clock
+  readonly #leaving: Leaving
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
@@ -64,6 +68,7 @@ export class Journal {
   constructor(connection: Connection, file: string, clock: Clock) {
     this.damage = new Promise((resolve) => (this.#endInDamage = resolve))
     this.#connection = connection
+    this.#clock = clock
     this.#file = file
     const probe = connection.prepare(writeProbe)
     this.#gate = new WriteGate({ file, clock, probe: () => probe.run(), onDamage: (thrown) => this.#metDamage(thrown) })
@@ -75,7 +80,8 @@ export class Journal {
     this.#targets = new Targets(connection)
     this.#paces = new Paces(connection)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
-    const parts = { ...rooms, counters, transactions, clock }
+    this.#leaving = new Leaving(connection, counters)
+    const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
     this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
@@ -128,8 +134,12 @@ export class Journal {
   }
 
   /** Accepts changes in one transaction, see Feed.record. */
-  record(changes: readonly Change[], selection: Selection): readonly (Accepted | undefined)[] {
-    return this.#written(() => this.#feed.record(changes, selection))
+  record(
+    changes: readonly Change[],
+    selection: Selection,
+    removers: readonly Remover[] = [],
+  ): readonly (Accepted | undefined)[] {
+    return this.#written(() => this.#feed.record(changes, selection, removers))
   }
 
   /** The present files behind a seq, in the order of the feed, at most `limit`. */
@@ -204,6 +214,25 @@ export class Journal {
   keepPace(target: string, state: PaceState): Promise<void> {
     const { id } = this.#targets.get(target)
     return this.#group.add(() => this.#paces.put(id, state))
+  }
+
+  // Copies that follow their files
+
+  /** Why no copy of this source's files leaves any target before its owner says so; null where they may. */
+  brakeOf(source: string): string | null {
+    return this.#leaving.brakeOf(source)
+  }
+
+  brake(source: string, reason: string): void {
+    this.#written(() => this.#leaving.brake(source, reason))
+    this.note({ source, event: 'removals-held', detail: reason })
+  }
+
+  /** The owner says that the removals are meant. Answers how many copies were held back and are due now. */
+  approve(source: string): number {
+    const copies = this.#written(() => this.#leaving.approve(source, this.#clock.wallMs()))
+    this.note({ source, event: 'removals-approved', detail: `${copies} copies follow their files now` })
+    return copies
   }
 
   // Deliveries

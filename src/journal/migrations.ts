@@ -17,7 +17,7 @@ export const migrations: readonly string[] = [
   `
   CREATE TABLE setting (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
 
-  CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, files INTEGER NOT NULL DEFAULT 0) STRICT;
+  CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, files INTEGER NOT NULL DEFAULT 0, brake TEXT) STRICT;
 
   -- A name is TEXT where its bytes are valid UTF-8, else BLOB. The root of a source has parent 0 and an empty name.
   CREATE TABLE folder (
@@ -64,13 +64,13 @@ export const migrations: readonly string[] = [
     target_id INTEGER NOT NULL REFERENCES target (id),
     file_id INTEGER NOT NULL REFERENCES file (id),
     wanted_seq INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('waiting', 'postponed', 'parked')),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'postponed', 'parked', 'leaving')),
     priority INTEGER NOT NULL,
     since_ms INTEGER NOT NULL,
     due_ms INTEGER,
     attempts INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt')),
+    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove')),
     reason TEXT,
     PRIMARY KEY (target_id, file_id)
   ) WITHOUT ROWID, STRICT;
@@ -120,7 +120,7 @@ export const migrations: readonly string[] = [
   ) WITHOUT ROWID, STRICT;
   CREATE TRIGGER target_begins AFTER INSERT ON target BEGIN
     INSERT INTO lane_count VALUES
-      (new.id, 'waiting', 0, 0), (new.id, 'postponed', 0, 0), (new.id, 'parked', 0, 0), (new.id, 'delivered', 0, 0);
+      (new.id, 'waiting', 0, 0), (new.id, 'postponed', 0, 0), (new.id, 'parked', 0, 0), (new.id, 'leaving', 0, 0), (new.id, 'delivered', 0, 0);
   END;
   CREATE TRIGGER delivery_begins AFTER INSERT ON delivery BEGIN
     UPDATE lane_count SET files = files + 1, bytes = bytes + new.bytes WHERE target_id = new.target_id AND state = new.state;

@@ -61,7 +61,8 @@ const sql = {
     WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
   retry: `
     UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
-  clampDue: 'UPDATE delivery INDEXED BY delivery_due SET due_ms = ? WHERE target_id = ? AND due_ms > ?',
+  clampDue:
+    "UPDATE delivery INDEXED BY delivery_due SET due_ms = ? WHERE target_id = ? AND due_ms > ? AND state <> 'leaving'",
   saveSession: `
     INSERT INTO upload_session (target_id, file_id, seq, session) VALUES (?, ?, ?, ?)
     ON CONFLICT (target_id, file_id) DO UPDATE SET seq = excluded.seq, session = excluded.session`,
@@ -104,6 +105,11 @@ interface SpoolParts {
   readonly clock: Clock
   /** Deliveries of this seq and before may have been tried by a process that could not tell. */
   readonly doubtfulSeq: number
+}
+
+/** After these the receipt says what the target holds. */
+function isCertain({ kind }: Outcome): boolean {
+  return ['delivered', 'looked', 'removed', 'kept'].includes(kind)
 }
 
 export class Spool {
@@ -244,7 +250,7 @@ export class Spool {
   #write(delivery: Delivery, outcome: Exclude<Outcome, { kind: 'released' }>): void {
     const { targetId, fileId, seq } = delivery
     // Whatever row there is by now, of this change or of a newer one: after an attempt that did not end well no receipt is trusted.
-    if (outcome.kind !== 'delivered' && outcome.kind !== 'looked') this.#statements.doubt.run(targetId, fileId)
+    if (!isCertain(outcome)) this.#statements.doubt.run(targetId, fileId)
     switch (outcome.kind) {
       case 'delivered':
         this.#writeReceipt(delivery, outcome.receipt, seq)
@@ -256,6 +262,14 @@ export class Spool {
         if (outcome.receipt === undefined) this.#statements.forget.run(targetId, fileId)
         else this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
         return this.#pay(delivery)
+      case 'removed':
+        this.#statements.forget.run(targetId, fileId)
+        this.#statements.dropSession.run(targetId, fileId)
+        this.#pay(delivery)
+        return this.#note(delivery, 'removed', outcome.detail)
+      case 'kept':
+        this.#pay(delivery)
+        return this.#note(delivery, 'kept', outcome.reason)
       case 'interrupted':
         return
       case 'postponed': {

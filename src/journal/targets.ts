@@ -5,9 +5,9 @@ import { required } from './tree.ts'
 /**
  * How closely a delivery looks before it sends: trusts the receipt, compares the object's marks, or compares content by hash.
  * `receipt` sends nothing: no copy is owed any more, but an attempt may have changed the object without our having recorded it,
- * so that the receipt has to be made true again.
+ * so that the receipt has to be made true again. `remove`: the file is gone, and the copy is to follow it.
  */
-export type Look = 'trust' | 'entry' | 'hash' | 'receipt'
+export type Look = 'trust' | 'entry' | 'hash' | 'receipt' | 'remove'
 
 /** Which part of the feed is offered to a target again. */
 export interface Offer {
@@ -32,6 +32,8 @@ export interface LaneCounts {
   readonly waiting: number
   readonly postponed: number
   readonly parked: number
+  /** Copies of removed files, until their grace is over. */
+  readonly leaving: number
   readonly delivered: number
   /** Bytes of all that is owed. */
   readonly bytesOwed: number
@@ -216,6 +218,7 @@ export class Targets {
       waiting: files('waiting'),
       postponed: files('postponed'),
       parked: files('parked'),
+      leaving: files('leaving'),
       delivered: files('delivered'),
       bytesOwed: owed.reduce((sum, bytes) => sum + bytes, 0),
     }

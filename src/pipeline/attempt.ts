@@ -1,6 +1,7 @@
 /** One attempt at one delivery: finds out what the target lacks, sends only that, and says how it ended. Keeps no state. */
 import type { Random } from '../base/random.ts'
 import { asError } from '../base/errors.ts'
+import type { TargetConfig } from '../config/config.ts'
 import { fsPath, type RemotePath } from '../base/path.ts'
 import {
   ContentChanged,
@@ -14,10 +15,13 @@ import {
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
 const unreadableAgainMs = 3_600_000
+
+export type OnRemove = TargetConfig['onRemove']
 
 export interface AttemptParts {
   readonly target: Target
@@ -26,6 +30,7 @@ export interface AttemptParts {
   /** Absolute folder of a source. */
   readonly rootOf: (source: string) => string
   readonly placeAt: (delivery: Delivery) => RemotePath
+  readonly onRemove: OnRemove
   readonly progress: (bytesDone: number) => void
   readonly random: Random
 }
@@ -48,6 +53,7 @@ export async function attempt(delivery: Delivery, parts: AttemptParts, signal: A
 async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Outcome> {
   const at = parts.placeAt(delivery)
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
+  if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
   if (held !== undefined && held.isProven && delivery.look !== 'trust') {
     const entry = await parts.target.look(at, { hash: delivery.look === 'hash' }, signal)
@@ -97,7 +103,7 @@ async function heldAt(
   return { receipt: await parts.target.move(receipt, at, signal), isProven }
 }
 
-function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {
+export function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {
   return { path: path as RemotePath, remoteId, revision, size, sha256, mtimeNs }
 }
 

@@ -2,7 +2,14 @@
  * Intake: takes settled changes from the sources, has each batch recorded in one journal transaction with everything it owes,
  * and broadcasts what was accepted to the lanes whose selector takes it. An answer to `take` means: it is on disk.
  */
-import { JournalFull, type Accepted, type Change, type Journal, type Selection } from '../journal/journal.ts'
+import {
+  JournalFull,
+  type Accepted,
+  type Change,
+  type Journal,
+  type Remover,
+  type Selection,
+} from '../journal/journal.ts'
 import {
   broadcastDispatcher,
   consumer,
@@ -13,6 +20,7 @@ import {
   type ProducerConsumer,
   type Source,
 } from '../stage/stage.ts'
+import type { RemovalBrake } from './removal-brake.ts'
 
 /** Changes that may wait to be recorded. Beyond it `take` waits, and with it the scans: the watch thread collapses instead. */
 const waitingMax = 10_000
@@ -32,9 +40,19 @@ interface Arrival {
   readonly batch: Batch
 }
 
+export interface IntakeParts {
+  readonly journal: Journal
+  readonly selection: Selection
+  /** Targets that give up copies of removed files. */
+  readonly removers: () => readonly Remover[]
+  readonly brake: RemovalBrake
+  /** The journal could not record: nothing may go on. */
+  readonly onFailure: (error: Error) => void
+}
+
 export class Intake {
+  readonly #parts: IntakeParts
   readonly #journal: Journal
-  readonly #selection: Selection
   readonly #arrivals: Producer<Arrival>
   readonly #recorder: ProducerConsumer<Arrival, Accepted>
   readonly #counted: Consumer<Accepted>
@@ -47,10 +65,9 @@ export class Intake {
   #release: (() => void) | undefined
   #released: Promise<void> = Promise.resolve()
 
-  /** @param onFailure the journal could not record: nothing may go on. */
-  constructor(journal: Journal, selection: Selection, onFailure: (error: Error) => void) {
-    this.#journal = journal
-    this.#selection = selection
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+    this.#journal = parts.journal
     // `take` keeps what waits below the bound, so that nothing is ever discarded.
     this.#arrivals = producer<Arrival>({ name: 'intake', bufferSize: waitingMax * 2 })
     this.#recorder = producerConsumer<Arrival, Accepted>({
@@ -65,7 +82,7 @@ export class Intake {
     this.#ended = this.#recorder.stopped.then((reason) => {
       if (!(reason instanceof Error)) return
       this.#failure = reason
-      onFailure(reason)
+      parts.onFailure(reason)
     })
   }
 
@@ -108,13 +125,26 @@ export class Intake {
 
   #recordNow(batch: readonly Arrival[]): readonly Accepted[] {
     const changes = batch.map((arrival) => arrival.change)
-    const accepted = this.#journal.record(changes, this.#selection)
+    const { selection, removers } = this.#parts
+    const giving = removers()
+    const accepted = this.#journal.record(changes, selection, giving)
+    if (giving.length > 0) this.#watchRemovals(changes)
     this.#waiting -= batch.length
     for (const { batch: owner } of batch) if (--owner.unrecorded === 0) owner.resolve()
     const waiters = this.#waitingForRoom
     this.#waitingForRoom = []
     for (const go of waiters) go()
     return accepted.filter((answer) => answer !== undefined)
+  }
+
+  /** Their copies stay for a grace at least, so that the brake is never too late. */
+  #watchRemovals(changes: readonly Change[]): void {
+    const removed = new Map<string, number>()
+    for (const { kind, source } of changes) if (kind === 'remove') removed.set(source, (removed.get(source) ?? 0) + 1)
+    for (const [source, files] of removed) {
+      const reason = this.#parts.brake.removed(source, files, this.#journal.fileCounts().get(source) ?? 0)
+      if (reason !== undefined && this.#journal.brakeOf(source) === null) this.#journal.brake(source, reason)
+    }
   }
 
   /** Resolves when all of it is in the journal. @throws what broke the journal. */

@@ -1,14 +1,16 @@
 /** What outlives the lives of a target's lane: its configuration, what it takes and where that goes, and which life it has now. */
 import type { Clock } from '../base/clock.ts'
 import type { TargetConfig } from '../config/config.ts'
-import type { Declaration, Journal } from '../journal/journal.ts'
+import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
 import type { Lane, LaneOrder } from './lane.ts'
 import { placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
-type Ordered = Pick<TargetConfig, 'select' | 'at'> & { readonly pace: Pick<TargetConfig['pace'], 'concurrency'> }
+type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove'> & {
+  readonly pace: Pick<TargetConfig['pace'], 'concurrency'>
+}
 
 export interface OrderParts {
   readonly clock: Clock
@@ -51,6 +53,12 @@ export class LaneSeat {
 
   get order(): LaneOrder {
     return this.#order
+  }
+
+  /** How this target deals with copies of removed files; undefined where it keeps them. */
+  get remover(): Remover | undefined {
+    const { onRemove, removeAfterMs: graceMs } = this.#config
+    return onRemove === 'keep' ? undefined : { targetId: this.targetId, graceMs }
   }
 
   /** Undefined between two lives. */
@@ -108,8 +116,9 @@ export class LaneSeat {
   }
 }
 
-export function laneOrder({ select, at, pace }: Ordered, { clock, host }: OrderParts): LaneOrder {
-  return { selector: selector(select, clock), placeAt: placeAt(at, host), slotsMax: pace.concurrency }
+export function laneOrder({ select, at, pace, onRemove }: Ordered, { clock, host }: OrderParts): LaneOrder {
+  const order = { selector: selector(select, clock), placeAt: placeAt(at, host) }
+  return { ...order, slotsMax: pace.concurrency, onRemove }
 }
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
@@ -120,10 +129,10 @@ export function declarationOf({ kind, path, select, at }: TargetConfig): Declara
 /** The order that a declaration was made of. Its text was written by `declarationOf` only. */
 export function declaredOrder({ selector: text }: Declaration, parts: OrderParts): LaneOrder {
   const [select, at] = JSON.parse(text) as [TargetConfig['select'], string]
-  return laneOrder({ select, at, pace: { concurrency: 1 } }, parts)
+  return laneOrder({ select, at, onRemove: 'keep', pace: { concurrency: 1 } }, parts)
 }
 
 /** Whatever of a configuration a running lane cannot change. */
 function placeOf(config: TargetConfig): string {
-  return JSON.stringify({ ...config, select: null, at: null, onRemove: null, pace: null })
+  return JSON.stringify({ ...config, select: null, at: null, onRemove: null, removeAfterMs: null, pace: null })
 }

@@ -27,7 +27,7 @@ import {
   type Subscription,
 } from '../stage/stage.ts'
 import type { Target } from '../target/target.ts'
-import { attempt } from './attempt.ts'
+import { attempt, type OnRemove } from './attempt.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
@@ -41,6 +41,8 @@ export interface LaneOrder {
   readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
   /** Deliveries under way at once, at most. */
   readonly slotsMax: number
+  /** What becomes of copies whose file is gone. */
+  readonly onRemove: OnRemove
 }
 
 export interface LaneConfig {
@@ -249,7 +251,8 @@ export class Lane implements Child {
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const parts = { ...this.#parts, target, placeAt: order().placeAt, progress }
+    const { placeAt, onRemove } = order()
+    const parts = { ...this.#parts, target, placeAt, onRemove, progress }
     const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() => passage.end())
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })

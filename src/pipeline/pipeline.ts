@@ -5,13 +5,14 @@
 import type { Clock } from '../base/clock.ts'
 import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
-import { isDamage, type Change, type Facts } from '../journal/journal.ts'
+import { isDamage, type Change, type Facts, type Remover } from '../journal/journal.ts'
 import { supervise, type Reason, type Supervisor } from '../stage/stage.ts'
 import { hasAdaptiveSlots } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
 import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
 import { LaneSeat } from './lane-seat.ts'
+import { RemovalBrake } from './removal-brake.ts'
 import type { LanePace } from './slots.ts'
 
 export type { Lane, LaneOrder } from './lane.ts'
@@ -46,6 +47,7 @@ const stopReserveMs = 10_000
 export class Pipeline {
   readonly #parts: PipelineParts
   readonly #intake: Intake
+  readonly #brake: RemovalBrake
   readonly #seats = new Map<string, LaneSeat>()
   readonly #lanes: Promise<Supervisor>
 
@@ -54,7 +56,9 @@ export class Pipeline {
     this.#parts = parts
     for (const config of targets) this.#declare(config)
     const selection = (facts: Facts): number[] => this.#takers(facts)
-    this.#intake = new Intake(parts.journal, selection, parts.onFailure)
+    const removers = (): Remover[] => this.seats.flatMap(({ remover }) => (remover === undefined ? [] : [remover]))
+    this.#brake = new RemovalBrake(parts.clock)
+    this.#intake = new Intake({ ...parts, selection, removers, brake: this.#brake })
     this.#lanes = supervise({
       name: 'lanes',
       restartsMax: Infinity,
@@ -142,6 +146,14 @@ export class Pipeline {
     if (seat.adopt(config)) return
     await this.remove(config.name)
     await this.add(config)
+  }
+
+  /** The owner says that the removals of a source are meant. Answers how many copies were held back. */
+  approve(source: string): number {
+    this.#brake.approved(source)
+    const copies = this.#parts.journal.approve(source)
+    for (const { lane } of this.#seats.values()) lane?.nudge()
+    return copies
   }
 
   /** Takes settled changes; resolves once they are in the journal with all that they owe. At most some 1,000 a call. */

@@ -310,7 +310,15 @@ describe('what a run leaves undone', () => {
   })
 
   test('lanes with their counts, sources that are missing, files with their reasons', () => {
-    const source = { name: 'photos', state: 'missing', files: 0, watched: 0, reason: 'not mounted', settling: 0 }
+    const source = {
+      name: 'photos',
+      state: 'missing',
+      files: 0,
+      watched: 0,
+      reason: 'not mounted',
+      settling: 0,
+      removalsHeld: false,
+    }
     const desk = smallDesk(
       aStatus({
         sources: [source],

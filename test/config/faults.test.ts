@@ -209,10 +209,10 @@ describe('F97: each wrong value is reported at its place with what was expected 
       '8:11 targets[0].kind: expected one of the kinds available in this version (directory), got "google-drive"',
     ],
     [
-      'removal policy of a later version',
+      'unknown removal policy',
       11,
-      '    on-remove: trash',
-      '11:16 targets[0].on-remove: expected keep (the only choice in this version), got "trash"',
+      '    on-remove: burn',
+      '11:16 targets[0].on-remove: expected keep, trash or remove, got "burn"',
     ],
     [
       'unknown field',

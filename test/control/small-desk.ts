@@ -7,7 +7,9 @@ export function aStatus(changes: Partial<Status> = {}): Status {
     reasons: [],
     oldestMs: null,
     journal: { state: 'open', reason: null },
-    sources: [{ name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0 }],
+    sources: [
+      { name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0, removalsHeld: false },
+    ],
     targets: [aLane()],
     ...changes,
   }
@@ -22,6 +24,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     active: 0,
     delivered: 1204,
     parked: 0,
+    leaving: 0,
     bytesWaiting: 0,
     oldestMs: null,
     reason: null,
@@ -77,6 +80,10 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
     resume(targets) {
       asked.push(['resume', targets])
       return { targets }
+    },
+    approve(source) {
+      asked.push(['approve', source])
+      return { source, wasHeld: true, copies: 3 }
     },
     reload() {
       asked.push('reload')

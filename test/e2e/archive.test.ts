@@ -123,6 +123,6 @@ describe('run', () => {
     const code = await daemon.end('SIGTERM')
 
     expect(code).toBe(0)
-    expect(readdirSync(join(bench.folder, 'state')).sort()).toEqual(['fanfold.lock', 'journal.sqlite'])
+    expect(readdirSync(join(bench.folder, 'state')).sort()).toEqual(['fanfold.lock', 'journal.sqlite', 'rescan-mark'])
   })
 })

@@ -1,6 +1,6 @@
 CREATE TABLE setting (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
 
-CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, files INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE source (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, files INTEGER NOT NULL DEFAULT 0, brake TEXT) STRICT;
 
 CREATE TABLE folder (
   id INTEGER PRIMARY KEY,
@@ -43,13 +43,13 @@ CREATE TABLE delivery (
   target_id INTEGER NOT NULL REFERENCES target (id),
   file_id INTEGER NOT NULL REFERENCES file (id),
   wanted_seq INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('waiting', 'postponed', 'parked')),
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'postponed', 'parked', 'leaving')),
   priority INTEGER NOT NULL,
   since_ms INTEGER NOT NULL,
   due_ms INTEGER,
   attempts INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt')),
+  look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove')),
   reason TEXT,
   PRIMARY KEY (target_id, file_id)
 ) WITHOUT ROWID, STRICT;
@@ -102,7 +102,7 @@ CREATE TABLE lane_count (
 
 CREATE TRIGGER target_begins AFTER INSERT ON target BEGIN
   INSERT INTO lane_count VALUES
-    (new.id, 'waiting', 0, 0), (new.id, 'postponed', 0, 0), (new.id, 'parked', 0, 0), (new.id, 'delivered', 0, 0);
+    (new.id, 'waiting', 0, 0), (new.id, 'postponed', 0, 0), (new.id, 'parked', 0, 0), (new.id, 'leaving', 0, 0), (new.id, 'delivered', 0, 0);
   END;
 
 CREATE TRIGGER delivery_changes AFTER UPDATE OF state, bytes ON delivery WHEN old.state <> new.state OR old.bytes <> new.bytes BEGIN

@@ -1,5 +1,5 @@
 /** A whole pipeline on a real journal, a real digest and real folders; targets may be wrapped to be slow or broken. */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
@@ -21,6 +21,8 @@ export interface World {
   readonly failures: readonly Error[]
   /** Writes a file into the source and takes it as a settled change. */
   put(path: string, content: string | Buffer): Promise<void>
+  /** Removes files from the source and takes that as settled. */
+  remove(...paths: string[]): Promise<void>
   take(changes: readonly Change[]): Promise<void>
   copies(target: string): string
   seat(target: string): LaneSeat
@@ -36,6 +38,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Target
     select: all,
     at: '{path}',
     onRemove: 'keep',
+    removeAfterMs: 0,
     pace: {
       concurrency: 8,
       requests: undefined,
@@ -58,6 +61,8 @@ function opened(target: Target, name: string): OpenedTarget {
 
 export async function aWorld(options: {
   readonly targets: readonly string[]
+  /** What is special about some of them. */
+  readonly configs?: Readonly<Record<string, Partial<TargetConfig>>>
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
 }): Promise<World> {
@@ -71,7 +76,7 @@ export async function aWorld(options: {
   const failures: Error[] = []
   const wrap = options.wrap ?? ((target) => target)
   const pipeline = new Pipeline(
-    options.targets.map((name) => aTargetConfig(folder, name)),
+    options.targets.map((name) => aTargetConfig(folder, name, options.configs?.[name])),
     {
       journal,
       digest,
@@ -103,6 +108,10 @@ export async function aWorld(options: {
       const { size, mtimeNs, ctimeNs, ino: inode } = statSync(file, { bigint: true })
       const stat = { size: Number(size), mtimeNs, ctimeNs, inode }
       await pipeline.take([{ kind: 'put', source: 'inbox', path: sourcePath(path), stat }])
+    },
+    remove(...paths) {
+      for (const path of paths) rmSync(join(inbox, path))
+      return pipeline.take(paths.map((path) => ({ kind: 'remove', source: 'inbox', path: sourcePath(path) })))
     },
     take: (changes) => pipeline.take(changes),
     copies: (target) => join(folder, 'copies', target),

@@ -55,6 +55,25 @@ describe('a snapshot', () => {
     })
   })
 
+  test('D9: a stall and the lag behind it are numbers: nothing asked for, so much buffered, and who holds it up', async () => {
+    const held = gate()
+    const source = producer<number>({ name: 'numbers', bufferSize: 100 })
+    const stuck = consumer<number>({ name: 'stuck', handleEvents: () => held.opened })
+    stuck.subscribe(source, { maxDemand: 4 })
+    source.emit(range(1, 30))
+    await atRest()
+    const stalled = source.snapshot()
+
+    held.open()
+    await until('the lag is gone', () => source.snapshot().bufferedCount === 0)
+
+    expect(stalled).toMatchObject({
+      bufferedCount: 26,
+      subscribers: [{ consumer: 'stuck', demandCount: 0, waitingCount: 4 }],
+    })
+    expect(source.snapshot()).toMatchObject({ bufferedCount: 0, subscribers: [{ waitingCount: 0 }] })
+  })
+
   test('of a consumer counts what waits and what is handled, per subscription', async () => {
     const held = gate()
     const source = producer<number>({ name: 'numbers' })

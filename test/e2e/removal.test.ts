@@ -1,0 +1,50 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { aBench, fanfold, startDaemon } from './rig.ts'
+
+const trashing = 'on-remove: trash\nremove-after: 0s'
+
+test('F36: a removed file goes to the trash where its target says so, also one that went while no daemon ran', async () => {
+  const bench = aBench({ nas: trashing, usb: '' })
+  for (const name of ['a.txt', 'b.txt', 'c.txt']) writeFileSync(join(bench.inbox, name), name)
+  const first = await startDaemon(bench)
+  await first.until(({ targets }) => targets.every(({ delivered }) => delivered === 3))
+
+  rmSync(join(bench.inbox, 'a.txt'))
+  await first.until(({ targets }) => targets[0]?.delivered === 2)
+  await first.end('SIGTERM')
+  rmSync(join(bench.inbox, 'b.txt'))
+  const second = await startDaemon(bench)
+  const status = await second.until(({ targets }) => targets[0]?.delivered === 1)
+
+  const day = new Date().toISOString().slice(0, 10)
+  for (const name of ['a.txt', 'b.txt']) {
+    expect(existsSync(join(bench.copies('nas'), name))).toBe(false)
+    expect(existsSync(join(bench.copies('nas'), '.fanfold-trash', day, name))).toBe(true)
+    expect(existsSync(join(bench.copies('usb'), name))).toBe(true)
+  }
+  expect(status.targets[1]).toMatchObject({ delivered: 3, leaving: 0 })
+  expect((await fanfold(bench, 'history', 'b.txt')).stdout).toContain('b.txt went to the trash')
+})
+
+test('F37: a folder of many files that is emptied by mistake costs no copy before approve', async () => {
+  const bench = aBench({ nas: trashing.replace('0s', '1s') })
+  const folder = join(bench.inbox, 'scans')
+  mkdirSync(folder)
+  for (let count = 0; count < 80; count++) writeFileSync(join(folder, `${count}.pdf`), String(count))
+  const daemon = await startDaemon(bench)
+  await daemon.until(({ targets }) => targets[0]?.delivered === 80)
+
+  rmSync(folder, { recursive: true })
+  const held = await daemon.until(({ targets }) => targets[0]?.parked === 80)
+  const unknown = await fanfold(bench, 'approve', 'nowhere')
+  const approved = await fanfold(bench, 'approve', 'inbox')
+  await daemon.until(({ targets }) => targets[0]?.delivered === 0)
+
+  expect(held).toMatchObject({ healthy: false, sources: [{ removalsHeld: true }] })
+  expect(held.reasons.join()).toContain('fanfold approve inbox')
+  expect(unknown).toMatchObject({ code: 2 })
+  expect(approved).toMatchObject({ code: 0, stdout: expect.stringContaining('80 copies follow') as string })
+  expect((await daemon.status()).reasons).toEqual([])
+})
