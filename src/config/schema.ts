@@ -186,12 +186,9 @@ const target = block({
   at: atText
     .default('{source}/{path}')
     .meta({ description: `Where a copy goes below the target: ${atFields.map((field) => `{${field}}`).join(' ')}.` }),
-  'on-remove': z
-    .enum(['keep', 'trash', 'remove'], expected('keep, trash or remove'))
-    .default('keep')
-    .meta({
-      description: "What happens to the copy when the file is removed at the source; trash is the target's own.",
-    }),
+  'on-remove': z.enum(['keep', 'trash', 'remove'], expected('keep, trash or remove')).default('keep').meta({
+    description: "What happens to the copy when the file is removed at the source; trash is the target's own.",
+  }),
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),

@@ -6,6 +6,7 @@ import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
 import type { Leaving, Remover } from './leaving.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
+import { freshPriority, offeredPriority, type Priority } from './priority.ts'
 import { inodeCell, nameCell } from './rows.ts'
 import type { Look, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
@@ -56,7 +57,7 @@ const sql = {
   removeFile: 'UPDATE file SET seq = ?, present = 0 WHERE id = ?',
   // A change that overtakes an undelivered one keeps its age: the target has been behind since then. It also keeps the doubt.
   overtake: `
-    UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = 0, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
+    UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = @priority, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
       look = CASE WHEN look = 'remove' AND state = 'leaving' AND wanted_seq > @doubtfulSeq AND NOT @isLeased THEN 'trust'
         WHEN look IN ('receipt', 'remove') OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
     WHERE target_id = @targetId AND file_id = @fileId`,
@@ -66,7 +67,7 @@ const sql = {
   open: 'SELECT wanted_seq AS seq, look FROM delivery WHERE target_id = ? AND file_id = ?',
   disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? RETURNING state, bytes',
   doubt: `
-    UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 1, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
+    UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 2, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
     WHERE target_id = ? AND file_id = ?`,
   after: `
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
@@ -131,8 +132,10 @@ export class Feed {
       head: connection.prepare<[], { seq: number }>(sql.head),
       changeFile: connection.prepare<[number, number, bigint, bigint, bigint, bigint]>(sql.changeFile),
       removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
-      overtake: connection.prepare<[Debt & { readonly doubtfulSeq: number; readonly isLeased: 0 | 1 }]>(sql.overtake),
-      owe: connection.prepare<[number, number, number, 0 | 1, number, number, Look]>(sql.owe),
+      overtake: connection.prepare<
+        [Debt & { readonly doubtfulSeq: number; readonly isLeased: 0 | 1; readonly priority: Priority }]
+      >(sql.overtake),
+      owe: connection.prepare<[number, number, number, Priority, number, number, Look]>(sql.owe),
       open: connection.prepare<[number, number], { seq: number; look: Look }>(sql.open),
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
       disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
@@ -253,12 +256,13 @@ export class Feed {
     const debt = { fileId, seq: this.#head, bytes, doubtfulSeq: this.#doubtfulSeq }
     for (const targetId of owedTo) {
       const isLeased = this.#isLeased(targetId, fileId) ? 1 : 0
-      const isOpen = this.#statements.overtake.run({ targetId, ...debt, isLeased }).changes === 1
-      if (!isOpen) this.#owe({ targetId, ...debt }, { priority: 0, look: 'trust' })
+      const priority = freshPriority(bytes)
+      const isOpen = this.#statements.overtake.run({ targetId, ...debt, isLeased, priority }).changes === 1
+      if (!isOpen) this.#owe({ targetId, ...debt }, { priority, look: 'trust' })
     }
   }
 
-  #owe({ targetId, fileId, seq, bytes }: Debt, { priority, look }: { priority: 0 | 1; look: Look }): void {
+  #owe({ targetId, fileId, seq, bytes }: Debt, { priority, look }: { priority: Priority; look: Look }): void {
     this.#statements.owe.run(targetId, fileId, seq, priority, this.#clock.wallMs(), bytes, look)
     this.#counters.lane(targetId, 'waiting', 1, bytes)
   }
@@ -328,7 +332,8 @@ export class Feed {
     const isProven = this.#statements.receiptSeq.get(targetId, fileId)?.seq === Number(row.seq)
     if (isProven && look === 'trust') return false
     const debt = { targetId, fileId, seq: Number(row.seq), bytes: Number(row.size) }
-    if (this.#statements.renew.run({ ...debt, look }).changes === 0) this.#owe(debt, { priority: 1, look })
+    if (this.#statements.renew.run({ ...debt, look }).changes === 0)
+      this.#owe(debt, { priority: offeredPriority(debt.bytes), look })
     return true
   }
 }

@@ -16,32 +16,23 @@ import { openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
-import { Spool } from './spool.ts'
+import { Spool, type LargeClaim } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
-import { Tree, type FileRow, type KnownFile } from './tree.ts'
+import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
 export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
+export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
 export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
 export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
-export type { KnownFile } from './tree.ts'
+export type { FileRecord, KnownFile } from './tree.ts'
 export { isDamage } from './soundness.ts'
 export { everything } from './targets.ts'
 export { JournalFull } from './write-gate.ts'
-
-/** What the journal knows of one path. */
-export interface FileRecord {
-  readonly fileId: number
-  readonly seq: number
-  readonly isPresent: boolean
-  readonly size: number
-  readonly mtimeNs: bigint
-  readonly sha256: string | null
-}
 
 /** A write of one page that changes nothing anybody reads. */
 const writeProbe = `
@@ -237,8 +228,8 @@ export class Journal {
 
   // Deliveries
 
-  claim(targetId: number, count: number): readonly Delivery[] {
-    return this.#guarded(() => this.#spool.claim(targetId, count))
+  claim(targetId: number, count: number, large?: LargeClaim): readonly Delivery[] {
+    return this.#guarded(() => this.#spool.claim(targetId, count, large))
   }
 
   finish(delivery: Delivery, outcome: Outcome): Promise<void> {
@@ -371,17 +362,6 @@ function foldBack(connection: Connection): void {
     connection.pragma('wal_checkpoint(TRUNCATE)')
   } catch (thrown) {
     if (!isFull(thrown)) throw thrown
-  }
-}
-
-function fileRecord(row: FileRow): FileRecord {
-  return {
-    fileId: Number(row.id),
-    seq: Number(row.seq),
-    isPresent: row.present === 1n,
-    size: Number(row.size),
-    mtimeNs: row.mtime_ns,
-    sha256: row.sha256?.toString('hex') ?? null,
   }
 }
 

@@ -24,11 +24,11 @@ export interface Leave {
 
 const sql = {
   change: `
-    UPDATE delivery SET wanted_seq = @seq, state = 'leaving', priority = 1, due_ms = @dueMs, attempts = 0, bytes = 0, look = 'remove', reason = NULL
+    UPDATE delivery SET wanted_seq = @seq, state = 'leaving', priority = 2, due_ms = @dueMs, attempts = 0, bytes = 0, look = 'remove', reason = NULL
     WHERE target_id = @targetId AND file_id = @fileId`,
   add: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
-    VALUES (@targetId, @fileId, @seq, 'leaving', 1, @nowMs, @dueMs, 0, 0, 'remove', NULL)`,
+    VALUES (@targetId, @fileId, @seq, 'leaving', 2, @nowMs, @dueMs, 0, 0, 'remove', NULL)`,
   hasCopy: 'SELECT count(*) AS copies FROM receipt WHERE target_id = ? AND file_id = ?',
   brake: 'UPDATE source SET brake = ? WHERE name = ?',
   brakes: 'SELECT name, brake FROM source WHERE brake IS NOT NULL',

@@ -2,6 +2,7 @@
 import type { Counters } from './counters.ts'
 import type { Connection } from './connection.ts'
 import type { NameCell } from './rows.ts'
+import { freshPriority } from './priority.ts'
 import { WideInsert, type Cell } from './wide-insert.ts'
 
 export interface NewFile {
@@ -21,7 +22,7 @@ const sql = {
   fileRow: '(?, ?, ?, ?, ?, 1, ?, ?, ?, ?)',
   deliveries:
     'INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason) VALUES',
-  deliveryRow: "(?, ?, ?, 'waiting', 0, ?, NULL, 0, ?, 'trust', NULL)",
+  deliveryRow: "(?, ?, ?, 'waiting', ?, ?, NULL, 0, ?, 'trust', NULL)",
 }
 
 export class NewFiles {
@@ -62,8 +63,8 @@ export class NewFiles {
 
   owe(targetId: number, fileId: number, { seq, size }: { seq: number; size: number }, nowMs: number): void {
     const cells = this.#deliveries.get(targetId)
-    if (cells === undefined) this.#deliveries.set(targetId, [targetId, fileId, seq, nowMs, size])
-    else cells.push(targetId, fileId, seq, nowMs, size)
+    if (cells === undefined) this.#deliveries.set(targetId, [targetId, fileId, seq, freshPriority(size), nowMs, size])
+    else cells.push(targetId, fileId, seq, freshPriority(size), nowMs, size)
     this.#counters.lane(targetId, 'waiting', 1, size)
   }
 

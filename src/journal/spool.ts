@@ -25,6 +25,7 @@ import type { Counted, Counters } from './counters.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Connection, Statement } from './connection.ts'
+import type { Priority } from './priority.ts'
 import { hashCell, nameCell, type NameCell } from './rows.ts'
 import type { Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
@@ -91,9 +92,16 @@ const fromFrontEveryMs = 100
 /** What of a target is under way, and how far its waiting rows were read, per priority. */
 interface Lane {
   readonly leases: Set<number>
-  places: [Place, Place]
+  places: [Place, Place, Place, Place]
   fromFrontMs: number
 }
+
+/** How many large copies may be claimed, and whether one of them comes first. */
+export interface LargeClaim {
+  readonly most: number
+  readonly isTurn: boolean
+}
+const anyLarge: LargeClaim = { most: Infinity, isTurn: false }
 
 interface SpoolParts {
   readonly tree: Tree
@@ -162,7 +170,7 @@ export class Spool {
   #lane(targetId: number): Lane {
     const known = this.#lanes.get(targetId)
     if (known !== undefined) return known
-    const made: Lane = { leases: new Set(), places: [firstPlace, firstPlace], fromFrontMs: 0 }
+    const made: Lane = { leases: new Set(), places: [firstPlace, firstPlace, firstPlace, firstPlace], fromFrontMs: 0 }
     this.#lanes.set(targetId, made)
     return made
   }
@@ -181,22 +189,33 @@ export class Spool {
     return this.#lane(targetId).leases.size
   }
 
-  /** Leases up to `count` deliveries: live changes first, then what is due again, then what is offered again. */
-  claim(targetId: number, count: number): readonly Delivery[] {
+  /**
+   * Leases up to `count` deliveries: fresh changes first, then what is due again, then what is offered again. One large copy comes before
+   * all small ones where none is under way, so that an endless stream of those does not starve it.
+   */
+  claim(targetId: number, count: number, { most: largeMax, isTurn }: LargeClaim = anyLarge): readonly Delivery[] {
     const lane = this.#lane(targetId)
     const nowMs = this.#clock.monotonicMs()
     if (nowMs - lane.fromFrontMs > fromFrontEveryMs) {
-      lane.places = [firstPlace, firstPlace]
+      lane.places = [firstPlace, firstPlace, firstPlace, firstPlace]
       lane.fromFrontMs = nowMs
     }
-    const fileIds = this.#claimWaiting(targetId, 0, count)
+    const fileIds: number[] = []
+    const take = (priority: Priority, most: number): void => {
+      const wanted = Math.min(most, count - fileIds.length)
+      if (wanted > 0) fileIds.push(...this.#claimWaiting(targetId, priority, wanted))
+    }
+    if (isTurn) take(1, 1)
+    take(0, count)
     if (fileIds.length < count) fileIds.push(...this.#claimDue(targetId, count - fileIds.length))
-    if (fileIds.length < count) fileIds.push(...this.#claimWaiting(targetId, 1, count - fileIds.length))
+    take(1, largeMax - (isTurn ? 1 : 0))
+    take(2, count)
+    take(3, largeMax)
     const parts = { targetId, tree: this.#tree, doubtfulSeq: this.#doubtfulSeq }
     return fileIds.map((fileId) => deliveryOf(required(this.#statements.delivery.get(targetId, fileId)), parts))
   }
 
-  #claimWaiting(targetId: number, priority: 0 | 1, count: number): number[] {
+  #claimWaiting(targetId: number, priority: Priority, count: number): number[] {
     const lane = this.#lane(targetId)
     const isFromFront = lane.places[priority] === firstPlace
     const claimed = this.#claimBehind(lane, { targetId, priority, count })
@@ -208,7 +227,7 @@ export class Spool {
 
   #claimBehind(
     lane: Lane,
-    { targetId, priority, count }: { targetId: number; priority: 0 | 1; count: number },
+    { targetId, priority, count }: { targetId: number; priority: Priority; count: number },
   ): number[] {
     const claimed: number[] = []
     // Rows under a lease come first in the order, so that many more have to be read to find free ones.

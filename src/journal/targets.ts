@@ -1,5 +1,6 @@
 /** Targets as the journal knows them: identity, cursor, what is being offered again, counters. */
 import type { Connection } from './connection.ts'
+import { priorities } from './priority.ts'
 import { required } from './tree.ts'
 
 /**
@@ -50,6 +51,15 @@ export interface Declaration {
 
 export const everything: Offer = { source: null, glob: null, look: 'trust' }
 
+/** One look at the front of the index for each state and priority: a single query over all of them would read the whole of it. */
+const oldestPerOrder = ['waiting', 'postponed', 'parked']
+  .flatMap((state) => priorities.map((priority) => [state, priority] as const))
+  .map(
+    ([state, priority]) =>
+      `SELECT min(since_ms) AS since_ms FROM delivery WHERE target_id = @id AND state = '${state}' AND priority = ${priority}`,
+  )
+  .join(' UNION ALL ')
+
 const sql = {
   all: 'SELECT id, name, kind, selector, place, mark, held AS heldBecause, cursor, offer, offer_left AS offerLeft FROM target',
   add: 'INSERT INTO target (name, kind, selector, place, cursor, offer, offer_left) VALUES (?, ?, ?, ?, 0, NULL, (SELECT coalesce(sum(files), 0) FROM source)) RETURNING id',
@@ -66,12 +76,7 @@ const sql = {
   counts: 'SELECT state, files, bytes FROM lane_count WHERE target_id = ?',
   oldest: `
     SELECT min(since_ms) AS sinceMs FROM (
-      SELECT min(since_ms) AS since_ms FROM delivery WHERE target_id = @id AND state = 'waiting' AND priority = 0
-      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'waiting' AND priority = 1
-      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'postponed' AND priority = 0
-      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'postponed' AND priority = 1
-      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'parked' AND priority = 0
-      UNION ALL SELECT min(since_ms) FROM delivery WHERE target_id = @id AND state = 'parked' AND priority = 1
+      ${oldestPerOrder}
     )`,
 }
 

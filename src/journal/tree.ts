@@ -218,3 +218,24 @@ export function required<T>(row: T | undefined): T {
   if (row === undefined) throw new Error('the journal lacks a row that must exist')
   return row
 }
+
+/** What the journal knows of one path. */
+export interface FileRecord {
+  readonly fileId: number
+  readonly seq: number
+  readonly isPresent: boolean
+  readonly size: number
+  readonly mtimeNs: bigint
+  readonly sha256: string | null
+}
+
+export function fileRecord(row: FileRow): FileRecord {
+  return {
+    fileId: Number(row.id),
+    seq: Number(row.seq),
+    isPresent: row.present === 1n,
+    size: Number(row.size),
+    mtimeNs: row.mtime_ns,
+    sha256: row.sha256?.toString('hex') ?? null,
+  }
+}

@@ -11,11 +11,11 @@ import PQueue from 'p-queue'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { showPath, type RemotePath } from '../base/path.ts'
+import { showPath } from '../base/path.ts'
 import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Digest } from '../digest/digest.ts'
-import { everything, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
+import { everything, isLarge, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
 import {
   consumer,
   producer,
@@ -27,23 +27,14 @@ import {
   type Subscription,
 } from '../stage/stage.ts'
 import type { Target } from '../target/target.ts'
-import { attempt, type OnRemove } from './attempt.ts'
+import { attempt } from './attempt.ts'
+import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
 import { Traffic } from './traffic.ts'
-
-/** What a lane does: replaced as a whole when the configuration changes, while the lane goes on. */
-export interface LaneOrder {
-  readonly selector: Selector
-  readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
-  /** Deliveries under way at once, at most. */
-  readonly slotsMax: number
-  /** What becomes of copies whose file is gone. */
-  readonly onRemove: OnRemove
-}
 
 export interface LaneConfig {
   readonly name: string
@@ -206,9 +197,9 @@ export class Lane implements Child {
   #claim(): readonly Delivery[] {
     const count = Math.min(this.#unmetDemand, this.#slots.free)
     if (this.#state.kind !== 'running' || count === 0 || !this.#isPaceOpen()) return []
-    const claimed = this.#parts.journal.claim(this.#config.targetId, count)
+    const claimed = this.#parts.journal.claim(this.#config.targetId, count, this.#slots.large)
     this.#unmetDemand -= claimed.length
-    this.#slots.begin(claimed.length)
+    this.#slots.begin(claimed.length, claimed.filter(({ size }) => isLarge(size)).length)
     if (claimed.length < count) this.#wakeWhenDue()
     return claimed
   }
@@ -233,7 +224,8 @@ export class Lane implements Child {
   #begin(delivery: Delivery): void {
     this.#tasks.run('delivery', async () => {
       const outcome = await this.#queue.add(() => this.#attempt(delivery))
-      this.#slots.end(outcome.kind === 'postponed' && outcome.isOverload === true)
+      const isOverloaded = outcome.kind === 'postponed' && outcome.isOverload === true
+      this.#slots.end({ isLarge: isLarge(delivery.size), isOverloaded })
       this.#uncommitted++
       this.#freedSlots++
       this.#goOnSoon()

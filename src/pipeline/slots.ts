@@ -5,6 +5,8 @@ import { afterRound, afterTrouble, bytesPerFile, firstSlots, type AdaptiveSlots 
 
 /** One round: long enough to see what a link takes, short enough to try many. Unit: ms. */
 const roundMs = 2_000
+/** More large copies at once only compete with each other. */
+const largeMax = 4
 
 /** What a lane needs of its target's pace. */
 export type LanePace = Pick<Pace, 'verdict' | 'change' | 'close'>
@@ -25,6 +27,7 @@ export class Slots {
   readonly #parts: SlotsParts
   #adaptive: AdaptiveSlots
   #underWay = 0
+  #largeUnderWay = 0
   #ended = 0
   #wasFull = false
   #timer: Timer | undefined
@@ -46,15 +49,23 @@ export class Slots {
     return Math.max(0, this.limit - this.#underWay)
   }
 
+  /** Large copies leave at least half of the slots to small ones, which pass them (F72); with a single slot they take turns. */
+  get large(): { readonly most: number; readonly isTurn: boolean } {
+    const most = Math.min(largeMax, Math.max(1, Math.floor(this.limit / 2))) - this.#largeUnderWay
+    return { most: Math.max(0, most), isTurn: most > 0 && this.#largeUnderWay === 0 && this.limit > 1 }
+  }
+
   /** @param count deliveries that begin; fewer than were free say that there is no more work, and that the round proves nothing. */
-  begin(count: number): void {
+  begin(count: number, large: number): void {
     if (count < this.free) this.#wasFull = false
     this.#underWay += count
+    this.#largeUnderWay += large
     if (this.#parts.isAdaptive && this.#timer === undefined && count > 0) this.#beginRound()
   }
 
   /** @param isOverloaded it ended because the other side did not keep up: a stall, a timeout. */
-  end(isOverloaded = false): void {
+  end({ isLarge, isOverloaded }: { readonly isLarge: boolean; readonly isOverloaded: boolean }): void {
+    if (isLarge) this.#largeUnderWay--
     this.#ended++
     this.#underWay--
     if (isOverloaded) this.#adaptive = afterTrouble(this.#adaptive)

@@ -197,3 +197,52 @@ describe('the slots of a lane', () => {
     await vi.waitUntil(() => copiesIn(world.copies('nas')).length === 30, soon)
   })
 })
+
+describe('F72: large files', () => {
+  const large = Buffer.alloc(9 * 2 ** 20)
+
+  test('never take all slots: a small one that comes later passes them', async () => {
+    let made: ReturnType<typeof gated> | undefined
+    const largeOnly = (target: Target): Target => {
+      made = gated(target)
+      const { target: waits } = made
+      return {
+        ...forwarded(target),
+        put: (copy, ...rest) => (copy.size > 2 ** 20 ? waits : target).put(copy, ...rest),
+      }
+    }
+    const world = await aWorld({ targets: ['nas'], wrap: largeOnly })
+    for (let count = 0; count < 12; count++) await world.put(`film-${count}`, large)
+    await vi.waitUntil(() => made?.waiting() === 4, soon)
+
+    await world.put('note.txt', 'small')
+    await vi.waitUntil(() => existsSync(join(world.copies('nas'), 'note.txt')), soon)
+
+    expect(made?.waiting()).toBe(4)
+    made?.letGo()
+    await vi.waitUntil(() => copiesIn(world.copies('nas')).length === 13, soon)
+  })
+
+  test('are not starved by small ones: one of them is always under way', async () => {
+    const begun: string[] = []
+    const world = await aWorld({
+      targets: ['nas'],
+      wrap: (target) => ({
+        ...forwarded(target),
+        put: (copy, at, ...rest) => {
+          begun.push(at)
+          return target.put(copy, at, ...rest)
+        },
+      }),
+    })
+    world.seat('nas').lane?.hold('until everything waits')
+    for (let count = 0; count < 200; count++) await world.put(`note-${count}`, String(count))
+    await world.put('film', large)
+    world.seat('nas').lane?.resume()
+
+    await vi.waitUntil(() => copiesIn(world.copies('nas')).length === 201, soon)
+
+    // It is digested first, while small ones go.
+    expect(begun.indexOf('film')).toBeLessThan(100)
+  })
+})
