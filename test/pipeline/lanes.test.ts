@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { silentLog, type Log } from '../../src/base/log.ts'
 import type { Target } from '../../src/target/target.ts'
 import { treeOf } from '../tree.ts'
-import { aTargetConfig, aWorld } from './rig.ts'
+import { aTargetConfig, aWorld, forwarded } from './rig.ts'
 
 /** A log that breaks when it is told of the target `name` for the first `times`. */
 function brokenFor(name: string, times: number): { readonly log: Log; readonly starts: string[] } {
@@ -37,22 +37,6 @@ function gated(target: Target): { readonly target: Target; letGo(): void; readon
     },
     letGo: () => open(),
     waiting: () => waiting,
-  }
-}
-
-function forwarded(target: Target): Target {
-  return {
-    traits: target.traits,
-    open: (expected, signal) => target.open(expected, signal),
-    put: (copy, at, work, signal) => target.put(copy, at, work, signal),
-    move: (receipt, to, signal) => target.move(receipt, to, signal),
-    remove: (receipt, how, signal) => target.remove(receipt, how, signal),
-    look: (at, want, signal) => target.look(at, want, signal),
-    list: (under, want, signal) => target.list(under, want, signal),
-    get: (entry, range, signal) => target.get(entry, range, signal),
-    about: (signal) => target.about(signal),
-    rest: () => target.rest(),
-    close: () => target.close(),
   }
 }
 

@@ -23,6 +23,8 @@ export interface World {
   take(changes: readonly Change[]): Promise<void>
   copies(target: string): string
   seat(target: string): LaneSeat
+  /** Ends it before the test does. */
+  stop(): Promise<void>
 }
 
 const all = { sources: undefined, include: [], exclude: [], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
@@ -35,8 +37,32 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Target
     select: all,
     at: '{path}',
     onRemove: 'keep',
-    pace: { concurrency: 8, requests: undefined, uploads: undefined, bytesPerSecond: undefined },
+    pace: {
+      concurrency: 8,
+      requests: undefined,
+      uploads: undefined,
+      bytesPerSecond: undefined,
+      dailyBytes: undefined,
+      hours: undefined,
+    },
     ...some,
+  }
+}
+
+/** A target to change single verbs of: hands every call on. */
+export function forwarded(target: Target): Target {
+  return {
+    traits: target.traits,
+    open: (expected, signal) => target.open(expected, signal),
+    put: (copy, at, work, signal) => target.put(copy, at, work, signal),
+    move: (receipt, to, signal) => target.move(receipt, to, signal),
+    remove: (receipt, how, signal) => target.remove(receipt, how, signal),
+    look: (at, want, signal) => target.look(at, want, signal),
+    list: (under, want, signal) => target.list(under, want, signal),
+    get: (entry, range, signal) => target.get(entry, range, signal),
+    about: (signal) => target.about(signal),
+    rest: () => target.rest(),
+    close: () => target.close(),
   }
 }
 
@@ -44,6 +70,7 @@ export async function aWorld(options: {
   readonly targets: readonly string[]
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
+  readonly stopGraceMs?: number
 }): Promise<World> {
   const folder = aFolder()
   const inbox = join(folder, 'inbox')
@@ -65,15 +92,18 @@ export async function aWorld(options: {
       clock: systemClock,
       random: Math.random,
       log,
-      stopGraceMs: 2000,
+      stopGraceMs: options.stopGraceMs ?? 2000,
       onFailure: (error) => failures.push(error),
     },
   )
-  onTestFinished(async () => {
-    await pipeline.stop()
-    await digest.stop()
-    journal.close()
-  })
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> =>
+    (stopped ??= (async () => {
+      await pipeline.stop()
+      await digest.stop()
+      journal.close()
+    })())
+  onTestFinished(stop)
   await pipeline.start()
   return {
     folder,
@@ -95,5 +125,6 @@ export async function aWorld(options: {
       if (seat === undefined) throw new Error(`no target ${target}`)
       return seat
     },
+    stop,
   }
 }
