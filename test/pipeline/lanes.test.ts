@@ -148,6 +148,21 @@ describe('lanes under their supervisor', () => {
 })
 
 describe('a lane', () => {
+  test('a target that hangs while it tidies up holds up neither the stop of its lane nor the others', async () => {
+    const world = await aWorld({
+      targets: ['nas', 'usb'],
+      stopGraceMs: 100,
+      wrap: (target, { name }) =>
+        name === 'nas' ? { ...forwarded(target), rest: () => new Promise<void>(() => {}) } : target,
+    })
+    await world.put('letter', 'dear reader')
+    for (const name of ['nas', 'usb']) await vi.waitUntil(() => copiesIn(world.copies(name)).length === 1, soon)
+
+    const stopped = world.pipeline.stop().then(() => 'stopped')
+    const tooLate = new Promise((resolve) => setTimeout(() => resolve('still stopping'), 5000))
+    expect(await Promise.race([stopped, tooLate])).toBe('stopped')
+  })
+
   test('F29: a file that changes again and again during its upload is delivered when it rests, without being asked', async () => {
     let made: ReturnType<typeof gated> | undefined
     const world = await aWorld({ targets: ['nas'], wrap: (target) => (made ??= gated(target)).target })
