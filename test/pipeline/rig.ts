@@ -71,11 +71,18 @@ export async function aWorld(options: {
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
   readonly stopGraceMs?: number
+  /** Where an earlier world left off. */
+  readonly folder?: string
+  /** The journal's. */
+  readonly file?: string
+  readonly onStatement?: (name: string, when: 'before' | 'after') => void
 }): Promise<World> {
-  const folder = aFolder()
+  const folder = options.folder ?? aFolder()
   const inbox = join(folder, 'inbox')
-  mkdirSync(inbox)
-  const { journal } = openJournal(join(folder, 'journal.sqlite'), systemClock)
+  mkdirSync(inbox, { recursive: true })
+  const { onStatement } = options
+  const file = options.file ?? join(folder, 'journal.sqlite')
+  const { journal } = openJournal(file, systemClock, onStatement === undefined ? {} : { onStatement })
   journal.declareSource('inbox')
   const log = options.log ?? silentLog
   const digest = await openDigest({ threads: 1, cacheBytesMax: 2 ** 20, log, clock: systemClock })
