@@ -8,6 +8,7 @@
  */
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
+import { orAbort } from '../base/abort.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -342,10 +343,13 @@ export class Lane implements Child {
     if (waiting + postponed === 0) await this.#rest()
   }
 
-  /** Tidies up behind the last delivery. What cannot be put away now is put away when the target is opened next. */
+  /**
+   * Tidies up behind the last delivery. What cannot be put away now is put away when the target is opened next; a target that hangs
+   * over it is waited for no longer than attempts are.
+   */
   async #rest(): Promise<void> {
     try {
-      await this.#config.target.rest()
+      await orAbort(this.#config.target.rest(), this.#hurry.signal)
     } catch (thrown) {
       this.#parts.log.warn('target left untidy', { target: this.name, reason: asError(thrown).message })
     }

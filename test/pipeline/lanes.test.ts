@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { silentLog, type Log } from '../../src/base/log.ts'
 import type { Target } from '../../src/target/target.ts'
 import { treeOf } from '../tree.ts'
-import { aTargetConfig, aWorld } from './rig.ts'
+import { aTargetConfig, aWorld, forwarded } from './rig.ts'
 
 /** A log that breaks when it is told of the target `name` for the first `times`. */
 function brokenFor(name: string, times: number): { readonly log: Log; readonly starts: string[] } {
@@ -37,22 +37,6 @@ function gated(target: Target): { readonly target: Target; letGo(): void; readon
     },
     letGo: () => open(),
     waiting: () => waiting,
-  }
-}
-
-function forwarded(target: Target): Target {
-  return {
-    traits: target.traits,
-    open: (expected, signal) => target.open(expected, signal),
-    put: (copy, at, work, signal) => target.put(copy, at, work, signal),
-    move: (receipt, to, signal) => target.move(receipt, to, signal),
-    remove: (receipt, how, signal) => target.remove(receipt, how, signal),
-    look: (at, want, signal) => target.look(at, want, signal),
-    list: (under, want, signal) => target.list(under, want, signal),
-    get: (entry, range, signal) => target.get(entry, range, signal),
-    about: (signal) => target.about(signal),
-    rest: () => target.rest(),
-    close: () => target.close(),
   }
 }
 
@@ -166,6 +150,21 @@ describe('lanes under their supervisor', () => {
 })
 
 describe('a lane', () => {
+  test('a target that hangs while it tidies up holds up neither the stop of its lane nor the others', async () => {
+    const world = await aWorld({
+      targets: ['nas', 'usb'],
+      stopGraceMs: 100,
+      wrap: (target, { name }) =>
+        name === 'nas' ? { ...forwarded(target), rest: () => new Promise<void>(() => {}) } : target,
+    })
+    await world.put('letter', 'dear reader')
+    for (const name of ['nas', 'usb']) await vi.waitUntil(() => copiesIn(world.copies(name)).length === 1, soon)
+
+    const stopped = world.pipeline.stop().then(() => 'stopped')
+    const tooLate = new Promise((resolve) => setTimeout(() => resolve('still stopping'), 5000))
+    expect(await Promise.race([stopped, tooLate])).toBe('stopped')
+  })
+
   test('F29: a file that changes again and again during its upload is delivered when it rests, without being asked', async () => {
     let made: ReturnType<typeof gated> | undefined
     const world = await aWorld({ targets: ['nas'], wrap: (target) => (made ??= gated(target)).target })

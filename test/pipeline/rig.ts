@@ -26,6 +26,8 @@ export interface World {
   take(changes: readonly Change[]): Promise<void>
   copies(target: string): string
   seat(target: string): LaneSeat
+  /** Ends it before the test does. */
+  stop(): Promise<void>
 }
 
 const all = { sources: undefined, include: [], exclude: [], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
@@ -59,17 +61,42 @@ function opened(target: Target, name: string): OpenedTarget {
   return { target, pace: openPace({ ...none, dailyBytes: undefined, hours: undefined }, parts) }
 }
 
+/** A target to change single verbs of: hands every call on. */
+export function forwarded(target: Target): Target {
+  return {
+    traits: target.traits,
+    open: (expected, signal) => target.open(expected, signal),
+    put: (copy, at, work, signal) => target.put(copy, at, work, signal),
+    move: (receipt, to, signal) => target.move(receipt, to, signal),
+    remove: (receipt, how, signal) => target.remove(receipt, how, signal),
+    look: (at, want, signal) => target.look(at, want, signal),
+    list: (under, want, signal) => target.list(under, want, signal),
+    get: (entry, range, signal) => target.get(entry, range, signal),
+    about: (signal) => target.about(signal),
+    rest: () => target.rest(),
+    close: () => target.close(),
+  }
+}
+
 export async function aWorld(options: {
   readonly targets: readonly string[]
   /** What is special about some of them. */
   readonly configs?: Readonly<Record<string, Partial<TargetConfig>>>
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
+  readonly stopGraceMs?: number
+  /** Where an earlier world left off. */
+  readonly folder?: string
+  /** The journal's. */
+  readonly file?: string
+  readonly onStatement?: (name: string, when: 'before' | 'after') => void
 }): Promise<World> {
-  const folder = aFolder()
+  const folder = options.folder ?? aFolder()
   const inbox = join(folder, 'inbox')
-  mkdirSync(inbox)
-  const { journal } = openJournal(join(folder, 'journal.sqlite'), systemClock)
+  mkdirSync(inbox, { recursive: true })
+  const { onStatement } = options
+  const file = options.file ?? join(folder, 'journal.sqlite')
+  const { journal } = openJournal(file, systemClock, onStatement === undefined ? {} : { onStatement })
   journal.declareSource('inbox')
   const log = options.log ?? silentLog
   const digest = await openDigest({ threads: 1, cacheBytesMax: 2 ** 20, log, clock: systemClock })
@@ -86,15 +113,18 @@ export async function aWorld(options: {
       clock: systemClock,
       random: Math.random,
       log,
-      stopGraceMs: 2000,
+      stopGraceMs: options.stopGraceMs ?? 2000,
       onFailure: (error) => failures.push(error),
     },
   )
-  onTestFinished(async () => {
-    await pipeline.stop()
-    await digest.stop()
-    journal.close()
-  })
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> =>
+    (stopped ??= (async () => {
+      await pipeline.stop()
+      await digest.stop()
+      journal.close()
+    })())
+  onTestFinished(stop)
   await pipeline.start()
   return {
     folder,
@@ -120,5 +150,6 @@ export async function aWorld(options: {
       if (seat === undefined) throw new Error(`no target ${target}`)
       return seat
     },
+    stop,
   }
 }

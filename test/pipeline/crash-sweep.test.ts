@@ -1,0 +1,286 @@
+/** Ended at every single step on disk: what was promised is kept, and what is found again is finished without doing it twice. */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import Database from 'better-sqlite3'
+import { expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { sourcePath } from '../../src/base/path.ts'
+import { wholeBytesMax } from '../../src/digest/digest.ts'
+import type { Change, Journal } from '../../src/journal/journal.ts'
+import { TargetError, type Target } from '../../src/target/target.ts'
+import { aFolder, aSeed } from '../builders.ts'
+import { canMount, smallDisk } from '../disk.ts'
+import { journalPoint, Life, live, makeMortal, type Fate } from './mortal.ts'
+import { aWorld, forwarded, type World } from './rig.ts'
+
+const sound = ['nas', 'usb'] as const
+/** Fewer would mean that what is counted is not all there is. */
+const pointsMin = 400
+/** A failure is struck at each so many points, from a random one on; at all of them in a long run. */
+const failStride = Number(process.env['FANFOLD_FAIL_STRIDE'] ?? 6)
+
+const names = [...sound, 'ill'] as const
+
+interface Step {
+  readonly path: string
+  /** Undefined removes the file. */
+  readonly content: string | undefined
+}
+
+/** Twelve changes; those of one line come at once, the next line when the sound targets are at rest. */
+const scenario: readonly (readonly Step[])[] = [
+  [
+    { path: 'letter', content: 'dear reader' },
+    { path: 'music/song', content: 'la la' },
+    { path: 'music/film', content: 'f'.repeat(wholeBytesMax + 1) },
+  ],
+  [
+    { path: 'letter', content: 'dear writer' },
+    { path: 'diary', content: 'monday' },
+    { path: 'diary', content: 'monday and tuesday' },
+  ],
+  [
+    { path: 'music/song', content: undefined },
+    { path: 'music/film', content: 'g'.repeat(wholeBytesMax + 1) },
+    { path: 'empty', content: '' },
+  ],
+  [
+    { path: 'diary', content: undefined },
+    { path: 'music/song', content: 'la la la' },
+    { path: 'letter', content: undefined },
+  ],
+]
+const steps = scenario.flat()
+
+/** Long enough for the answer to a failed call to come back, shorter than the first retry. Unit: ms. */
+const afterFailureMs = 20
+
+/** It refuses some copies and stores the others, but its answer gets lost. */
+function ill(target: Target): Target {
+  return {
+    ...forwarded(target),
+    async put(copy, at, work, signal) {
+      if (copy.sha256 > '8') await target.put(copy, at, work, signal)
+      throw new TargetError({ kind: 'retry' }, 'the service is unwell')
+    },
+  }
+}
+
+function apply(folder: string, { path, content }: Step): Change {
+  const file = join(folder, 'inbox', path)
+  if (content === undefined) rmSync(file, { force: true })
+  else {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+  }
+  return changeOf(folder, path)
+}
+
+/** What a scan would say of a path. */
+function changeOf(folder: string, path: string): Change {
+  const where = { source: 'inbox', path: sourcePath(path) }
+  const stat = statSync(join(folder, 'inbox', path), { bigint: true, throwIfNoEntry: false })
+  if (stat === undefined) return { kind: 'remove', ...where }
+  const { size, mtimeNs, ctimeNs, ino: inode } = stat
+  return { kind: 'put', ...where, stat: { size: Number(size), mtimeNs, ctimeNs, inode } }
+}
+
+function isQuiet(world: World, target: string): boolean {
+  const { targetId } = world.seat(target)
+  const { waiting, postponed, parked } = world.journal.counts(targetId)
+  return waiting + postponed + parked + world.journal.activeCount(targetId) === 0
+}
+
+/** What is known of the life that was ended when the next one begins. */
+interface Past {
+  readonly folder: string
+  /** Per path: steps of which it was said that they are in the journal. */
+  readonly promised: ReadonlyMap<string, Change>
+  readonly life: Life
+}
+
+/** Lives until its point is reached, or through the whole scenario. */
+async function firstLife(atPoint: number, fate: Fate, base: string): Promise<Past> {
+  const folder = join(base, `${fate}-${atPoint}`)
+  mkdirSync(folder)
+  const life = new Life(atPoint, fate, join(folder, 'journal.sqlite'))
+  const promised = new Map<string, Change>()
+  live(life)
+  let world: World | undefined
+  let done = 0
+  try {
+    const wrap = (target: Target, { name }: { name: string }): Target => (name === 'ill' ? ill(target) : target)
+    world = await aWorld({ targets: names, folder, wrap, stopGraceMs: 0, onStatement: journalPoint })
+    for (const line of scenario) {
+      for (const step of line) {
+        const change = apply(folder, step)
+        done++
+        const isTaken = await Promise.race([world.take([change]).then(() => true), struck(life)])
+        if (isTaken) promised.set(step.path, change)
+        if (life.isStruck) break
+      }
+      await rested(world, life)
+      if (life.isStruck) break
+    }
+    // What failed is dealt with by whoever it failed for, before this life is ended in order.
+    if (life.isStruck && !life.isOver) await systemClock.sleep(afterFailureMs, never)
+  } catch (thrown) {
+    if (!life.isStruck) throw thrown
+  }
+  live(undefined)
+  await world?.stop()
+  // The owner of the files knows nothing of what happened.
+  for (const step of steps.slice(done)) apply(folder, step)
+  return { folder, promised, life }
+}
+
+/** @returns that the change was not taken before that. */
+async function struck(life: Life): Promise<false> {
+  while (!life.isStruck) await systemClock.sleep(1, never)
+  return false
+}
+
+async function rested(world: World, life: Life): Promise<void> {
+  const isAtRest = (): boolean => life.isStruck || sound.every((name) => isQuiet(world, name))
+  await vi.waitUntil(isAtRest, { timeout: 5000, interval: 1 })
+}
+
+const never = new AbortController().signal
+
+async function nextLife({ folder, promised, life }: Past): Promise<void> {
+  const before = copiesIn(folder)
+  const world = await aWorld({ targets: names, folder, file: life.legacy, stopGraceMs: 0 })
+  for (const [path, change] of promised) checkPromise(world.journal, path, change)
+  const paths = [...new Set(steps.map(({ path }) => path))]
+  const found = paths.map((path) => changeOf(folder, path)).filter((change) => isNews(world.journal, change))
+  await world.take(found)
+  for (const name of names) world.journal.retry(world.seat(name).targetId)
+  for (const name of names) world.seat(name).lane?.nudge()
+  await vi.waitUntil(() => names.every((name) => isQuiet(world, name)), { timeout: 5000, interval: 1 })
+  await world.stop()
+  expect(world.failures).toEqual([])
+  checkCopies(folder, before)
+  checkReceipts(folder, life.legacy)
+}
+
+/** What a life said is in the journal is there, or what came after it. */
+function checkPromise(journal: Journal, path: string, change: Change): void {
+  const record = journal.recordOf('inbox', sourcePath(path))
+  expect(record, `${path} was taken`).toBeDefined()
+  if (record === undefined || change.kind === 'remove') return
+  if (record.isPresent)
+    expect(record.mtimeNs, `${path} is as new as what was taken`).toBeGreaterThanOrEqual(change.stat.mtimeNs)
+}
+
+function isNews(journal: Journal, change: Change): boolean {
+  const record = journal.recordOf('inbox', change.path)
+  if (change.kind === 'remove') return record?.isPresent === true
+  return record?.isPresent !== true || record.mtimeNs !== change.stat.mtimeNs || record.size !== change.stat.size
+}
+
+interface Copy {
+  readonly hash: string
+  readonly inode: bigint
+}
+
+function hashOf(content: string | Buffer): string {
+  return createHash('sha256').update(content).digest('hex')
+}
+
+/** Per target and path. */
+function copiesIn(folder: string): ReadonlyMap<string, Copy> {
+  const root = join(folder, 'copies')
+  if (!existsSync(root)) return new Map()
+  const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return new Map(
+    files.map(({ parentPath, name }) => {
+      const file = join(parentPath, name)
+      const { ino } = statSync(file, { bigint: true })
+      return [file.slice(root.length + 1), { hash: hashOf(readFileSync(file)), inode: ino }]
+    }),
+  )
+}
+
+function checkCopies(folder: string, before: ReadonlyMap<string, Copy>): void {
+  const after = copiesIn(folder)
+  for (const name of names) {
+    for (const path of new Set(steps.map((step) => step.path))) {
+      const copy = after.get(`${name}/${path}`)
+      const file = join(folder, 'inbox', path)
+      const versions = steps.filter((step) => step.path === path).flatMap(({ content }) => content ?? [])
+      if (existsSync(file)) expect(copy?.hash, `${name} has ${path}`).toBe(hashOf(readFileSync(file)))
+      else if (copy !== undefined) expect(versions.map(hashOf), `${name} ${path} is a version`).toContain(copy.hash)
+    }
+  }
+  const known = new Set(names.flatMap((name) => steps.map(({ path }) => `${name}/${path}`)))
+  expect(
+    [...after.keys()].filter((path) => !known.has(path)),
+    'nothing else lies at a target',
+  ).toEqual([])
+  for (const [path, { hash, inode }] of before) {
+    if (path.includes('.fanfold')) continue
+    const copy = after.get(path)
+    expect(copy, `${path} is still there`).toBeDefined()
+    if (copy?.hash === hash) expect(copy.inode, `${path} was there already and is not sent again`).toBe(inode)
+  }
+}
+
+interface ReceiptRow {
+  readonly target: string
+  readonly path: string
+  readonly sha256: Buffer
+  readonly size: bigint
+  readonly mtimeNs: bigint
+  readonly isCurrent: bigint
+}
+
+function checkReceipts(folder: string, file: string): void {
+  const journal = new Database(file, { readonly: true })
+  const receipts = journal
+    .prepare<[], ReceiptRow>(
+      `SELECT target.name AS target, path, receipt.sha256 AS sha256, receipt.size AS size, receipt.mtime_ns AS mtimeNs,
+         file.seq = receipt.seq AND file.present = 1 AS isCurrent
+       FROM receipt JOIN target ON target.id = target_id JOIN file ON file.id = file_id`,
+    )
+    .safeIntegers()
+    .all()
+  journal.close()
+  for (const { target, path, sha256, size, mtimeNs } of receipts) {
+    const copy = join(folder, 'copies', target, path)
+    const stat = statSync(copy, { bigint: true, throwIfNoEntry: false })
+    expect(stat, `${target} has a receipt of ${path}`).toMatchObject({ size, mtimeNs })
+    expect(hashOf(readFileSync(copy)), `receipt of ${target} ${path}`).toBe(sha256.toString('hex'))
+  }
+  const proven = receipts.filter(({ isCurrent }) => isCurrent === 1n).map(({ target, path }) => `${target}/${path}`)
+  const present = [...new Set(steps.map(({ path }) => path))].filter((path) => existsSync(join(folder, 'inbox', path)))
+  const owed = names.flatMap((name) => present.map((path) => `${name}/${path}`))
+  expect(proven.sort()).toEqual(owed.sort())
+}
+
+/** Strikes every `stride`-th point from `first` on until a life is a whole one. @returns how many points there are. */
+async function sweep(fate: Fate, first = 1, stride = 1): Promise<number> {
+  makeMortal()
+  const base = aFolder()
+  // No end of a process depends on what a sync does, and a disk in memory has the cheap ones.
+  if (canMount) smallDisk(base, 64)
+  for (let atPoint = first; ; atPoint += stride) {
+    const past = await firstLife(atPoint, fate, base)
+    try {
+      await nextLife(past)
+    } catch (thrown) {
+      throw new Error(`${fate} at ${past.life.lastPoint}: ${String(thrown)}`, { cause: thrown })
+    }
+    rmSync(past.folder, { recursive: true })
+    if (!past.life.isStruck) return past.life.pointCount
+  }
+}
+
+test('F83: ended at every statement of the journal and every step of delivery on disk, the next life makes it whole', async () => {
+  expect(await sweep('end')).toBeGreaterThan(pointsMin)
+}, 600_000)
+
+test('F83: where one of them fails, the next life makes it whole', async () => {
+  const first = 1 + (aSeed() % failStride)
+  expect(await sweep('fail', first, failStride), `from point ${first}`).toBeGreaterThan(pointsMin)
+}, 600_000)
