@@ -118,7 +118,7 @@ async function p99(wrong: Wrong | undefined): Promise<number> {
   return quantile(times.tookMs, 0.99)
 }
 
-test('F61, F66: from close to receipt a target is not later while another one hangs, fails, is full or slow', async () => {
+test('F82: from close to receipt a target is not later while another one hangs, fails, is full or slow', async () => {
   const soundMs: number[] = []
   const controlMs: number[] = []
   const laterMs = new Map<string, number[]>(Object.keys(wrongs).map((name) => [name, []]))
@@ -171,7 +171,7 @@ function heapBytes(): number {
 }
 
 test(
-  'F66: what a hanging target is owed lies on disk: memory is flat however much it is',
+  'F82, F118: what a hanging target is owed lies on disk: memory is flat however much it is',
   { timeout: 3_600_000 },
   async () => {
     const world = await aWorldWhereIll(wrongs['hangs'])
