@@ -65,3 +65,45 @@ test('F69: a spent day stays spent over a restart, and no delivery is to blame',
   expect(targetOf(later, 'capped').delivered).toBeGreaterThanOrEqual(1)
   expect(why.code).toBe(0)
 })
+
+test(
+  'F69: a day’s bytes are the day’s bytes, however often the program ends and begins',
+  { timeout: 90_000 },
+  async () => {
+    const bench = aBench({ capped: 'pace: { daily: 64MiB, bandwidth: 32MiB/s, concurrency: 4 }' })
+    mkCopies(bench, ['capped'])
+    dropFiles(bench, 30, 4 * MiB)
+
+    for (const [restart, signal] of (['SIGTERM', 'SIGKILL', 'SIGTERM'] as const).entries()) {
+      const daemon = await startDaemon(bench)
+      const enough = (restart + 1) * 3
+      await daemon.until((status) => targetOf(status, 'capped').delivered >= enough, 30_000)
+      await daemon.end(signal)
+    }
+    const last = await startDaemon(bench)
+    const spent = await last.until((status) => targetOf(status, 'capped').reason?.includes('spent') === true, 30_000)
+    await last.end('SIGTERM')
+
+    const { delivered } = targetOf(spent, 'capped')
+    expect(delivered * 4 * MiB).toBeLessThanOrEqual(64 * MiB)
+    expect(delivered, 'a restart costs little of it').toBeGreaterThanOrEqual(12)
+  },
+)
+
+test('F71: sixteen copies at once move 1 MiB/s within a tenth, over ten seconds', { timeout: 60_000 }, async () => {
+  const bench = aBench({ slow: 'pace: { bandwidth: 1MiB/s, concurrency: 16 }' })
+  mkCopies(bench, ['slow'])
+  dropFiles(bench, 300, 64 * 1024)
+  const daemon = await startDaemon(bench)
+
+  const first = targetOf(await daemon.until((status) => targetOf(status, 'slow').delivered >= 24), 'slow')
+  const startMs = performance.now()
+  const tenSecondsOver = (): boolean => performance.now() - startMs >= 10_000
+  const then = targetOf(await daemon.until(tenSecondsOver), 'slow')
+  const seconds = (performance.now() - startMs) / 1000
+  await daemon.end('SIGKILL')
+
+  const rate = (then.bytesSent - first.bytesSent) / seconds / MiB
+  expect(rate).toBeGreaterThan(0.9)
+  expect(rate).toBeLessThan(1.1)
+})
