@@ -29,7 +29,11 @@ describe('an answer is looked up by', () => {
     ['its hundred', refused(502), { kind: 'retry' }],
     ['nothing: it is tried again', refused(418), { kind: 'retry' }],
     ['the time it asked for', refused(429, [], 5000), { kind: 'pause-target', state: 'paused', againInMs: 5000 }],
-    ['the table’s time where it asked for none', refused(429), { kind: 'pause-target', state: 'paused', againInMs: 1000 }],
+    [
+      'the table’s time where it asked for none',
+      refused(429),
+      { kind: 'pause-target', state: 'paused', againInMs: 1000 },
+    ],
   ]
   for (const [title, refusal, next] of cases) {
     test(title, () => expect(refusalError(table, refusal).next).toEqual(next))
