@@ -8,9 +8,10 @@ import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
-import { openTarget } from '../target/catalogue.ts'
-import { openPace, paced } from '../target/pace.ts'
+import { openTarget, type TargetParts } from '../target/catalogue.ts'
+import { openPace } from '../target/pace.ts'
 import type { Target } from '../target/target.ts'
+import { Clouds } from './clouds.ts'
 import type { ConfigChange } from './reload.ts'
 
 export interface DaemonOptions {
@@ -49,10 +50,11 @@ export async function assemble(
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
+  const clouds = new Clouds({ config, clock, log })
   const pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: (target) => stacked(target, journal, options, onFailure),
+    openTarget: (target) => stacked(target, { journal, clouds }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -99,7 +101,7 @@ export async function assemble(
 /** A target with its worries around it; what was opened for it is closed with it. */
 function stacked(
   config: TargetConfig,
-  journal: Journal,
+  { journal, clouds }: { readonly journal: Journal; readonly clouds: Clouds },
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Target {
@@ -112,7 +114,8 @@ function stacked(
     onFailure,
     store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
   })
-  const target = paced(openTarget(config, { log: log('target'), clock }), pace)
+  const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
+  const target = openTarget(config, { log: log('target'), clock, pace, transport })
   return {
     ...target,
     async close() {

@@ -5,11 +5,11 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log } from '../../src/base/log.ts'
 import { sourcePath } from '../../src/base/path.ts'
-import type { TargetConfig } from '../../src/config/config.ts'
+import type { DirectoryConfig, TargetConfig } from '../../src/config/config.ts'
 import { openDigest } from '../../src/digest/digest.ts'
 import { openJournal, type Change, type Journal } from '../../src/journal/journal.ts'
 import { Pipeline, type LaneSeat } from '../../src/pipeline/pipeline.ts'
-import { openTarget } from '../../src/target/catalogue.ts'
+import { directoryTarget } from '../../src/target/directory/directory.ts'
 import type { Target } from '../../src/target/target.ts'
 import { aFolder } from '../builders.ts'
 
@@ -27,7 +27,7 @@ export interface World {
 
 const all = { sources: undefined, include: [], exclude: [], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
 
-export function aTargetConfig(folder: string, name: string, some: Partial<TargetConfig> = {}): TargetConfig {
+export function aTargetConfig(folder: string, name: string, some: Partial<DirectoryConfig> = {}): DirectoryConfig {
   return {
     name,
     kind: 'directory',
@@ -35,9 +35,21 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Target
     select: all,
     at: '{path}',
     onRemove: 'keep',
-    pace: { concurrency: 8, requests: undefined, uploads: undefined, bytesPerSecond: undefined },
+    pace: {
+      concurrency: 8,
+      requests: undefined,
+      uploads: undefined,
+      bytesPerSecond: undefined,
+      dailyBytes: undefined,
+      hours: undefined,
+    },
     ...some,
   }
+}
+
+function aDirectory(config: TargetConfig, log: Log): Target {
+  if (config.kind !== 'directory') throw new Error(`expected a directory, got ${config.kind}`)
+  return directoryTarget({ name: config.name, root: config.path, log, clock: systemClock })
 }
 
 export async function aWorld(options: {
@@ -59,7 +71,7 @@ export async function aWorld(options: {
     {
       journal,
       digest,
-      openTarget: (config) => wrap(openTarget(config, { log, clock: systemClock }), config),
+      openTarget: (config) => wrap(aDirectory(config, log), config),
       rootOf: () => inbox,
       host: 'here',
       clock: systemClock,
