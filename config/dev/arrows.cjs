@@ -6,10 +6,11 @@ const order = {
   journal: ['base'],
   config: ['base'],
   target: ['base', 'config'],
+  account: ['base', 'config', 'target'],
   source: ['base', 'stage', 'config'],
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
   control: ['base', 'config', 'journal', 'pipeline'],
-  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source', 'pipeline', 'control'],
+  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline', 'control'],
   cli: ['base', 'config', 'journal', 'control', 'daemon'],
 }
 
@@ -31,7 +32,11 @@ const doors = Object.keys(order)
     from: { path: '^src/', pathNot: `^src/${room}/` },
     to: {
       path: `^src/${room}/`,
-      pathNot: [`^src/${room}/${room}\\.ts$`, '^src/target/(catalogue|pace)\\.ts$', '^src/control/client\\.ts$'],
+      pathNot: [
+        `^src/${room}/${room}\\.ts$`,
+        '^src/target/(catalogue|pace|transport/transport)\\.ts$',
+        '^src/control/client\\.ts$',
+      ],
     },
   }))
 

@@ -57,12 +57,17 @@ function targetLines(target: TargetConfig): Line[] {
   return [
     [],
     [span(`target ${target.name}`, 'bold')],
-    fact(target.kind, target.path),
+    fact(target.kind, placeWords(target)),
     fact('takes', selectWords(target.select)),
     fact('at', target.at),
     fact('on remove', onRemoveWords(target)),
     fact('pace', paceWords(target.pace)),
   ]
+}
+
+function placeWords(target: TargetConfig): string {
+  if (target.kind === 'directory') return target.path
+  return `${target.folder === '' ? 'all it sees' : target.folder}, account ${target.account.name}`
 }
 
 function fact(name: string, value: string): Line {

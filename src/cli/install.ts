@@ -1,7 +1,7 @@
 /** `fanfold install` and `fanfold uninstall`: puts the service's files in place, or takes them away. Starts nothing and deletes no data. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Config } from '../config/config.ts'
+import { directoriesOf, type Config } from '../config/config.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import type { ConfigFlags } from './flags.ts'
 import { takeSteps, type Step } from './steps.ts'
@@ -123,7 +123,7 @@ export function isLingering(user: string): boolean {
 
 function warnings(config: Config, { scope }: UnitPlace): string[] {
   if (scope === 'user') return []
-  return [...config.sources, ...config.targets].flatMap(({ name, path }) =>
+  return [...config.sources, ...directoriesOf(config)].flatMap(({ name, path }) =>
     isHidden(path) && !existsSync(path)
       ? [`${name}: ${path} is not there; below /home the service sees only what was there when it started`]
       : [],

@@ -1,4 +1,5 @@
 /** The doctor's look at the machine: watch limits against folders, the clock, free space. */
+import { directoriesOf } from '../config/config.ts'
 import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
@@ -110,7 +111,7 @@ function journalMs(state: string): number {
 export function spaceFindings({ config }: Patient): readonly Finding[] {
   const places = [
     { title: 'the state folder', path: config.state, bytesMin: stateBytesMin },
-    ...config.targets.map(({ name, path }) => ({ title: `target ${name}`, path, bytesMin: targetBytesMin })),
+    ...directoriesOf(config).map(({ name, path }) => ({ title: `target ${name}`, path, bytesMin: targetBytesMin })),
   ]
   return places.flatMap(({ title, path, bytesMin }) => {
     const space = spaceAt(path)

@@ -55,7 +55,9 @@ export function planLines({ targets, removedTargets, newSources, removedSources 
     isNew ? 'new' : isElsewhere ? 'stands somewhere else: what it has there already is not sent' : '',
   ])
   const remarks = [
-    ...removedTargets.map((name) => `target ${name} leaves; its copies stay, and what it is owed is kept until it comes back`),
+    ...removedTargets.map(
+      (name) => `target ${name} leaves; its copies stay, and what it is owed is kept until it comes back`,
+    ),
     ...removedSources.map((name) => `source ${name} leaves; its copies stay`),
     ...newSources.map((name) => `source ${name} was not scanned yet; its files are not counted here`),
   ]

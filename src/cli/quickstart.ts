@@ -27,14 +27,11 @@ export async function quickstart(flags: QuickstartFlags): Promise<ExitCode> {
   const terminal = systemTerminal()
   terminal.remark(`fanfold: sample files in ${inbox}`)
   await mkdir(config.state, { recursive: true })
-  for (const target of config.targets) await mkdir(target.path, { recursive: true })
+  const folders = config.targets.flatMap((target) => (target.kind === 'directory' ? [target.path] : []))
+  for (const folder of folders) await mkdir(folder, { recursive: true })
   await makeSample(inbox)
 
-  const words = [
-    `drop a file here: ${inbox}`,
-    `copies appear below: ${dirname(config.targets[0]?.path ?? base)}`,
-    'Ctrl-C ends',
-  ]
+  const words = [`drop a file here: ${inbox}`, `copies appear below: ${dirname(folders[0] ?? base)}`, 'Ctrl-C ends']
   if (!terminal.isLive) for (const line of words) terminal.print(line)
   const display = new StatusDisplay(terminal, systemClock, {
     head: ['Fanfold quickstart'],

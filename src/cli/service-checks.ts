@@ -1,4 +1,5 @@
 /** The doctor's look at the service: what its user may do, its unit files, its state folder, and whether it answers. */
+import { directoriesOf } from '../config/config.ts'
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { asError } from '../base/errors.ts'
@@ -23,7 +24,7 @@ interface Folder extends Wish {
 export function accessFindings({ config, place }: Patient): readonly Finding[] {
   const folders: Folder[] = [
     ...config.sources.map(({ name, path }) => ({ title: `source ${name}`, path, need: 'read' }) as const),
-    ...config.targets.map(({ name, path }) => ({ title: `target ${name}`, path, need: 'write' }) as const),
+    ...directoriesOf(config).map(({ name, path }) => ({ title: `target ${name}`, path, need: 'write' }) as const),
     { title: 'the state folder', path: config.state, need: 'write' },
   ]
   const eyes = eyesOf(place)

@@ -4,7 +4,7 @@ import { homedir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { OwnerError } from '../base/errors.ts'
-import type { Config } from '../config/config.ts'
+import { directoriesOf, type Config } from '../config/config.ts'
 import type { Scope } from './systemd.ts'
 
 export const unitName = 'fanfold.service'
@@ -110,7 +110,7 @@ function sandboxLines(place: UnitPlace, config: Config, program: Program): strin
     '# Sources: seen, and never written.',
     ...config.sources.map(({ path }) => `BindReadOnlyPaths=${pathWord(path)}`),
     '# State and targets: all that may be written.',
-    ...[...written, ...config.targets.map(({ path }) => path)].map(
+    ...[...written, ...directoriesOf(config).map(({ path }) => path)].map(
       (path) => `${isHidden(path) ? 'BindPaths' : 'ReadWritePaths'}=${pathWord(path)}`,
     ),
   ]

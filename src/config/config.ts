@@ -9,7 +9,9 @@ import type { Config } from './settings.ts'
 export { parseConfig } from './parse.ts'
 export { ConfigError } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
-export type { Config, HttpConfig, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
+export { directoriesOf } from './settings.ts'
+export type { AccountConfig, Config, DirectoryConfig, DropboxConfig } from './settings.ts'
+export type { HttpConfig, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
 
 /** A larger file is none that a person wrote, and would be held in memory several times over. */
 const configBytesMax = 2 ** 20

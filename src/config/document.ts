@@ -130,3 +130,14 @@ function offsetOf(document: Document, where: Where, atKey: boolean): number {
 function startOf(node: unknown): number {
   return (node as Node | null | undefined)?.range?.[0] ?? 0
 }
+
+/** A text of a value that nobody checked yet; one that is empty or holds a zero byte is none. */
+export function textIn(value: unknown, key: string): string | undefined {
+  const text = entryIn(value, key)
+  return typeof text === 'string' && text !== '' && !text.includes('\0') ? text : undefined
+}
+
+export function entryIn(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+  return (value as Record<string, unknown>)[key]
+}

@@ -2,11 +2,14 @@
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
+import { assert } from '../base/errors.ts'
 import { readText, type ConfigText } from './document.ts'
 import { clashesOf, type Place } from './places.ts'
 import { ConfigError, showGot, showKey, suggestion, type Problem, type Where } from './problems.ts'
 import { fileSchema, type FileValue } from './schema.ts'
-import type { Config, SourceConfig, TargetConfig } from './settings.ts'
+import type { AccountConfig, Config, SourceConfig, TargetConfig } from './settings.ts'
+import { kindFaults } from './kinds.ts'
+import { entryIn, textIn } from './document.ts'
 
 /** @param file absolute. @throws ConfigError with all problems, in the order of the file. */
 export function parseConfig(file: string, text: string): Config {
@@ -43,7 +46,7 @@ function messageOf(issue: z.core.$ZodIssue): string {
 
 /** A named entry of a list, read leniently, so that a wrong key elsewhere does not hide what is wrong between entries. */
 interface Named {
-  readonly role: 'source' | 'target'
+  readonly role: 'source' | 'target' | 'account'
   readonly where: Where
   readonly name: string | undefined
   readonly path: string | undefined
@@ -60,6 +63,8 @@ function tiesOf(source: ConfigText, base: string): Problem[] {
     ...repeatedNames(targets, source),
     ...unknownSources(sources, targets),
     ...mixedSources(sources, targets),
+    ...repeatedNames(namedOf(source.value, 'account'), source),
+    ...kindFaults(source.value),
     ...clashesOf(placesOf(source.value, [...sources, ...targets], base), (where) => source.lineOf(where)),
   ]
   return found.map(({ where, message }) => ({ ...source.problemAt(where, message), key: showKey(where) }))
@@ -106,14 +111,14 @@ function placesOf(value: unknown, entries: readonly Named[], base: string): Plac
       ? []
       : [{ role: 'state', where: ['state'], title: 'the state folder', path: resolve(base, state) }]
   for (const { role, where, name, path } of entries) {
-    if (path === undefined) continue
+    if (path === undefined || role === 'account') continue
     const title = name === undefined ? `this ${role}` : `${role} "${name}"`
     places.push({ role, where: [...where, 'path'], title, path: resolve(base, path) })
   }
   return places
 }
 
-function namedOf(value: unknown, role: 'source' | 'target'): Named[] {
+function namedOf(value: unknown, role: Named['role']): Named[] {
   const entries = entryIn(value, `${role}s`)
   if (!Array.isArray(entries)) return []
   return entries.map((entry: unknown, at) => {
@@ -129,18 +134,9 @@ function namedOf(value: unknown, role: 'source' | 'target'): Named[] {
   })
 }
 
-function textIn(value: unknown, key: string): string | undefined {
-  const text = entryIn(value, key)
-  return typeof text === 'string' && text !== '' && !text.includes('\0') ? text : undefined
-}
-
-function entryIn(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-  return (value as Record<string, unknown>)[key]
-}
-
 function assemble(file: string, value: FileValue): Config {
   const base = dirname(file)
+  const accounts = value.accounts.map((account) => assembleAccount(base, account))
   return {
     file,
     state: resolve(base, value.state),
@@ -151,7 +147,7 @@ function assemble(file: string, value: FileValue): Config {
       caFile: value.http['ca-file'] === undefined ? undefined : resolve(base, value.http['ca-file']),
     },
     sources: value.sources.map((source) => assembleSource(base, source)),
-    targets: value.targets.map((target) => assembleTarget(base, target)),
+    targets: value.targets.map((target) => assembleTarget(base, target, accounts)),
   }
 }
 
@@ -167,12 +163,33 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
   }
 }
 
-function assembleTarget(base: string, target: FileValue['targets'][number]): TargetConfig {
+function assembleAccount(base: string, account: FileValue['accounts'][number]): AccountConfig {
+  const secret = account['client-secret-file']
+  return {
+    name: account.name,
+    kind: account.kind,
+    clientId: account['client-id'],
+    clientSecretFile: secret === undefined ? undefined : resolve(base, secret),
+  }
+}
+
+function assembleTarget(
+  base: string,
+  target: FileValue['targets'][number],
+  accounts: readonly AccountConfig[],
+): TargetConfig {
+  const common = commonOf(target)
+  if (target.kind === 'directory') return { ...common, kind: 'directory', path: resolve(base, target.path ?? '') }
+  const account = accounts.find(({ name }) => name === target.account)
+  assert(account !== undefined, `target ${target.name} has no account although it was checked`)
+  const folder = (target.folder ?? '').replace(/^\//, '')
+  return { ...common, kind: 'dropbox', account, folder, endpoint: target.endpoint }
+}
+
+function commonOf(target: FileValue['targets'][number]) {
   const { select, pace } = target
   return {
     name: target.name,
-    kind: target.kind,
-    path: resolve(base, target.path),
     select: {
       sources: select.sources,
       include: select.include,

@@ -8,6 +8,8 @@ import { suggestion } from './problems.ts'
 const sourcesMax = 1000
 /** Each is one lane with its own connection and threads' work. */
 const targetsMax = 64
+/** More than targets would be of no use. */
+const accountsMax = targetsMax
 /** Rules of one list: every path is tried against each. */
 const rulesMax = 1000
 /** Deliveries of one target under way at once: each holds one or two open files, of which a process has 1024. */
@@ -18,7 +20,8 @@ const dailyBytesMin = 64 * 2 ** 20
 const nameLengthMax = 64
 
 const atFields = ['source', 'path', 'name', 'ext', 'host', 'yyyy', 'mm', 'dd']
-const availableKinds = ['directory']
+const availableKinds = ['directory', 'dropbox'] as const
+const accountKinds = ['dropbox'] as const
 
 /** An error says what was expected; what came and where is added by the reader of the issue. */
 function expected(what: string): { error: () => string } {
@@ -174,14 +177,34 @@ const pace = block({
     .meta({ description: 'When copies may begin, local time, such as "22:00-06:00" or "22:00-06:00, 12:00-13:00".' }),
 })
 
+/** Names that Dropbox and the like would spell otherwise are for files; a folder that is chosen here can be chosen well. */
+const remoteFolderText = ruled('a folder at the cloud, such as Archive/office', (text) => {
+  const names = text.replace(/^\//, '').split('/')
+  const isPlain = names.every((name) => /^[^\\\p{C}]{1,255}$/u.test(name) && !/^\.{1,2}$| $/.test(name))
+  return isPlain ? undefined : 'expected names with "/" between them, without "\\", "." and ".."'
+})
+
+function endpointFault(text: string): string | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return undefined
+  return 'expected a URL with https: or http:, such as "https://gateway.example"'
+}
+
 const target = block({
   name: nameText.meta({ description: 'What this target is called in commands and tables.' }),
   kind: z
-    .enum(['directory'], {
-      error: () => `expected one of the kinds available in this version (${availableKinds.join(', ')})`,
-    })
-    .meta({ description: 'What stands behind it: a directory.' }),
-  path: folderText.meta({ description: 'The folder that takes the copies. A relative path is relative to this file.' }),
+    .enum(availableKinds, expected(`one of the kinds available in this version (${availableKinds.join(', ')})`))
+    .meta({ description: 'What stands behind it: a directory, or a cloud.' }),
+  path: folderText
+    .optional()
+    .meta({ description: 'Of a directory: the folder for the copies. A relative path is relative to this file.' }),
+  account: nameText.optional().meta({ description: 'Of a cloud: an account of the list below.' }),
+  folder: remoteFolderText.optional().meta({
+    description: 'Of a cloud: the folder for the copies, such as Archive/office; all the login sees where left out.',
+  }),
+  endpoint: ruled('a URL, such as "https://gateway.example"', endpointFault)
+    .optional()
+    .meta({ description: 'Of a cloud: another base URL in the place of its own, for gateways and tests.' }),
   select: select.prefault({}).meta({ description: 'Which files go there; all where left out.' }),
   at: atText
     .default('{source}/{path}')
@@ -228,6 +251,20 @@ const node = block({
     .meta({ description: 'What this machine does.' }),
 })
 
+const account = block({
+  name: nameText.meta({ description: 'What this account is called by targets and commands.' }),
+  kind: z
+    .enum(accountKinds, expected(`one of the kinds available in this version (${accountKinds.join(', ')})`))
+    .meta({ description: 'Whose account it is.' }),
+  'client-id': z
+    .string(expected('the id of an app that you registered at the cloud'))
+    .regex(/^[\w.-]{1,200}$/, expected('the id of an app that you registered at the cloud'))
+    .meta({ description: 'The id (app key) of an app that you registered at the cloud.' }),
+  'client-secret-file': pathText('a file')
+    .optional()
+    .meta({ description: "File with the app's secret, where the cloud asks for one. Relative to this file." }),
+})
+
 export const fileSchema = block({
   state: folderText
     .default('/var/lib/fanfold')
@@ -244,6 +281,9 @@ export const fileSchema = block({
   targets: list(target, targetsMax, 'a list of targets')
     .min(1, expected('at least one target'))
     .meta({ description: 'The places that get a copy.' }),
+  accounts: list(account, accountsMax, 'a list of accounts')
+    .default([])
+    .meta({ description: 'Who we are at clouds; the logins themselves are kept in the state folder.' }),
 })
 
 export type FileValue = z.output<typeof fileSchema>

@@ -35,11 +35,35 @@ export interface SourceConfig {
   readonly watch: 'auto' | 'inotify' | 'poll'
 }
 
-export interface TargetConfig {
-  readonly name: string
+export type TargetConfig = DirectoryConfig | DropboxConfig
+
+export interface DirectoryConfig extends AnyTargetConfig {
   readonly kind: 'directory'
   /** Absolute. */
   readonly path: string
+}
+
+export interface DropboxConfig extends AnyTargetConfig {
+  readonly kind: 'dropbox'
+  /** Whole, so that a target of which the account changed has changed. */
+  readonly account: AccountConfig
+  /** Below what the login may see, names with `/` between them; '' for all of that. */
+  readonly folder: string
+  /** Base URL that takes the place of the kind's own hosts. */
+  readonly endpoint: string | undefined
+}
+
+/** Who we are at a cloud. The login itself lies in the state folder. */
+export interface AccountConfig {
+  readonly name: string
+  readonly kind: 'dropbox'
+  readonly clientId: string
+  /** Absolute; undefined where the cloud asks for no secret. */
+  readonly clientSecretFile: string | undefined
+}
+
+interface AnyTargetConfig {
+  readonly name: string
   readonly select: Select
   /** Where a copy goes below the target's root: a template over {source} {path} {name} {ext} {host} {yyyy} {mm} {dd}. */
   readonly at: string
@@ -75,4 +99,9 @@ export interface Pace {
   readonly dailyBytes: number | undefined
   /** When work may begin; undefined: always. */
   readonly hours: Hours | undefined
+}
+
+/** The targets that are folders of this machine. */
+export function directoriesOf({ targets }: Pick<Config, 'targets'>): DirectoryConfig[] {
+  return targets.flatMap((target) => (target.kind === 'directory' ? [target] : []))
 }

@@ -8,8 +8,9 @@ import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
 import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
-import { openTarget } from '../target/catalogue.ts'
-import { openPace, paced } from '../target/pace.ts'
+import { openTarget, type TargetParts } from '../target/catalogue.ts'
+import { openPace } from '../target/pace.ts'
+import { Clouds } from './clouds.ts'
 import type { ConfigChange } from './reload.ts'
 
 export interface DaemonOptions {
@@ -48,10 +49,11 @@ export async function assemble(
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
+  const clouds = new Clouds({ config, clock, log })
   const pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: (target) => stacked(target, journal, options, onFailure),
+    openTarget: (target) => stacked(target, { journal, clouds }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -98,7 +100,7 @@ export async function assemble(
 /** A target with its worries around it. */
 function stacked(
   config: TargetConfig,
-  journal: Journal,
+  { journal, clouds }: { readonly journal: Journal; readonly clouds: Clouds },
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
 ): OpenedTarget {
@@ -111,7 +113,8 @@ function stacked(
     onFailure,
     store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
   })
-  return { target: paced(openTarget(config, { log: log('target'), clock }), pace), pace }
+  const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
+  return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
 }
 
 async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {

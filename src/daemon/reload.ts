@@ -91,9 +91,9 @@ export class Reloader {
 
 /** What the daemon stands on cannot be changed under it. */
 function refuseFixed(before: Config, after: Config): void {
-  const fixed = (['state', 'node'] as const).filter((key) => !isSame(before[key], after[key]))
+  const fixed = (['state', 'stateOnNetwork', 'node', 'http'] as const).filter((key) => !isSame(before[key], after[key]))
   if (fixed.length === 0) return
-  const words = fixed.map((key) => `"${key}:"`).join(' and ')
+  const words = fixed.map((key) => `"${key === 'stateOnNetwork' ? 'state-on-network' : key}:"`).join(' and ')
   throw new OwnerError(`${after.file}: a change of ${words} takes effect only with a restart: restart the daemon`)
 }
 

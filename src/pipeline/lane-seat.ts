@@ -123,8 +123,9 @@ export function laneOrder({ select, at, pace, onRemove }: Ordered, { clock, host
 }
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
-export function declarationOf({ kind, path, select, at }: TargetConfig): Declaration {
-  return { kind, selector: JSON.stringify([select, at]), place: path }
+export function declarationOf(target: TargetConfig): Declaration {
+  const place = target.kind === 'directory' ? target.path : `${target.account.name}:/${target.folder}`
+  return { kind: target.kind, selector: JSON.stringify([target.select, target.at]), place }
 }
 
 /** The order that a declaration was made of. Its text was written by `declarationOf` only. */

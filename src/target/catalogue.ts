@@ -1,19 +1,26 @@
 /** Which code stands behind each kind of target: one line per kind. */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { TargetConfig } from '../config/config.ts'
+import type { DirectoryConfig, DropboxConfig, TargetConfig } from '../config/config.ts'
 import { directoryTarget } from './directory/directory.ts'
+import { dropboxTarget } from './dropbox/dropbox.ts'
+import type { Pace } from './pace.ts'
+import { gated, paced } from './paced.ts'
 import type { Target } from './target.ts'
+import type { Transport } from './transport/transport.ts'
 
 /** What every kind is built with. */
 export interface TargetParts {
   readonly log: Log
   readonly clock: Clock
+  readonly pace: Pace
+  /** Opens the way to a cloud, at the same pace; the target closes it. */
+  readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
 }
 
-const kinds: { readonly [K in TargetConfig['kind']]: (config: TargetConfig, parts: TargetParts) => Target } = {
-  directory: ({ name, path }, parts) => directoryTarget({ name, root: path, ...parts }),
-}
+export type CloudConfig = DropboxConfig
+
+const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']
 
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
 const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
@@ -23,7 +30,22 @@ export function hasAdaptiveSlots(kind: string): boolean {
   return !fixedSlotKinds.has(kind)
 }
 
-/** The target a configuration asks for. It touches nothing before its own `open`. */
+/** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */
 export function openTarget(config: TargetConfig, parts: TargetParts): Target {
-  return kinds[config.kind](config, parts)
+  switch (config.kind) {
+    case 'directory':
+      return openDirectory(config, parts)
+    case 'dropbox':
+      return openDropbox(config, parts)
+  }
+}
+
+function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
+  return paced(directoryTarget({ name, root: path, log, clock }), pace)
+}
+
+function openDropbox(config: DropboxConfig, { pace, transport }: TargetParts): Target {
+  const { name, account, folder } = config
+  const way = transport(config, dropboxHosts)
+  return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)
 }

@@ -18,7 +18,7 @@ import { DailyBudget, type DayCount } from './daily-budget.ts'
 import { Naps } from './naps.ts'
 import { Penalty, shareStepMs, type StoredPause } from './penalty.ts'
 import { shareOf, SlidingWindow } from './sliding-window.ts'
-import { TargetError, type PutWork, type Target } from './target.ts'
+import { TargetError } from './target.ts'
 import { called, Turns } from './turns.ts'
 
 /** The limits; how many deliveries are under way at once is the lane's. */
@@ -340,7 +340,8 @@ class AccountPace implements Pace {
   }
 }
 
-function refuseClosed(verdict: Verdict): void {
+/** @throws PaceClosed where nothing may begin. */
+export function refuseClosed(verdict: Verdict): void {
   if (verdict.kind === 'closed') throw new PaceClosed(verdict)
 }
 
@@ -350,45 +351,4 @@ function windowWaitMs(began: SlidingWindow, rate: Rate | undefined, nowMs: numbe
 
 function waitOf(verdict: Verdict): number {
   return verdict.kind === 'open' ? 0 : verdict.waitMs
-}
-
-/**
- * `target` at its pace: each verb is a request, each put an upload, bytes as `allow` is asked for them. While the pace is closed it
- * cannot be opened either, so that a lane that knows nothing of verdicts waits for it as for any target that cannot work.
- */
-export function paced(target: Target, pace: Pace): Target {
-  return {
-    traits: target.traits,
-    open: async (expected, signal) => {
-      refuseClosed(pace.verdict())
-      return target.open(expected, signal)
-    },
-    put: (copy, at, work, signal) =>
-      pace.upload(signal, () => target.put(copy, at, pacedWork(work, pace, target.traits.chunkBytes), signal)),
-    move: (receipt, to, signal) => pace.request(signal, () => target.move(receipt, to, signal)),
-    remove: (receipt, how, signal) => pace.request(signal, () => target.remove(receipt, how, signal)),
-    look: (at, want, signal) => pace.request(signal, () => target.look(at, want, signal)),
-    list: (under, want, signal) => target.list(under, want, signal),
-    get: (entry, range, signal) => pace.request(signal, () => target.get(entry, range, signal)),
-    about: (signal) => pace.request(signal, () => target.about(signal)),
-    rest: () => target.rest(),
-    close: () => target.close(),
-  }
-}
-
-/** A copy under way when the hours end goes on to the end of its piece, whose session it has saved then: nothing is sent twice. */
-function pacedWork(work: PutWork, pace: Pace, pieceBytes: number): PutWork {
-  let sentBytes = 0
-  return {
-    ...work,
-    allow: async (bytes, signal) => {
-      await work.allow(bytes, signal)
-      if (sentBytes >= pieceBytes) {
-        refuseClosed(pace.verdict())
-        sentBytes = 0
-      }
-      await pace.bytes(bytes, signal)
-      sentBytes += bytes
-    },
-  }
 }

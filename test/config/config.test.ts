@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { fileJsonSchema, findConfig, readConfig, warningsOf } from '../../src/config/config.ts'
+import { fileJsonSchema, findConfig, readConfig, warningsOf, type TargetConfig } from '../../src/config/config.ts'
 import { tempFolder } from './temp-folder.ts'
 
 const root = new URL('../../', import.meta.url).pathname
@@ -172,10 +172,11 @@ test('the example file is valid and says what it means to', () => {
     ['papers', '/srv/papers'],
     ['photos', '/home/anna/Pictures'],
   ])
-  expect(config.targets.map(({ name, path, at }) => [name, path, at])).toEqual([
+  expect(config.targets.map((target) => [target.name, placeOf(target), target.at])).toEqual([
     ['nas', '/mnt/nas/archive', '{host}/{source}/{path}'],
     ['second-disk', '/mnt/backup/fanfold', '{source}/{path}'],
     ['stick', '/media/stick/papers', '{yyyy}/{path}'],
+    ['cloud', 'main:Archive/office', '{source}/{path}'],
   ])
   expect(config.targets[0]?.pace).toEqual({
     concurrency: 4,
@@ -201,7 +202,7 @@ test('every key there is stands in the example, with a remark above it', () => {
 test('the quickstart file is valid and keeps to one folder', () => {
   const config = readConfig(join(root, 'config/quickstart.yaml'))
 
-  const folders = [config.state, ...config.sources.map(({ path }) => path), ...config.targets.map(({ path }) => path)]
+  const folders = [config.state, ...config.sources.map(({ path }) => path), ...config.targets.map(placeOf)]
   expect(folders.filter((folder) => !folder.startsWith(join(root, 'quickstart/')))).toEqual([])
   expect(config.targets.map(({ name }) => name)).toEqual(['everything', 'pictures', 'small-files', 'slow-lane'])
 })
@@ -212,6 +213,29 @@ test('the schema describes every key for editors', () => {
   expect(schema).toMatchObject({ type: 'object', additionalProperties: false, required: ['sources', 'targets'] })
   expect(undescribed(schema)).toEqual([])
 })
+
+test('a target at a cloud carries its account', async () => {
+  const folder = await tempFolder()
+  const file = join(folder, 'fanfold.yaml')
+  await writeFile(
+    file,
+    `sources: [{ name: a, path: in }]
+targets: [{ name: t, kind: dropbox, account: main, folder: /Archive/office, endpoint: 'http://127.0.0.1:1' }]
+accounts: [{ name: main, kind: dropbox, client-id: app, client-secret-file: secret }]
+`,
+  )
+
+  expect(readConfig(file).targets[0]).toMatchObject({
+    kind: 'dropbox',
+    account: { name: 'main', kind: 'dropbox', clientId: 'app', clientSecretFile: join(folder, 'secret') },
+    folder: 'Archive/office',
+    endpoint: 'http://127.0.0.1:1',
+  })
+})
+
+function placeOf(target: TargetConfig): string {
+  return target.kind === 'directory' ? target.path : `${target.account.name}:${target.folder}`
+}
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>

@@ -206,7 +206,7 @@ describe('F97: each wrong value is reported at its place with what was expected 
       'kind of a later version',
       8,
       '    kind: google-drive',
-      '8:11 targets[0].kind: expected one of the kinds available in this version (directory), got "google-drive"',
+      '8:11 targets[0].kind: expected one of the kinds available in this version (directory, dropbox), got "google-drive"',
     ],
     [
       'unknown removal policy',
@@ -391,7 +391,63 @@ describe('F97: what is wrong with the text as YAML is said in words', () => {
 
   test('a key named __proto__ is a key like any other', async () => {
     expect(await faultsOf(`${valid()}\n__proto__: { x: 1 }`)).toEqual([
-      '13:1 __proto__: unknown key; known here: state, state-on-network, node, http, sources, targets',
+      '13:1 __proto__: unknown key; known here: state, state-on-network, node, http, sources, targets, accounts',
+    ])
+  })
+})
+
+describe('each kind of target has keys of its own', () => {
+  const cases: [title: string, target: string, faults: string[]][] = [
+    ['a directory without a folder', 'kind: directory', ['7:5 targets[0].path: is missing: expected a folder']],
+    [
+      'a directory with an account',
+      'kind: directory\n    path: ./nas\n    account: main',
+      ['10:14 targets[0].account: a target of kind directory has no "account"; leave it out'],
+    ],
+    [
+      'a cloud without an account',
+      'kind: dropbox',
+      ['7:5 targets[0].account: is missing: expected the name of an account of the list "accounts"'],
+    ],
+    [
+      'a cloud with a path',
+      'kind: dropbox\n    account: main\n    path: ./x',
+      ['10:11 targets[0].path: a target of kind dropbox has no "path"; leave it out'],
+    ],
+    [
+      'an account that nobody has',
+      'kind: dropbox\n    account: mian',
+      ['9:14 targets[0].account: there is no account "mian"; did you mean "main"?'],
+    ],
+    [
+      'a folder that leaves its root',
+      'kind: dropbox\n    account: main\n    folder: a/../b',
+      ['10:13 targets[0].folder: expected names with "/" between them, without "\\", "." and "..", got "a/../b"'],
+    ],
+    [
+      'an endpoint that is none',
+      'kind: dropbox\n    account: main\n    endpoint: ftp://x',
+      [
+        '10:15 targets[0].endpoint: expected a URL with https: or http:, such as "https://gateway.example", got "ftp://x"',
+      ],
+    ],
+    [
+      'two targets in one folder, which a cloud does not tell by case',
+      'kind: dropbox\n    account: main\n    folder: A\n  - { name: two, kind: dropbox, account: main, folder: a/b }',
+      ['11:56 targets[1].folder: targets[0] uses this folder too, or one inside of it or around it: give each its own'],
+    ],
+  ]
+
+  test.each(cases)('%s', async (_, target, faults) => {
+    const accounts = 'accounts:\n  - { name: main, kind: dropbox, client-id: app }'
+    const text = `state: ./state\nsources:\n  - name: papers\n    path: ./papers\n    settle: 2s\ntargets:\n  - name: nas\n    ${target}\n${accounts}`
+
+    expect(await faultsOf(text)).toEqual(faults)
+  })
+
+  test('an account needs the id of an app', async () => {
+    expect(await faultsOf(`${valid()}\naccounts: [{ name: main, kind: dropbox }]`)).toEqual([
+      '13:12 accounts[0].client-id: is missing: expected the id of an app that you registered at the cloud',
     ])
   })
 })
@@ -500,7 +556,7 @@ describe('F15: folders that cannot work together are refused, both places named'
     expect(faults).toEqual([
       `4:22 sources[1].path: source "b" (${folder}/in/deep) lies inside source "a" (${folder}/in, sources[0].path in line 3): each file would be two; give one source, and choose with select`,
       '4:39 sources[1].settle: expected a duration with a unit between 0s and 1h, such as 2s, got the bare number 3',
-      '7:22 targets[1].kind: expected one of the kinds available in this version (directory), got "tape"',
+      '7:22 targets[1].kind: expected one of the kinds available in this version (directory, dropbox), got "tape"',
       `7:34 targets[1].path: target "u" (${folder}/out/u) lies inside target "t" (${folder}/out, targets[0].path in line 6): two targets would write over each other; give them separate folders`,
     ])
   })

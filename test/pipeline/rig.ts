@@ -5,11 +5,11 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log } from '../../src/base/log.ts'
 import { sourcePath } from '../../src/base/path.ts'
-import type { TargetConfig } from '../../src/config/config.ts'
+import type { DirectoryConfig, TargetConfig } from '../../src/config/config.ts'
 import { openDigest } from '../../src/digest/digest.ts'
 import { openJournal, type Change, type Journal } from '../../src/journal/journal.ts'
 import { Pipeline, type LaneSeat, type OpenedTarget } from '../../src/pipeline/pipeline.ts'
-import { openTarget } from '../../src/target/catalogue.ts'
+import { directoryTarget } from '../../src/target/directory/directory.ts'
 import { openPace } from '../../src/target/pace.ts'
 import type { Target } from '../../src/target/target.ts'
 import { aFolder } from '../builders.ts'
@@ -32,7 +32,7 @@ export interface World {
 
 const all = { sources: undefined, include: [], exclude: [], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
 
-export function aTargetConfig(folder: string, name: string, some: Partial<TargetConfig> = {}): TargetConfig {
+export function aTargetConfig(folder: string, name: string, some: Partial<DirectoryConfig> = {}): DirectoryConfig {
   return {
     name,
     kind: 'directory',
@@ -78,10 +78,15 @@ export function forwarded(target: Target): Target {
   }
 }
 
+function aDirectory(config: TargetConfig, log: Log): Target {
+  if (config.kind !== 'directory') throw new Error(`expected a directory, got ${config.kind}`)
+  return directoryTarget({ name: config.name, root: config.path, log, clock: systemClock })
+}
+
 export async function aWorld(options: {
   readonly targets: readonly string[]
   /** What is special about some of them. */
-  readonly configs?: Readonly<Record<string, Partial<TargetConfig>>>
+  readonly configs?: Readonly<Record<string, Partial<DirectoryConfig>>>
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
   readonly stopGraceMs?: number
@@ -107,7 +112,7 @@ export async function aWorld(options: {
     {
       journal,
       digest,
-      openTarget: (config) => opened(wrap(openTarget(config, { log, clock: systemClock }), config), config.name),
+      openTarget: (config) => opened(wrap(aDirectory(config, log), config), config.name),
       rootOf: () => inbox,
       host: 'here',
       clock: systemClock,

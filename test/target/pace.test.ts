@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { remotePath } from '../../src/base/path.ts'
-import { PaceClosed, paced } from '../../src/target/pace.ts'
+import { PaceClosed } from '../../src/target/pace.ts'
+import { gated, paced } from '../../src/target/paced.ts'
 import type { LocalCopy, PutWork, Receipt, Target } from '../../src/target/target.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { aPace, free, never, pass, watched } from './pace-rig.ts'
@@ -192,6 +193,42 @@ test('while its hours are over a target cannot be opened, and says how long', as
 
   await expect(target.open(undefined, signal)).rejects.toMatchObject({
     next: { kind: 'pause-target', state: 'paused', againInMs: 3_600_000 },
+  })
+})
+
+describe('a target whose transport keeps the pace', () => {
+  test('is asked at once, and its bytes are not counted twice', async () => {
+    const pace = aPace(
+      { requests: { count: 1, intervalMs: 1000 }, dailyBytes: 2 ** 27 },
+      { clock: new ManualClock(noon) },
+    )
+    const target = gated(
+      aTarget(async (_copy, _at, put) => {
+        await put.allow(1000, signal)
+        return receipt
+      }),
+      pace,
+    )
+
+    for (let n = 0; n < 5; n++) await target.put(copy, remotePath('x'), work, signal)
+
+    expect(pace.snapshot().daily?.usedBytes).toBe(0)
+  })
+
+  test('ends its piece when the hours end, and is not opened while they are over', async () => {
+    const pace = aPace({}, { clock: new ManualClock(noon) })
+    const target = gated(
+      aTarget(async (_copy, _at, put) => {
+        for (;;) {
+          await put.allow(1, signal)
+          pace.change({ ...free, hours: closedHours })
+        }
+      }),
+      pace,
+    )
+
+    await expect(target.put(copy, remotePath('x'), work, signal)).rejects.toThrow(PaceClosed)
+    await expect(target.open(undefined, signal)).rejects.toThrow(PaceClosed)
   })
 })
 

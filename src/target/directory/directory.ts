@@ -19,7 +19,7 @@ import { putLarge, sessionBytes } from './large-puts.ts'
 import type { Stored } from './objects.ts'
 import { ObjectStream } from './object-stream.ts'
 import { SmallPuts } from './small-puts.ts'
-import { Turns } from './turns.ts'
+import { PathTurns } from '../path-turns.ts'
 
 export interface DirectoryOptions {
   readonly name: string
@@ -40,7 +40,7 @@ class DirectoryTarget implements Target {
   readonly #log: Log
   readonly #thread: IdleThread<DirectoryVerbs>
   readonly #smallPuts: SmallPuts
-  readonly #turns = new Turns()
+  readonly #turns = new PathTurns()
   #mark: string | undefined
   #isCaseSensitive = true
   #nextId = 1

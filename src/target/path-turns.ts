@@ -1,7 +1,7 @@
-/** One after the other for each path: two copies of one path at once would write into one temporary file. */
-import { orAbort } from '../../base/abort.ts'
+/** One after the other for each path: two copies of one path at once would write into one temporary file, or one commit would refuse the other. */
+import { orAbort } from '../base/abort.ts'
 
-export class Turns {
+export class PathTurns {
   /** The end of the last turn of each path; one entry per path in use. */
   readonly #last = new Map<string, Promise<void>>()
 

@@ -1,0 +1,210 @@
+/**
+ * Dropbox as a target, through its API v2: a folder of one account. It puts the verbs together from calls; pace, login and connections are
+ * the transport's, the order of copies and their retries the lane's.
+ * An abort rejects at once. A small copy's call may still have done its work, a large one is left where its saved session tells.
+ */
+import type { Readable } from 'node:stream'
+import { abortReason } from '../../base/clock.ts'
+import { type RemotePath, showPath } from '../../base/path.ts'
+import { PathTurns } from '../path-turns.ts'
+import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import { TargetError } from '../target.ts'
+import type { Transport } from '../transport/transport.ts'
+import { DropboxApi } from './api.ts'
+import { Refused } from './errors.ts'
+import {
+  type FileNode,
+  type FolderNode,
+  parseAccount,
+  parseCreated,
+  parseNode,
+  parseSpace,
+  type Node,
+} from './metadata.ts'
+import { moved } from './moves.ts'
+import { Places, rootOf } from './places.ts'
+import { fileBytesMax, Puts } from './puts.ts'
+import { entryOf, gotten, listed, sha256Of } from './reading.ts'
+import { chunkBytes } from './session.ts'
+
+export interface DropboxOptions {
+  readonly name: string
+  /** The login's name, for messages. */
+  readonly account: string
+  /** Below what the login may see; '' for all of that. */
+  readonly folder: string
+  /** Of this target alone: it is closed with it. */
+  readonly transport: Transport
+}
+
+export function dropboxTarget(options: DropboxOptions): Target {
+  return new DropboxTarget(options)
+}
+
+class DropboxTarget implements Target {
+  readonly traits: Traits = { caseSensitive: false, fileBytesMax, chunkBytes }
+  readonly #options: DropboxOptions
+  readonly #root: string
+  readonly #api: DropboxApi
+  readonly #places: Places
+  readonly #puts: Puts
+  readonly #turns = new PathTurns()
+
+  constructor(options: DropboxOptions) {
+    this.#options = options
+    this.#root = rootOf(options.folder)
+    this.#api = new DropboxApi(options)
+    const lookUp = (path: string, signal: AbortSignal): Promise<Node | undefined> => this.#lookUp(path, signal)
+    this.#places = new Places(this.#root, lookUp)
+    this.#puts = new Puts({ api: this.#api, places: this.#places, lookUp })
+  }
+
+  open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
+    return this.#judged(signal, async () => {
+      this.#places.forget()
+      const account = await this.#account(signal)
+      const [accountOfMark] = expected?.split(' ') ?? []
+      if (accountOfMark !== undefined && accountOfMark !== account.id)
+        throw this.#missing(
+          `the login is of another account (${account.email}) than the copies`,
+          'log in with the other',
+        )
+      const folder = this.#root === '' ? undefined : await this.#folder(expected === undefined, signal)
+      const mark = folder === undefined ? account.id : `${account.id} ${folder.id}`
+      return { mark, isSame: expected === undefined || expected === mark }
+    })
+  }
+
+  put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
+    return this.#judged(signal, () =>
+      this.#turns.take(at, signal, async () => receiptOf(await this.#puts.put(copy, at, work, signal), at, copy)),
+    )
+  }
+
+  move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
+    return this.#judged(signal, async () => {
+      const parts = { api: this.#api, places: this.#places, lookUp: this.#lookUp.bind(this) }
+      return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
+    })
+  }
+
+  /** Only business accounts may purge; elsewhere what was purged stays in the trash for its time. */
+  remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {
+    return this.#judged(signal, async () => {
+      const arg = { path: receipt.remoteId, ...(how === 'purge' ? { parent_rev: receipt.revision } : {}) }
+      const verb = `removal of ${showPath(receipt.path)}`
+      try {
+        await this.#api.rpc(verb, (sdk) => sdk.filesDeleteV2(arg), signal)
+      } catch (thrown) {
+        if (!(thrown instanceof Refused) || !thrown.says('path_lookup/not_found')) throw thrown
+      }
+    })
+  }
+
+  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
+    return this.#judged(signal, async () => {
+      const { held } = await this.#places.find(at, signal)
+      return held && this.#hashed(entryOf(held, at, undefined), want, signal)
+    })
+  }
+
+  async *list(
+    under: RemotePath,
+    want: { readonly hash: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<RemoteEntry, void, undefined> {
+    try {
+      const folder = await this.#listable(under, signal)
+      if (folder === undefined) return
+      for await (const entry of listed(this.#api, folder, under, signal)) yield await this.#hashed(entry, want, signal)
+    } catch (thrown) {
+      throw signal.aborted ? abortReason(signal) : thrown
+    }
+  }
+
+  get(entry: RemoteEntry, range: { readonly start: number }, signal: AbortSignal): Promise<Readable> {
+    return this.#judged(signal, () => gotten(this.#api, entry, range.start, signal))
+  }
+
+  about(signal: AbortSignal): Promise<Space> {
+    return this.#judged(signal, async () => {
+      const verb = 'question for space'
+      const { email } = await this.#account(signal)
+      const answer = await this.#api.rpc(verb, (sdk) => sdk.usersGetSpaceUsage(), signal)
+      const { used, free } = parseSpace(this.#api.what(verb), answer)
+      return { account: email, usedBytes: used, freeBytes: free }
+    })
+  }
+
+  /** Sessions that nobody goes on with end by themselves after a week; there is no call that ends one. */
+  rest(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    return this.#options.transport.close()
+  }
+
+  async #account(signal: AbortSignal): Promise<{ readonly id: string; readonly email: string }> {
+    const verb = 'question for the account'
+    return parseAccount(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.usersGetCurrentAccount(), signal))
+  }
+
+  async #folder(mayMake: boolean, signal: AbortSignal): Promise<FolderNode> {
+    const node = await this.#lookUp(this.#root, signal)
+    if (node?.kind === 'folder') return node
+    if (node !== undefined) throw this.#missing(`a file is where ${this.#root} should be`, 'move it away at Dropbox')
+    if (!mayMake)
+      throw this.#missing(
+        `the folder ${this.#root} is gone`,
+        'restore it at Dropbox, or create it again if it was meant to go',
+      )
+    const verb = `creation of ${this.#root}`
+    const arg = { path: this.#root, autorename: false }
+    return parseCreated(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.filesCreateFolderV2(arg), signal))
+  }
+
+  async #listable(under: RemotePath, signal: AbortSignal): Promise<Pick<FolderNode, 'id' | 'pathLower'> | undefined> {
+    const path = await this.#places.folder(under, signal)
+    // Dropbox's own root has no metadata, and its path is nothing.
+    if (path === '') return { id: '', pathLower: '' }
+    const node = await this.#lookUp(path, signal)
+    return node?.kind === 'folder' ? node : undefined
+  }
+
+  async #lookUp(path: string, signal: AbortSignal): Promise<Node | undefined> {
+    const verb = `look at ${path}`
+    try {
+      return parseNode(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.filesGetMetadata({ path }), signal))
+    } catch (thrown) {
+      if (thrown instanceof Refused && thrown.says('path/not_found')) return undefined
+      throw thrown
+    }
+  }
+
+  async #hashed(entry: RemoteEntry, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry> {
+    if (!want.hash) return entry
+    return { ...entry, sha256: await sha256Of(await gotten(this.#api, entry, 0, signal)) }
+  }
+
+  /** Whatever broke when the caller had enough, it broke because of that. */
+  async #judged<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      signal.throwIfAborted()
+      return await work()
+    } catch (thrown) {
+      throw signal.aborted ? abortReason(signal) : thrown
+    }
+  }
+
+  #missing(what: string, step: string): TargetError {
+    const message = `${this.#options.name}: ${what}; ${step}`
+    return new TargetError({ kind: 'pause-target', state: 'missing' }, message)
+  }
+}
+
+/** Dropbox keeps whole seconds, and no other time for content that it has: the receipt says what the copy's time is. */
+function receiptOf(node: FileNode, path: RemotePath, of: Pick<Receipt, 'sha256' | 'mtimeNs'>): Receipt {
+  const { id, rev, size } = node
+  return { path, remoteId: id, revision: rev, size, sha256: of.sha256, mtimeNs: of.mtimeNs }
+}

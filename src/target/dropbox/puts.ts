@@ -1,0 +1,212 @@
+/**
+ * How a copy comes to Dropbox: what is there already is not sent, small files go in one call, large ones in a session; nothing is written
+ * over a version that was not looked at, and what Dropbox says it has is held against what was sent. The calls' shapes are elsewhere.
+ */
+import { showPath, type RemotePath } from '../../base/path.ts'
+import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
+import { TransportError } from '../transport/transport.ts'
+import type { DropboxApi } from './api.ts'
+import { commitInfo, type Mode } from './commit.ts'
+import { Refused } from './errors.ts'
+import { type FileNode, parseFile } from './metadata.ts'
+import type { LookUp, Places, Spot } from './places.ts'
+import { fillSession, type Filled } from './session.ts'
+import { nothingYet, type Proof, SourceFile } from './source-file.ts'
+
+/** Source: the Stone description of upload_session/start. Unit: bytes. */
+export const fileBytesMax = 2 ** 41 - 2 ** 22
+/** Up to here one call is cheaper than three, and what a crash costs is little. Unit: bytes. */
+const oneCallBytesMax = 8 * 2 ** 20
+/** Looks again when somebody else wrote meanwhile; who loses so often leaves it to the lane. */
+const commitTriesMax = 3
+/** Dropbox puts hundreds of GiB together in one answer. Unit: ms. */
+const finishMs = 600_000
+
+export interface PutsParts {
+  readonly api: DropboxApi
+  readonly places: Places
+  readonly lookUp: LookUp
+}
+
+/** One copy on its way. */
+interface Errand {
+  readonly copy: LocalCopy
+  readonly at: RemotePath
+  readonly work: PutWork
+  readonly source: SourceFile
+  readonly verb: string
+  readonly progress: (bytesDone: number) => void
+}
+
+/** Gives the bytes a name. `proof` is of what was sent. */
+type Give = (path: string, mode: Mode) => Promise<{ readonly node: FileNode; readonly proof: Proof }>
+
+export class Puts {
+  readonly #parts: PutsParts
+
+  constructor(parts: PutsParts) {
+    this.#parts = parts
+  }
+
+  async put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<FileNode> {
+    const verb = `upload of ${showPath(at)}`
+    const what = this.#parts.api.what(verb)
+    if (copy.size > fileBytesMax) {
+      const step = 'select smaller files, then run "fanfold retry"'
+      throw new TargetError({ kind: 'park' }, `${what}: ${copy.size} bytes are more than Dropbox takes; ${step}`)
+    }
+    try {
+      return await SourceFile.with(copy, what, (source) =>
+        this.#put({ copy, at, work, source, verb, progress: rising(work) }, signal),
+      )
+    } catch (thrown) {
+      const isWorthless =
+        thrown instanceof TargetError && /^(source-changed|restart-session|park)$/.test(thrown.next.kind)
+      if (isWorthless && work.session !== undefined) await work.save(undefined)
+      throw thrown
+    }
+  }
+
+  async #put(errand: Errand, signal: AbortSignal): Promise<FileNode> {
+    const { copy, at, work } = errand
+    const isKnown = work.previous?.sha256 === copy.sha256
+    // To look first costs a call, a small file's bytes hardly more: only who may save some looks.
+    const mayBeThere = copy.bytes === undefined || work.session !== undefined || isKnown
+    if (!mayBeThere) {
+      const { previous } = work
+      const mode: Mode = previous === undefined ? { kind: 'add' } : { kind: 'update', rev: previous.revision }
+      return this.#send(errand, { ...(await this.#parts.places.plain(at, signal)), mode }, signal)
+    }
+    const spot = await this.#parts.places.find(at, signal)
+    const there = await this.#adopt(spot.held, errand, signal)
+    if (there === undefined) return this.#send(errand, { ...spot, mode: modeOver(spot) }, signal)
+    if (work.session !== undefined) await work.save(undefined)
+    return there
+  }
+
+  /** What is there already, if it is this content (F64, F115). */
+  async #adopt(held: FileNode | undefined, errand: Errand, signal: AbortSignal): Promise<FileNode | undefined> {
+    const { copy, work, source } = errand
+    if (held?.size !== copy.size || held.contentHash === undefined) return undefined
+    // A revision never changes its content: what is known of it saves reading the file.
+    if (work.previous?.revision === held.rev) return work.previous.sha256 === copy.sha256 ? held : undefined
+    const proof = await source.prove(nothingYet, copy.size, signal)
+    return proof.hash.hex() === held.contentHash ? held : undefined
+  }
+
+  async #send(
+    errand: Errand,
+    first: Omit<Spot, 'held'> & { readonly mode: Mode },
+    signal: AbortSignal,
+  ): Promise<FileNode> {
+    const { copy, work, progress } = errand
+    const isOneCall = copy.size <= oneCallBytesMax && work.session === undefined
+    const give = isOneCall ? this.#inOneCall(errand, signal) : await this.#bySession(errand, signal)
+    const node = await this.#commit(errand, first, give, signal)
+    if (!isOneCall) await work.save(undefined)
+    progress(copy.size)
+    return node
+  }
+
+  async #commit(
+    errand: Errand,
+    first: Omit<Spot, 'held'> & { readonly mode: Mode },
+    give: Give,
+    signal: AbortSignal,
+  ): Promise<FileNode> {
+    const { at, verb } = errand
+    const { places, api } = this.#parts
+    let next = first
+    for (let tries = 0; tries < commitTriesMax; tries++) {
+      try {
+        const { node, proof } = await give(next.path, next.mode)
+        if (node.name === next.name) return await this.#proven(node, proof, errand, signal)
+        // Equal content is no conflict, so nothing was written: it is a twin's.
+        next = { ...(await places.besideTwin(at, signal)), mode: { kind: 'add' } }
+      } catch (thrown) {
+        if (!(thrown instanceof Refused) || !thrown.says('conflict/file')) throw thrown
+        const spot = await places.find(at, signal)
+        const there = await this.#adopt(spot.held, errand, signal)
+        if (there !== undefined) return there
+        next = { ...spot, mode: modeOver(spot) }
+      }
+    }
+    throw new TargetError({ kind: 'retry' }, `${api.what(verb)}: somebody else writes there; it is tried again`)
+  }
+
+  #inOneCall({ copy, work, source, verb, progress }: Errand, signal: AbortSignal): Give {
+    const { api } = this.#parts
+    const { bytes, size } = copy
+    return async (path, mode) => {
+      // What is in memory is proven before it goes, so that Dropbox can refuse what was damaged on its way.
+      const known = bytes === undefined && size > 0 ? undefined : await source.prove(nothingYet, size, signal)
+      let proof = known
+      await work.allow(size, signal)
+      const arg = {
+        ...commitInfo(copy, path, mode),
+        ...(known === undefined ? {} : { content_hash: known.hash.hex() }),
+      }
+      const body = bytes === undefined ? () => source.pieces(nothingYet, size, (last) => (proof = last)) : () => bytes
+      const sending = { body, length: size, isUpload: true, progress }
+      const node = parseFile(api.what(verb), await api.send(verb, 'files/upload', arg, sending, signal))
+      return { node, proof: proof ?? nothingYet }
+    }
+  }
+
+  async #bySession(errand: Errand, signal: AbortSignal): Promise<Give> {
+    const { api } = this.#parts
+    const { copy, verb } = errand
+    const filled = await fillSession({ api, ...errand }, signal)
+    return async (path, mode) => {
+      const cursor = { session_id: filled.id, offset: copy.size }
+      // Without data: were there some, a refused name would leave it in the session (rclone #3481).
+      const arg = { cursor, commit: commitInfo(copy, path, mode) }
+      try {
+        const times = { answerMs: finishMs }
+        const answer = await api.send(verb, 'files/upload_session/finish', arg, { times }, signal)
+        return { node: parseFile(api.what(verb), answer), proof: filled.proof }
+      } catch (thrown) {
+        const node = signal.aborted ? undefined : await this.#finished(thrown, path, filled, signal)
+        if (node === undefined) throw thrown
+        return { node, proof: filled.proof }
+      }
+    }
+  }
+
+  /** After an answer that leaves open whether there is a file now: it tells by its content (F64). */
+  async #finished(
+    thrown: unknown,
+    path: string,
+    { proof }: Filled,
+    signal: AbortSignal,
+  ): Promise<FileNode | undefined> {
+    const isLost = thrown instanceof TransportError && thrown.afterSent
+    const isOver = thrown instanceof Refused && (thrown.says('not_found') || thrown.says('closed'))
+    if (!isLost && !isOver) return undefined
+    const node = await this.#parts.lookUp(path, signal)
+    return node?.kind === 'file' && node.contentHash === proof.hash.hex() ? node : undefined
+  }
+
+  /** Holds what Dropbox has against what was sent (F65). */
+  async #proven(given: FileNode, proof: Proof, { verb }: Errand, signal: AbortSignal): Promise<FileNode> {
+    const { api, lookUp } = this.#parts
+    const sent = proof.hash.hex()
+    const node = given.contentHash === undefined ? await lookUp(given.id, signal) : given
+    if (node?.kind === 'file' && node.rev === given.rev && node.contentHash === sent) return node
+    const has = node?.kind === 'file' ? (node.contentHash ?? 'nothing') : 'nothing'
+    const message = `${api.what(verb)}: expected the content hash ${sent}, got ${has}; it is sent again`
+    throw new TargetError({ kind: 'retry' }, message)
+  }
+}
+
+function modeOver({ held }: Spot): Mode {
+  return held === undefined ? { kind: 'add' } : { kind: 'update', rev: held.rev }
+}
+
+/** A call that is made again begins to count anew; what was told stays told. */
+function rising(work: PutWork): (bytesDone: number) => void {
+  let told = -1
+  return (bytesDone) => {
+    if (bytesDone > told) work.progress((told = bytesDone))
+  }
+}

@@ -1,0 +1,91 @@
+/** What Dropbox gives back: listings page by page, and content that is proven on its way. */
+import { createHash } from 'node:crypto'
+import { pipeline, Readable, Transform } from 'node:stream'
+import { showPath, type RemotePath } from '../../base/path.ts'
+import { type RemoteEntry, TargetError } from '../target.ts'
+import type { DropboxApi } from './api.ts'
+import { ContentHash } from './content-hash.ts'
+import { type FileNode, type FolderNode, parseFile, parsePage } from './metadata.ts'
+import { Reading } from './places.ts'
+
+/** Most that Dropbox gives. */
+const pageEntriesMax = 2000
+/** A file on its way between two spellings of its name, see `moves.ts`. */
+export const onItsWay = '.fanfold-move-'
+
+export function entryOf(node: FileNode, path: RemotePath, sha256: string | undefined): RemoteEntry {
+  const { id, rev, size, mtimeNs } = node
+  return { path, remoteId: id, revision: rev, size, mtimeNs, sha256 }
+}
+
+/** All files below a folder. @param under the folder's path to us. */
+export async function* listed(
+  api: DropboxApi,
+  folder: Pick<FolderNode, 'id' | 'pathLower'>,
+  under: RemotePath,
+  signal: AbortSignal,
+): AsyncGenerator<RemoteEntry, void, undefined> {
+  const verb = `listing of ${showPath(under)}`
+  const what = api.what(verb)
+  const reading = new Reading(folder.pathLower, under)
+  const arg = { path: folder.id, recursive: true, limit: pageEntriesMax }
+  let page = parsePage(what, await api.rpc(verb, (sdk) => sdk.filesListFolder(arg), signal))
+  for (;;) {
+    for (const node of page.nodes) {
+      if (node.kind === 'folder') reading.folder(node)
+      else if (!node.name.startsWith(onItsWay)) yield entryOf(node, reading.file(node), undefined)
+    }
+    if (!page.hasMore) return
+    const { cursor } = page
+    page = parsePage(what, await api.rpc(verb, (sdk) => sdk.filesListFolderContinue({ cursor }), signal))
+  }
+}
+
+/** Content from `start` on, of exactly the version that was listed. A whole one is held against Dropbox's hash at its end. */
+export async function gotten(
+  api: DropboxApi,
+  entry: RemoteEntry,
+  start: number,
+  signal: AbortSignal,
+): Promise<Readable> {
+  const verb = `download of ${showPath(entry.path)}`
+  const range = { start: Math.min(start, entry.size), size: entry.size }
+  // There is no byte to ask for, and Dropbox refuses to be asked.
+  if (start > 0 && range.start === entry.size) return Readable.from([])
+  const { metadata, stream } = await api.download(verb, entry.remoteId, range, signal)
+  try {
+    const node = parseFile(api.what(verb), metadata)
+    if (node.rev !== entry.revision) throw failed(api.what(verb), 'it is not the version that was listed')
+    if (start > 0 || node.contentHash === undefined) return stream
+    return checked(stream, node.contentHash, api.what(verb))
+  } catch (thrown) {
+    stream.destroy()
+    throw thrown
+  }
+}
+
+function checked(stream: Readable, contentHash: string, what: string): Readable {
+  const hash = new ContentHash()
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk)
+      done(null, chunk)
+    },
+    flush(done) {
+      done(hash.hex() === contentHash ? null : failed(what, 'the bytes are not those that Dropbox has'))
+    },
+  })
+  // Failures reach the reader through `check` itself.
+  return pipeline(stream, check, () => undefined)
+}
+
+/** A sha256 that Dropbox does not know costs a download. */
+export async function sha256Of(stream: Readable): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of stream) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+function failed(what: string, why: string): TargetError {
+  return new TargetError({ kind: 'retry' }, `${what}: ${why}; it is tried again`)
+}

@@ -1,0 +1,117 @@
+/** The built program with a Dropbox target, against the emulator: what its owner sees. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { aDropbox, type Rig } from '../emulator/dropbox-rig.ts'
+import { treeOf } from '../tree.ts'
+import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
+
+const mebibyte = 2 ** 20
+
+interface CloudBench extends Bench {
+  readonly rig: Rig
+  /** Writes the login that `fanfold login` would. */
+  login(): void
+  /** What lies at Dropbox below the target's folder. */
+  held(path: string): Buffer | undefined
+}
+
+async function aCloudBench(lines = ''): Promise<CloudBench> {
+  const rig = await aDropbox()
+  const bench = aBench({ unused: '' })
+  const target = `  - { name: cloud, kind: dropbox, account: main, folder: Archive, endpoint: '${rig.emulator.url}', at: '{path}'${lines} }\n`
+  writeFileSync(
+    bench.config,
+    `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\ntargets:\n${target}` +
+      'accounts:\n  - { name: main, kind: dropbox, client-id: emulatedappkey1 }\n',
+  )
+  const login = (): void => {
+    const folder = join(bench.folder, 'state', 'accounts')
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    writeFileSync(join(folder, 'main.json'), JSON.stringify({ refreshToken: rig.refreshToken }), { mode: 0o600 })
+  }
+  return { ...bench, rig, login, held: (path) => rig.emulator.provider.owner.read(`/Archive/${path}`) }
+}
+
+test('archives a tree', async () => {
+  const bench = await aCloudBench()
+  bench.login()
+  mkdirSync(join(bench.inbox, 'a/B c'), { recursive: true })
+  for (let n = 0; n < 40; n++) writeFileSync(join(bench.inbox, `a/f${n}.txt`), `content ${n}`)
+  writeFileSync(join(bench.inbox, 'a/B c/tab\there'), '')
+  writeFileSync(join(bench.inbox, 'a/B c/medium'), randomBytes(3 * mebibyte))
+  writeFileSync(join(bench.inbox, 'a/B c/large'), randomBytes(20 * mebibyte))
+
+  const ended = await fanfold(bench, 'run', '--until-idle')
+
+  expect([ended.code, ended.stderr]).toEqual([0, expect.any(String)])
+  const listed = bench.rig.emulator.provider.owner.list().filter(({ kind }) => kind === 'file')
+  expect(listed.length).toBe(43)
+  for (const path of treeOf(bench.inbox).keys()) {
+    expect(bench.held(path)?.equals(readFileSync(join(bench.inbox, path))) ?? false, path).toBe(true)
+  }
+})
+
+test('F61: killed in the middle of a large upload it goes on, and sends at most one chunk twice', async () => {
+  const bench = await aCloudBench(", pace: { bandwidth: '60MiB/s' }")
+  bench.login()
+  const content = randomBytes(90 * mebibyte)
+  writeFileSync(join(bench.inbox, 'large'), content)
+  const { recorder } = bench.rig.emulator
+  const first = await startDaemon(bench)
+  await first.until(() => recorder.count('files/upload_session/append_v2') >= 3, 30_000)
+
+  await first.end('SIGKILL')
+  const second = await startDaemon(bench)
+  await second.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1, 60_000)
+
+  expect(bench.held('large')?.equals(content)).toBe(true)
+  expect(recorder.count('files/upload_session/start')).toBe(1)
+  expect(recorder.routes['files/upload_session/append_v2']?.requestBytes).toBeLessThan(content.length + 17 * mebibyte)
+}, 120_000)
+
+describe('its owner sees', () => {
+  test('F77: that a login is needed, with the command, and it goes on with one without a restart', async () => {
+    const bench = await aCloudBench()
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    const daemon = await startDaemon(bench)
+
+    const status = await daemon.until((seen) => targetOf(seen, 'cloud').state === 'needs-login')
+    bench.login()
+    await fanfold(bench, 'retry')
+    await daemon.until((seen) => targetOf(seen, 'cloud').delivered === 1)
+
+    expect(targetOf(status, 'cloud').reason).toContain('fanfold login main')
+    expect(bench.held('x')?.toString()).toBe('x')
+  })
+
+  test.each([
+    ['F67: a rest that was asked for', { do: 'refuse', name: 'throttle', retryAfterS: 300 }, 'paused', '429'],
+    ['F68: a full account', { do: 'behave', name: 'full' }, 'full', 'free space'],
+    ['F77: a login that was taken back', { do: 'revoke-login' }, 'needs-login', 'fanfold login main'],
+  ] as const)('%s', async (_title, fault, state, word) => {
+    const bench = await aCloudBench()
+    bench.login()
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    bench.rig.emulator.fault({ route: 'files/upload', count: 'all', fault })
+    const daemon = await startDaemon(bench)
+
+    const cloud = targetOf(await daemon.until((seen) => targetOf(seen, 'cloud').state === state), 'cloud')
+
+    expect(cloud.reason).toContain(word)
+    expect(cloud.waiting).toBe(1)
+  })
+
+  test('F75: nothing of an access token that ended', async () => {
+    const bench = await aCloudBench()
+    bench.login()
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    bench.rig.emulator.fault({ route: 'files/upload', fault: { do: 'expire-token' } })
+
+    const ended = await fanfold(bench, 'run', '--until-idle')
+
+    expect(ended.code).toBe(0)
+    expect(bench.held('x')?.toString()).toBe('x')
+  })
+})
