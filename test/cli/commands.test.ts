@@ -87,7 +87,7 @@ test.each(commands)('help of %s has examples', async (command) => {
 
   expect(code).toBe(0)
   expect(out).toContain(`Usage: fanfold ${command}`)
-  expect(out).toMatch(new RegExp(`Examples:\\n  fanfold ${command}`))
+  expect(out).toMatch(new RegExp(`Examples:\\n  (sudo )?fanfold ${command}`))
 })
 
 test('help loads none of the large libraries', async () => {
