@@ -40,7 +40,7 @@ export const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     '*:EROFS',
     {
       next: readOnly,
-      step: 'mount {root} writable; it goes on by itself. Where only the service cannot write, run "fanfold install" and restart it',
+      step: 'mount {root} writable; it goes on by itself. Where only the service cannot write, run "fanfold install" and restart the service',
     },
   ],
   ['root:EACCES', { next: readOnly, step: permit }],
