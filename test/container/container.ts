@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const tree = fileURLToPath(new URL('../../', import.meta.url))
@@ -56,7 +56,8 @@ function isThere(tool: string): boolean {
 /** Boots a container in which the package of this tree is installed. FANFOLD_CONTAINER names one made before, to try tests with. */
 export async function aContainer(): Promise<Container> {
   const given = process.env['FANFOLD_CONTAINER']
-  const root = given ?? mkdtempSync(join(tmpdir(), 'fanfold-container-'))
+  // Its users have to get through its root folder, and nobody here into it.
+  const root = given ?? join(mkdtempSync(join(tmpdir(), 'fanfold-container-')), 'debian')
   if (given === undefined) await make(root)
   let booted = await boot(root)
   const run = (command: string): Promise<Said> => inside(booted.leader, command)
@@ -92,7 +93,7 @@ export async function aContainer(): Promise<Container> {
       ])
       if (isLate === true) booted.child.kill('SIGKILL')
       await closed
-      if (given === undefined) rmSync(root, { recursive: true, force: true })
+      if (given === undefined) rmSync(dirname(root), { recursive: true, force: true })
     },
   }
   return container
