@@ -60,7 +60,7 @@ function accessFinding(
   if (grant.answer === 'ok') return good('access', `${title}: ${user} can ${verb} ${path}`)
   const isHiddenNow = grant.answer === 'EROFS' || (grant.answer === 'ENOENT' && existsSync(path))
   if (isHiddenNow)
-    return bad('access', `${title}: the unit lets the service not ${verb} ${path}`, restartCommand(place))
+    return bad('access', `${title}: the unit does not let the service ${verb} ${path}`, restartCommand(place))
   if (grant.answer === 'ENOENT') return absentFinding({ title, path, need }, place)
   const at = grant.at ?? path
   return bad('access', `${title}: ${user} cannot ${verb} ${at} (${grant.answer})`, grantCommand(path, need, place))

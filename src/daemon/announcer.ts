@@ -33,6 +33,8 @@ const alivePerPeriod = 4
 export interface AnnouncedParts {
   readonly status: () => Status
   readonly sources: () => readonly SourceState[]
+  /** The configuration file cannot be used as it stands now; the one before is in force. */
+  readonly isConfigRefused: () => boolean
   /** The watch thread lives, or is not needed. */
   readonly isWatchAnswering: () => boolean
   /** Resolves when the journal's writer answered. */
@@ -147,7 +149,7 @@ export class Announcer {
   }
 
   #line(): string {
-    return statusLine(this.#parts.status())
+    return statusLine(this.#parts.status(), this.#parts.isConfigRefused())
   }
 }
 

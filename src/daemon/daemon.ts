@@ -54,7 +54,7 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
   const desk = deskOf(liveParts(reloader, journal, options, assembly, disk))
-  const announcer = announcerOf(desk, journal, assembly, options)
+  const announcer = announcerOf(desk, { journal, reloader }, assembly, options)
   const server = await served(desk, config, options).catch((thrown: unknown) => {
     state.release()
     throw thrown
@@ -105,7 +105,7 @@ function served(desk: Desk, config: Config, { clock, log }: DaemonOptions): Prom
 
 function announcerOf(
   desk: Desk,
-  journal: Journal,
+  { journal, reloader }: { readonly journal: Journal; readonly reloader: Reloader },
   { sources }: Assembly,
   { clock, log, environment = {} }: DaemonOptions,
 ): Announcer {
@@ -113,6 +113,7 @@ function announcerOf(
   const parts = {
     status: () => desk.status(),
     sources: () => sources.all.map((source) => source.state()),
+    isConfigRefused: () => reloader.problem !== null,
     isWatchAnswering: () => sources.isAnswering,
     journalAnswers: () => journal.answers(),
   }

@@ -5,7 +5,8 @@ import type { Status } from '../control/control.ts'
 /** Troubles named one by one; the rest is counted. */
 const troublesMax = 3
 
-export function statusLine({ sources, targets, oldestMs }: Status): string {
+/** @param isConfigRefused the configuration file is not in force as it stands now (F95). */
+export function statusLine({ sources, targets, oldestMs }: Status, isConfigRefused: boolean): string {
   const sum = (of: (target: Status['targets'][number]) => number): number =>
     targets.reduce((total, target) => total + of(target), 0)
   const owed = sum(({ waiting, active }) => waiting + active)
@@ -19,7 +20,14 @@ export function statusLine({ sources, targets, oldestMs }: Status): string {
     ...targets.filter(({ state }) => state !== 'running'),
   ].map(({ name, state }) => `${name} ${state}`)
   const more = troubles.length > troublesMax ? [`${troubles.length - troublesMax} more`] : []
-  return [queue, ...(parked === 0 ? [] : [`${parked} parked`]), ...troubles.slice(0, troublesMax), ...more].join('; ')
+  const refused = isConfigRefused ? ['configuration not taken over, the one before stays in force (see the log)'] : []
+  return [
+    queue,
+    ...refused,
+    ...(parked === 0 ? [] : [`${parked} parked`]),
+    ...troubles.slice(0, troublesMax),
+    ...more,
+  ].join('; ')
 }
 
 /** In steps that are worth a message to the manager: seconds up to a minute, then minutes. */

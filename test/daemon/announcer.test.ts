@@ -19,6 +19,7 @@ function anAnnouncer(manager: NotifySocket, some: Partial<AnnouncedParts>, clock
   const parts: AnnouncedParts = {
     status: () => aStatus(),
     sources: () => [aSource()],
+    isConfigRefused: () => false,
     isWatchAnswering: () => true,
     journalAnswers: () => Promise.resolve(),
     ...some,
@@ -48,6 +49,18 @@ test('a reload is told with the kernel’s monotonic time in microseconds, and e
   expect(BigInt(us ?? 0) - beforeUs).toBeLessThan(1_000_000n)
   expect(BigInt(us ?? 0)).toBeGreaterThanOrEqual(beforeUs)
   expect(manager.heard[1]).toMatch(/^READY=1\nSTATUS=/)
+  await announcer.close()
+})
+
+test('F95: a configuration that was not taken over is part of STATUS', async () => {
+  const manager = aNotifySocket()
+  const announcer = anAnnouncer(manager, { isConfigRefused: () => true })
+
+  announcer.reloading()
+  announcer.reloaded()
+  await manager.until((heard) => heard.length === 2)
+
+  expect(manager.heard[1]).toContain('; configuration not taken over, the one before stays in force')
   await announcer.close()
 })
 

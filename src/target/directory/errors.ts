@@ -36,7 +36,13 @@ export const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['*:EHOSTDOWN', { next: missing, step: mount }],
   ['*:ENOSPC', { next: full, step: space }],
   ['*:EDQUOT', { next: full, step: space }],
-  ['*:EROFS', { next: readOnly, step: 'mount {root} writable; it goes on by itself' }],
+  [
+    '*:EROFS',
+    {
+      next: readOnly,
+      step: 'mount {root} writable; it goes on by itself. Where only the service cannot write, run "fanfold install" and restart the service',
+    },
+  ],
   ['root:EACCES', { next: readOnly, step: permit }],
   ['root:EPERM', { next: readOnly, step: permit }],
   ['root:in-the-way', { next: paused, step: `move it away, ${retryCommand}` }],
