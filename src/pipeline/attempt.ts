@@ -56,7 +56,8 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
   if (held !== undefined && held.isProven && delivery.look !== 'trust') {
-    const entry = await parts.target.look(at, { hash: delivery.look === 'hash' }, signal)
+    const hash = delivery.look === 'hash' && !parts.target.traits.revisionIsContent
+    const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = await contentOf(delivery, parts, signal)

@@ -65,6 +65,8 @@ export interface Traits {
   readonly caseSensitive: boolean
   /** Largest file taken, bytes. */
   readonly fileBytesMax: number
+  /** An object of one revision always has one content: whoever knows the revision need not have it read. Not so on a disk, where bytes rot. */
+  readonly revisionIsContent: boolean
   /** A put saves its session about this often, bytes: what a crash costs at most. */
   readonly chunkBytes: number
 }

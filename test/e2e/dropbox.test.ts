@@ -53,6 +53,26 @@ test('archives a tree', async () => {
   }
 })
 
+test('F115: a resync that verifies proves by revisions, and neither sends nor downloads content', async () => {
+  const bench = await aCloudBench()
+  bench.login()
+  for (let n = 0; n < 10; n++) writeFileSync(join(bench.inbox, `f${n}`), `content ${n}`)
+  const daemon = await startDaemon(bench)
+  await daemon.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 10)
+  const { recorder } = bench.rig.emulator
+  const [uploads, appends] = [recorder.count('files/upload'), recorder.count('files/upload_session/append_batch')]
+
+  const ended = await fanfold(bench, 'resync', '--verify', '--wait')
+
+  expect(ended.code).toBe(0)
+  expect(recorder.count('files/get_metadata')).toBeGreaterThanOrEqual(10)
+  expect(recorder.count('files/download')).toBe(0)
+  expect([recorder.count('files/upload'), recorder.count('files/upload_session/append_batch')]).toEqual([
+    uploads,
+    appends,
+  ])
+})
+
 test('F61: killed in the middle of a large upload it goes on, and sends at most one chunk twice', async () => {
   const bench = await aCloudBench(", pace: { bandwidth: '60MiB/s' }")
   bench.login()

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type RemotePath, remotePath } from '../../src/base/path.ts'
-import type { LocalCopy, UploadSession } from '../../src/target/target.ts'
+import type { LocalCopy, TargetError, UploadSession } from '../../src/target/target.ts'
 import { aCopy, all, aWork, failureOf, never } from './contract.ts'
 import { aDropboxTarget, namesIn, type DropboxFixture } from './dropbox-fixture.ts'
 
@@ -261,6 +261,70 @@ describe('a small copy', () => {
     await fixture.target.put(await aCopy(source, 'ours too'), at('x'), aWork({ previous: first }), never)
 
     expect(await revisions('x')).toBe(3)
+  })
+})
+
+describe('many small copies at once', () => {
+  const paths = Array.from({ length: 30 }, (_, n) => `f${n}`)
+
+  async function putAll(): Promise<PromiseSettledResult<unknown>[]> {
+    const copies = await Promise.all(paths.map((path) => aCopy(source, `content of ${path}`, { name: path })))
+    return Promise.allSettled(copies.map((copy, n) => fixture.target.put(copy, at(paths[n] ?? ''), aWork(), never)))
+  }
+
+  async function expectAll(): Promise<void> {
+    for (const path of paths) {
+      expect((await fixture.held(path))?.toString()).toBe(`content of ${path}`)
+      expect(await revisions(path)).toBe(1)
+    }
+  }
+
+  test('cost few calls, and one commit is under way at a time', async () => {
+    fixture.rig.emulator.provider.set({ commitMs: 5 })
+    const before = fixture.calls().length
+
+    const ends = await putAll()
+
+    expect(ends.every(({ status }) => status === 'fulfilled')).toBe(true)
+    expect(fixture.calls().length - before).toBeLessThan(10)
+    await expectAll()
+  })
+
+  test.each([
+    ['files/upload_session/start_batch', 'before'],
+    ['files/upload_session/start_batch', 'after'],
+    ['files/upload_session/append_batch', 'before'],
+    ['files/upload_session/append_batch', 'after'],
+    ['files/upload_session/finish_batch_v2', 'before'],
+    ['files/upload_session/finish_batch_v2', 'after'],
+  ] as const)('F64: put again after %s was cut %s its work are there once', async (route, when) => {
+    fixture.rig.emulator.fault({ route, fault: { do: 'cut', when } })
+
+    await putAll()
+    const again = await putAll()
+
+    expect(again.every(({ status }) => status === 'fulfilled')).toBe(true)
+    await expectAll()
+  })
+
+  test('of which some are refused are told one by one', async () => {
+    const fault = { do: 'behave', name: 'entries-write-lock', value: 3 } as const
+    fixture.rig.emulator.fault({ route: '*finish_batch_v2', fault })
+
+    const ends = await putAll()
+
+    const reasons = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as TargetError] : []))
+    expect(reasons.map(({ next }) => next)).toEqual(
+      Array.from({ length: 3 }, () => ({ kind: 'pause-target', state: 'paused', againInMs: 1000 })),
+    )
+  })
+
+  test('over what somebody else wrote there all take its place', async () => {
+    for (const path of paths) await fixture.alter(path, 'theirs')
+
+    await putAll()
+
+    for (const path of paths) expect((await fixture.held(path))?.toString()).toBe(`content of ${path}`)
   })
 })
 

@@ -36,7 +36,7 @@ function aTarget(put: Target['put'], chunkBytes = 1): Target {
     throw new Error('not asked for here')
   }
   return {
-    traits: { caseSensitive: true, fileBytesMax: 1, chunkBytes },
+    traits: { caseSensitive: true, fileBytesMax: 1, revisionIsContent: false, chunkBytes },
     put,
     open: unasked,
     move: unasked,

@@ -61,7 +61,8 @@ class DirectoryTarget implements Target {
 
   /** Case is known after `open`. */
   get traits(): Traits {
-    return { caseSensitive: this.#isCaseSensitive, fileBytesMax: Number.MAX_SAFE_INTEGER, chunkBytes: sessionBytes }
+    const fileBytesMax = Number.MAX_SAFE_INTEGER
+    return { caseSensitive: this.#isCaseSensitive, fileBytesMax, revisionIsContent: false, chunkBytes: sessionBytes }
   }
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {

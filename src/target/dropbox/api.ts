@@ -17,6 +17,8 @@ export interface ApiParts {
   readonly account: string
 }
 
+type Times = NonNullable<Call['times']>
+
 /** What is sent with a content call. */
 export type Sending = Pick<Call, 'body' | 'length' | 'isUpload' | 'progress' | 'times'>
 
@@ -41,12 +43,14 @@ export class DropboxApi {
     verb: string,
     ask: (sdk: Dropbox) => Promise<{ readonly result: unknown }>,
     signal: AbortSignal,
+    times: Times = {},
   ): Promise<unknown> {
     // Loaded with the first call: who has no Dropbox target never pays for it.
     const { Dropbox: Sdk, DropboxResponseError } = await import('dropbox')
     const { transport } = this.#parts
     // It has no parameter for a signal, so each call has its own.
-    const sdk = new Sdk({ fetch: (url: string, init: RequestInit) => transport.fetch(url, { ...init, signal }) })
+    const fetch = transport.fetchAs({ times })
+    const sdk = new Sdk({ fetch: (url: string, init: RequestInit) => fetch(url, { ...init, signal }) })
     try {
       return (await ask(sdk)).result
     } catch (thrown) {
@@ -84,6 +88,11 @@ export class DropboxApi {
     const answer = await this.#parts.transport.request(call, signal)
     if (answer.content.kind !== 'stream') throw this.#refusedAnswer(verb, answer)
     return { metadata: headerValue(answer.headers['dropbox-api-result']), stream: answer.content.stream }
+  }
+
+  /** Of one entry of a batch, which was refused by itself. */
+  refusedEntry(verb: string, failure: unknown): Refused {
+    return this.#refused(verb, 409, { error: failure }, undefined)
   }
 
   #refusedAnswer(verb: string, { status, content, retryAfterMs }: Answer): Refused {

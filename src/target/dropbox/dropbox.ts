@@ -42,7 +42,7 @@ export function dropboxTarget(options: DropboxOptions): Target {
 }
 
 class DropboxTarget implements Target {
-  readonly traits: Traits = { caseSensitive: false, fileBytesMax, chunkBytes }
+  readonly traits: Traits = { caseSensitive: false, fileBytesMax, revisionIsContent: true, chunkBytes }
   readonly #options: DropboxOptions
   readonly #root: string
   readonly #api: DropboxApi

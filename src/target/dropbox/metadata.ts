@@ -108,6 +108,25 @@ export function parseSession(what: string, value: unknown): string {
   return parsed(what, z.object({ session_id: z.string().min(1) }), value).session_id
 }
 
+export function parseSessions(what: string, value: unknown, count: number): readonly string[] {
+  return parsed(what, z.object({ session_ids: z.array(z.string().min(1)).length(count) }), value).session_ids
+}
+
+/** One entry of a batch: what came to be, or why nothing did. */
+export type BatchEntry =
+  { readonly kind: 'success'; readonly value: unknown } | { readonly kind: 'failure'; readonly failure: unknown }
+
+const batchEntry = z
+  .looseObject({ '.tag': z.string() })
+  .transform((value): BatchEntry =>
+    value['.tag'] === 'success' ? { kind: 'success', value } : { kind: 'failure', failure: value['failure'] },
+  )
+
+/** In the order of asking. */
+export function parseBatch(what: string, value: unknown, count: number): readonly BatchEntry[] {
+  return parsed(what, z.object({ entries: z.array(batchEntry).length(count) }), value).entries
+}
+
 export function parseAccount(what: string, value: unknown): { readonly id: string; readonly email: string } {
   const { account_id, email } = parsed(what, z.object({ account_id: z.string().min(1), email: z.string() }), value)
   return { id: account_id, email }

@@ -11,6 +11,7 @@ import { Refused } from './errors.ts'
 import { type FileNode, parseFile } from './metadata.ts'
 import type { LookUp, Places, Spot } from './places.ts'
 import { fillSession, type Filled } from './session.ts'
+import { SmallUploads } from './small-uploads.ts'
 import { nothingYet, type Proof, SourceFile } from './source-file.ts'
 
 /** Source: the Stone description of upload_session/start. Unit: bytes. */
@@ -43,9 +44,11 @@ type Give = (path: string, mode: Mode) => Promise<{ readonly node: FileNode; rea
 
 export class Puts {
   readonly #parts: PutsParts
+  readonly #smallUploads: SmallUploads
 
   constructor(parts: PutsParts) {
     this.#parts = parts
+    this.#smallUploads = new SmallUploads(parts.api)
   }
 
   async put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<FileNode> {
@@ -134,22 +137,29 @@ export class Puts {
     throw new TargetError({ kind: 'retry' }, `${api.what(verb)}: somebody else writes there; it is tried again`)
   }
 
-  #inOneCall({ copy, work, source, verb, progress }: Errand, signal: AbortSignal): Give {
+  #inOneCall(errand: Errand, signal: AbortSignal): Give {
+    const { copy, work, source, verb, progress } = errand
     const { api } = this.#parts
     const { bytes, size } = copy
+    if (bytes !== undefined) return this.#withOthers(errand, bytes, signal)
     return async (path, mode) => {
-      // What is in memory is proven before it goes, so that Dropbox can refuse what was damaged on its way.
-      const known = bytes === undefined && size > 0 ? undefined : await source.prove(nothingYet, size, signal)
-      let proof = known
+      // Nothing is read for a body of nothing, but its file may have changed.
+      let proof = size > 0 ? nothingYet : await source.prove(nothingYet, 0, signal)
       await work.allow(size, signal)
-      const arg = {
-        ...commitInfo(copy, path, mode),
-        ...(known === undefined ? {} : { content_hash: known.hash.hex() }),
-      }
-      const body = bytes === undefined ? () => source.pieces(nothingYet, size, (last) => (proof = last)) : () => bytes
+      const body = (): AsyncIterable<Uint8Array> => source.pieces(nothingYet, size, (last) => (proof = last))
       const sending = { body, length: size, isUpload: true, progress }
-      const node = parseFile(api.what(verb), await api.send(verb, 'files/upload', arg, sending, signal))
-      return { node, proof: proof ?? nothingYet }
+      const answer = await api.send(verb, 'files/upload', commitInfo(copy, path, mode), sending, signal)
+      return { node: parseFile(api.what(verb), answer), proof }
+    }
+  }
+
+  /** What is in memory is proven before it goes, so that Dropbox can refuse what was damaged on its way. */
+  #withOthers({ copy, work, source, verb }: Errand, bytes: Uint8Array, signal: AbortSignal): Give {
+    return async (path, mode) => {
+      const proof = await source.prove(nothingYet, copy.size, signal)
+      await work.allow(copy.size, signal)
+      const upload = { verb, bytes, contentHash: proof.hash.hex(), commit: commitInfo(copy, path, mode) }
+      return { node: await this.#smallUploads.send(upload, signal), proof }
     }
   }
 

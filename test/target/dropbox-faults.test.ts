@@ -1,0 +1,96 @@
+/** Every call of a copy to Dropbox fails once in every way: whoever puts it again as a lane does ends with one right object of one version. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { remotePath } from '../../src/base/path.ts'
+import { type LocalCopy, TargetError, type UploadSession } from '../../src/target/target.ts'
+import { ContentHash } from '../../src/target/dropbox/content-hash.ts'
+import type { FaultScript } from '../emulator/core/faults.ts'
+import { aCopy, aWork, never } from './contract.ts'
+import { aDropboxTarget, type DropboxFixture } from './dropbox-fixture.ts'
+
+const at = remotePath('x')
+/** A second chunk, and an end inside of a block. */
+const largeBytes = 17 * 2 ** 20 + 5
+
+let fixture: DropboxFixture
+let source: string
+
+beforeEach(async () => {
+  fixture = await aDropboxTarget()
+  source = await mkdtemp(join(tmpdir(), 'fanfold-source-'))
+  await fixture.target.open(undefined, never)
+})
+
+afterEach(async () => {
+  await fixture.target.close()
+  await rm(source, { recursive: true })
+})
+
+/** As a lane: what was saved is given to the next attempt. Answers how many it took. */
+async function putUntilDone(copy: LocalCopy): Promise<number> {
+  let session: UploadSession | undefined
+  for (let attempts = 1; attempts <= 4; attempts++) {
+    const work = aWork({ session })
+    try {
+      await fixture.target.put(copy, at, work, never)
+      return attempts
+    } catch (thrown) {
+      if (!(thrown instanceof TargetError)) throw thrown
+      expect(thrown.next.kind).toMatch(/^(retry|pause-target|restart-session)$/)
+      session = thrown.next.kind === 'restart-session' ? undefined : (work.saved.at(-1) ?? session)
+    }
+  }
+  throw new Error('not done after four attempts')
+}
+
+async function revisionCount(): Promise<number> {
+  const { raw, emulator } = fixture.rig
+  const { body } = await raw('/2/files/list_revisions', {
+    method: 'POST',
+    // Its own login, since one of the faults ends all of before.
+    headers: { Authorization: `Bearer ${emulator.auth.login().accessToken}`, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ path: '/Archive/x' }),
+  })
+  return (body as { entries: unknown[] }).entries.length
+}
+
+const faults: [title: string, fault: FaultScript['fault']][] = [
+  ['cut before it did anything', { do: 'cut', when: 'before' }],
+  ['cut after it did its work', { do: 'cut', when: 'after' }],
+  ['cut in its answer', { do: 'cut-answer', bytes: 3 }],
+  ['cut in its request, of which a part stays', { do: 'cut-request', bytes: 1000, keep: true }],
+  ['answered 500 after it did its work', { do: 'answer', when: 'after', status: 500 }],
+  ['answered with a page', { do: 'answer', status: 200, headers: { 'Content-Type': 'text/html' }, body: '<html>' }],
+  ['answered with garbage after it did its work', { do: 'answer', when: 'after', status: 200, body: '{"a":' }],
+  [
+    'answered with another JSON',
+    { do: 'answer', status: 200, headers: { 'Content-Type': 'application/json' }, body: '{}' },
+  ],
+  ['asked for rest', { do: 'refuse', name: 'throttle', retryAfterS: 0 }],
+  ['without a login', { do: 'expire-token' }],
+]
+
+const small = ['files/upload']
+const large = ['files/get_metadata', 'start', 'append_v2', 'finish'].map((route) =>
+  route.includes('/') ? route : `files/upload_session/${route}`,
+)
+
+describe.each(faults)('%s', (_title, fault) => {
+  test.each([...small.map((route) => ['small', route] as const), ...large.map((route) => ['large', route] as const)])(
+    'a %s copy ends as one object: %s',
+    async (kind, route) => {
+      const bytes = Buffer.alloc(kind === 'small' ? 5000 : largeBytes, 'content ')
+      const copy = await aCopy(source, bytes, { isLarge: kind === 'large' })
+      fixture.rig.emulator.fault({ route, fault })
+
+      await putUntilDone(copy)
+
+      const [held] = fixture.rig.emulator.provider.owner.list().filter((object) => object.kind === 'file')
+      expect(await fixture.names()).toEqual(['x'])
+      expect(held?.hash).toBe(ContentHash.of(bytes))
+      expect(await revisionCount()).toBe(1)
+    },
+  )
+})
