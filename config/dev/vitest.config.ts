@@ -6,7 +6,7 @@ const root = new URL('../../', import.meta.url).pathname
 const sourceFolder = `${root}src/`
 const builtFolder = `${root}dist/`
 
-/** `main` needs nothing but Node; `system` Debian packages and root, which `.ci/run` sees to; `container` boots a Debian of its own and takes a quarter of an hour. */
+/** `main` needs nothing but Node; `system` Debian packages and root, which `.ci/run` sees to; `container` boots a Debian of its own, which takes minutes. */
 const set = process.env['FANFOLD_TESTS'] ?? 'main'
 const special = ['system', 'container']
 /** Where results are left as JSON for the summary. */

@@ -58,8 +58,17 @@ export async function aContainer(): Promise<Container> {
   const given = process.env['FANFOLD_CONTAINER']
   // Its users have to get through its root folder, and nobody here into it.
   const root = given ?? join(mkdtempSync(join(tmpdir(), 'fanfold-container-')), 'debian')
-  if (given === undefined) await make(root)
-  let booted = await boot(root)
+  const removeFiles = (): void => {
+    if (given === undefined) rmSync(dirname(root), { recursive: true, force: true })
+  }
+  let booted: Booted
+  try {
+    if (given === undefined) await make(root)
+    booted = await boot(root)
+  } catch (thrown) {
+    removeFiles()
+    throw thrown
+  }
   const run = (command: string): Promise<Said> => inside(booted.leader, command)
   const container: Container = {
     root,
@@ -93,7 +102,7 @@ export async function aContainer(): Promise<Container> {
       ])
       if (isLate === true) booted.child.kill('SIGKILL')
       await closed
-      if (given === undefined) rmSync(dirname(root), { recursive: true, force: true })
+      removeFiles()
     },
   }
   return container
@@ -137,6 +146,12 @@ async function nativePart(root: string): Promise<readonly string[]> {
   return ['npm_config_better_sqlite3_local_prebuilds=/root/prebuilds']
 }
 
+/** The nspawn around it, and its first process as this machine counts. */
+interface Booted {
+  readonly child: ChildProcess
+  readonly leader: number
+}
+
 /** Runs one command in the container without booting it. */
 function nspawn(root: string, command: string): readonly [string, ...string[]] {
   return ['unshare', '--mount', 'sh', '-c', `${unified} && exec "$@"`, 'sh', ...spawnWords(root), 'sh', '-c', command]
@@ -150,7 +165,7 @@ function spawnWords(root: string): string[] {
   return isAlone ? [...words, '--keep-unit'] : words
 }
 
-async function boot(root: string): Promise<{ child: ChildProcess; leader: number }> {
+async function boot(root: string): Promise<Booted> {
   const words = ['--mount', 'sh', '-c', `${unified} && exec "$@"`, 'sh', ...spawnWords(root), '--boot']
   const child = spawn('unshare', words, { stdio: 'ignore' })
   try {
