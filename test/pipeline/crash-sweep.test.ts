@@ -116,7 +116,9 @@ async function firstLife(atPoint: number, fate: Fate, base: string): Promise<Pas
       for (const step of line) {
         const change = apply(folder, step)
         done++
-        const isTaken = await Promise.race([world.take([change]).then(() => true), struck(life)])
+        // What is answered after the end was never said.
+        const taken = world.take([change]).then(() => !life.isOver)
+        const isTaken = await Promise.race([taken, struck(life)])
         if (isTaken) promised.set(step.path, change)
         if (life.isStruck) break
       }
