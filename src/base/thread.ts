@@ -6,7 +6,9 @@ import { asError, errnoOf } from './errors.ts'
 export type Verbs = Record<string, { in: unknown; out: unknown }>
 
 type Ask = { id: number; verb: string; input: unknown }
-type Answer = { id: number; output: unknown } | { id: number; failure: Failure }
+type Answer = { id: number; output: unknown } | { id: number; failure: Failure } | Ready
+/** The first words of a thread: all of its code is loaded. */
+type Ready = { isReady: true }
 /** An error crosses threads without its class; code and path are what handlers look at. */
 type Failure = { message: string; code: string | undefined; stack: string | undefined }
 
@@ -20,6 +22,9 @@ export class ThreadError extends Error {
   }
 }
 
+/** A thread that does not come up within this is ended all the same. Unit: ms. */
+const loadMsMax = 5_000
+
 export interface Thread<V extends Verbs> {
   /** Asks and waits for the answer. @throws ThreadError what the handler threw; Error when the thread died. */
   call<K extends keyof V & string>(verb: K, input: V[K]['in'], transfer?: readonly Transferable[]): Promise<V[K]['out']>
@@ -27,7 +32,7 @@ export interface Thread<V extends Verbs> {
   readonly pendingCount: number
   /** Resolves with the reason when the thread ended, asked to or not. */
   readonly ended: Promise<Error>
-  /** Ends the thread at once; open calls reject. */
+  /** Ends the thread as soon as its code is loaded, at once after that; open calls reject. */
   stop(): Promise<void>
 }
 
@@ -49,7 +54,10 @@ export function startThread<V extends Verbs>(url: URL, options: { name: string; 
     worker.on('error', (thrown) => die(asError(thrown)))
     worker.on('exit', (code) => die(new Error(`thread ${options.name} ended with code ${code}`)))
   })
+  let isLoaded: () => void = () => {}
+  const loaded = new Promise<void>((resolve) => (isLoaded = resolve))
   worker.on('message', (answer: Answer) => {
+    if ('isReady' in answer) return isLoaded()
     const call = waiting.get(answer.id)
     waiting.delete(answer.id)
     if (waiting.size === 0) worker.unref()
@@ -73,6 +81,10 @@ export function startThread<V extends Verbs>(url: URL, options: { name: string; 
       })
     },
     async stop() {
+      // A native library that is ended while it is being loaded takes the whole process with it.
+      const tooLong = setTimeout(isLoaded, loadMsMax)
+      await Promise.race([loaded, ended])
+      clearTimeout(tooLong)
       await worker.terminate()
     },
   }
@@ -103,6 +115,7 @@ export function serveThread<V extends Verbs>(
       } satisfies Answer)
     }
   }
+  port.postMessage({ isReady: true } satisfies Answer)
   port.on('message', (ask: Ask) => {
     answer(ask).catch((thrown: unknown) => {
       throw asError(thrown)

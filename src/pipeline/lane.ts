@@ -328,6 +328,7 @@ export class Lane implements Child {
     const { journal, clock } = this.#parts
     const { targetId } = this.#config
     if (journal.activeCount(targetId) > 0 || this.#offering.isRunning || this.#uncommitted > 0) return false
+    if (this.#state.kind === 'opening') return false
     if (this.#state.kind === 'paused') return this.#state.probes > 0
     if (this.#state.kind === 'held') return true
     if (journal.counts(targetId).waiting > 0) return false

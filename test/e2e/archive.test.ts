@@ -116,6 +116,14 @@ describe('run', () => {
     expect(healthy.healthy).toBe(true)
   })
 
+  test('A18: a TERM while its threads still come up ends it in order', async () => {
+    const bench = aBench(fourTargets)
+    for (let round = 0; round < 3; round++) {
+      const daemon = await startDaemon(bench)
+      expect(await daemon.end('SIGTERM'), daemon.log()).toBe(0)
+    }
+  })
+
   test('TERM drains and ends with 0', async () => {
     const bench = aBench({ nas: '' })
     const daemon = await startDaemon(bench)

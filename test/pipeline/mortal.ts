@@ -158,7 +158,11 @@ class NearWorker extends EventEmitter {
     this.#url = url.href
     this.#port = portOf(this.#url)
     this.#port.then(
-      (port) => (port.postMessage = (message) => this.#answer(message)),
+      (port) => {
+        port.postMessage = (message) => this.#answer(message)
+        // A port that served an earlier life said this then.
+        setImmediate(() => this.emit('message', { isReady: true }))
+      },
       (thrown: unknown) => this.emit('error', asError(thrown)),
     )
   }
