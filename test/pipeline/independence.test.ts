@@ -27,7 +27,7 @@ const gapMs = 5
 /** How much later the sound target's 99th percentile may be. */
 const laterMax = 0.05
 /** Below this a timer, a sync of the disk or a neighbour on the same core makes the difference, not a lane. Unit: ms. */
-const noiseFloorMs = 100
+const noiseFloorMs = 50
 /** More of them in a long run. */
 const memoryChanges = Number(process.env['FANFOLD_CHANGES'] ?? 3000)
 
