@@ -8,7 +8,7 @@ import { orAbort } from '../base/abort.ts'
 import type { Clock } from '../base/clock.ts'
 import { errnoOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { AccountConfig } from '../config/config.ts'
+import type { AccountConfig, CloudKind } from '../config/config.ts'
 import { TargetError } from '../target/target.ts'
 import type { Answer, Call, Credentials } from '../target/transport/transport.ts'
 import { LoginFile, type StoredLogin } from './login-file.ts'
@@ -24,9 +24,12 @@ export interface AccountParts {
   readonly log: Log
 }
 
-/** Source: Dropbox, OAuth guide. */
-const tokenUrls: Readonly<Record<AccountConfig['kind'], string>> = {
+/** Source: the clouds' OAuth guides. */
+const tokenUrls: Readonly<Record<CloudKind, string>> = {
+  box: 'https://api.box.com/oauth2/token',
   dropbox: 'https://api.dropboxapi.com/oauth2/token',
+  'google-drive': 'https://oauth2.googleapis.com/token',
+  onedrive: 'https://login.microsoftonline.com/common/oauth2/v2.0/token',
 }
 /** One that ends sooner may end on its way. Unit: ms. */
 const leftMsMin = 60_000

@@ -10,7 +10,7 @@ export { parseConfig } from './parse.ts'
 export { ConfigError } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
 export { directoriesOf } from './settings.ts'
-export type { AccountConfig, Config, DirectoryConfig, DropboxConfig } from './settings.ts'
+export type { AccountConfig, CloudConfig, CloudKind, Config, DirectoryConfig } from './settings.ts'
 export type { HttpConfig, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
 
 /** A larger file is none that a person wrote, and would be held in memory several times over. */

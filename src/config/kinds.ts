@@ -1,11 +1,17 @@
 /** Which keys a target of each kind has, and whether what they name fits: said of values that nobody checked yet, like all ties between keys. */
 import { entryIn, textIn } from './document.ts'
 import { suggestion, type Where } from './problems.ts'
+import type { CloudKind } from './settings.ts'
 
 export interface Fault {
   readonly where: Where
   readonly message: string
 }
+
+/** All that can be logged in to. */
+export const cloudKinds = ['box', 'dropbox', 'google-drive', 'onedrive'] as const satisfies readonly CloudKind[]
+/** Those of them that a target can be. */
+export const availableClouds = ['dropbox'] as const satisfies readonly CloudKind[]
 
 const directoryKeys = ['path']
 const cloudKeys = ['account', 'folder', 'endpoint']
@@ -19,10 +25,11 @@ export function kindFaults(value: unknown): Fault[] {
     const kind = textIn(target, 'kind')
     if (kind === 'directory')
       return [...missing(target, where, 'path', 'a folder'), ...strangers(target, where, kind, cloudKeys)]
-    if (kind !== 'dropbox') return []
+    // What is no kind at all is said where kinds are listed.
+    if (kind === undefined || !availableClouds.some((known) => known === kind)) return []
     return [
       ...missing(target, where, 'account', 'the name of an account of the list "accounts"'),
-      ...unknownAccount(target, where, accounts),
+      ...strangeAccount(target, where, kind, accounts),
       ...strangers(target, where, kind, directoryKeys),
     ]
   })
@@ -40,17 +47,36 @@ function strangers(target: unknown, where: Where, kind: string, keys: readonly s
     .map((key) => ({ where: [...where, key], message: `a target of kind ${kind} has no "${key}"; leave it out` }))
 }
 
-function accountsIn(value: unknown): string[] {
+/** Kinds by names. */
+function accountsIn(value: unknown): ReadonlyMap<string, string | undefined> {
   const accounts = entryIn(value, 'accounts')
-  if (!Array.isArray(accounts)) return []
-  return accounts.flatMap((account: unknown) => textIn(account, 'name') ?? [])
+  if (!Array.isArray(accounts)) return new Map()
+  return new Map(
+    accounts.flatMap((account: unknown) => {
+      const name = textIn(account, 'name')
+      return name === undefined ? [] : [[name, textIn(account, 'kind')] as const]
+    }),
+  )
 }
 
-function unknownAccount(target: unknown, where: Where, accounts: readonly string[]): Fault[] {
+function strangeAccount(
+  target: unknown,
+  where: Where,
+  kind: string,
+  accounts: ReadonlyMap<string, string | undefined>,
+): Fault[] {
   const name = textIn(target, 'account')
-  if (name === undefined || accounts.includes(name)) return []
-  const message = `there is no account "${name}"; ${accounts.length === 0 ? 'add it to "accounts"' : suggestion(name, accounts)}`
-  return [{ where: [...where, 'account'], message }]
+  if (name === undefined) return []
+  const names = [...accounts.keys()]
+  const message = accounts.has(name)
+    ? otherKind(name, kind, accounts.get(name))
+    : `there is no account "${name}"; ${names.length === 0 ? 'add it to "accounts"' : suggestion(name, names)}`
+  return message === undefined ? [] : [{ where: [...where, 'account'], message }]
+}
+
+function otherKind(name: string, kind: string, ofAccount: string | undefined): string | undefined {
+  if (ofAccount === undefined || ofAccount === kind) return undefined
+  return `the account "${name}" is of kind ${ofAccount}; name one of kind ${kind}`
 }
 
 /** One folder for two targets: they would write over each other. Clouds do not tell `Docs` from `docs`. */

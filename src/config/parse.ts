@@ -183,7 +183,7 @@ function assembleTarget(
   const account = accounts.find(({ name }) => name === target.account)
   assert(account !== undefined, `target ${target.name} has no account although it was checked`)
   const folder = (target.folder ?? '').replace(/^\//, '')
-  return { ...common, kind: 'dropbox', account, folder, endpoint: target.endpoint }
+  return { ...common, kind: target.kind, account, folder, endpoint: target.endpoint }
 }
 
 function commonOf(target: FileValue['targets'][number]) {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseHours } from '../base/local-time.ts'
 import { parseBytes, parseBytesPerSecond, parseDurationMs, parseRate } from '../base/units.ts'
+import { availableClouds, cloudKinds } from './kinds.ts'
 import { suggestion } from './problems.ts'
 
 /** Each has its own root to watch and compare every 5 s; more are better given as one folder. */
@@ -20,8 +21,7 @@ const dailyBytesMin = 64 * 2 ** 20
 const nameLengthMax = 64
 
 const atFields = ['source', 'path', 'name', 'ext', 'host', 'yyyy', 'mm', 'dd']
-const availableKinds = ['directory', 'dropbox'] as const
-const accountKinds = ['dropbox'] as const
+const availableKinds = ['directory', ...availableClouds] as const
 
 /** An error says what was expected; what came and where is added by the reader of the issue. */
 function expected(what: string): { error: () => string } {
@@ -254,7 +254,7 @@ const node = block({
 const account = block({
   name: nameText.meta({ description: 'What this account is called by targets and commands.' }),
   kind: z
-    .enum(accountKinds, expected(`one of the kinds available in this version (${accountKinds.join(', ')})`))
+    .enum(cloudKinds, expected(`one of the kinds available in this version (${cloudKinds.join(', ')})`))
     .meta({ description: 'Whose account it is.' }),
   'client-id': z
     .string(expected('the id of an app that you registered at the cloud'))

@@ -35,7 +35,9 @@ export interface SourceConfig {
   readonly watch: 'auto' | 'inotify' | 'poll'
 }
 
-export type TargetConfig = DirectoryConfig | DropboxConfig
+export type TargetConfig = DirectoryConfig | CloudConfig
+
+export type CloudKind = 'box' | 'dropbox' | 'google-drive' | 'onedrive'
 
 export interface DirectoryConfig extends AnyTargetConfig {
   readonly kind: 'directory'
@@ -43,8 +45,8 @@ export interface DirectoryConfig extends AnyTargetConfig {
   readonly path: string
 }
 
-export interface DropboxConfig extends AnyTargetConfig {
-  readonly kind: 'dropbox'
+export interface CloudConfig extends AnyTargetConfig {
+  readonly kind: CloudKind
   /** Whole, so that a target of which the account changed has changed. */
   readonly account: AccountConfig
   /** Below what the login may see, names with `/` between them; '' for all of that. */
@@ -56,7 +58,7 @@ export interface DropboxConfig extends AnyTargetConfig {
 /** Who we are at a cloud. The login itself lies in the state folder. */
 export interface AccountConfig {
   readonly name: string
-  readonly kind: 'dropbox'
+  readonly kind: CloudKind
   readonly clientId: string
   /** Absolute; undefined where the cloud asks for no secret. */
   readonly clientSecretFile: string | undefined

@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import { Account } from '../account/account.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { AccountConfig, Config } from '../config/config.ts'
-import type { CloudConfig } from '../target/catalogue.ts'
+import type { AccountConfig, CloudConfig, Config } from '../config/config.ts'
 import { type CallPace, openTransport, type Transport } from '../target/transport/transport.ts'
 
 export interface CloudsParts {

@@ -1,7 +1,8 @@
 /** Which code stands behind each kind of target: one line per kind. */
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { DirectoryConfig, DropboxConfig, TargetConfig } from '../config/config.ts'
+import { assert } from '../base/errors.ts'
+import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
 import { directoryTarget } from './directory/directory.ts'
 import { dropboxTarget } from './dropbox/dropbox.ts'
 import type { Pace } from './pace.ts'
@@ -18,8 +19,6 @@ export interface TargetParts {
   readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
 }
 
-export type CloudConfig = DropboxConfig
-
 const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']
 
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
@@ -32,19 +31,22 @@ export function hasAdaptiveSlots(kind: string): boolean {
 
 /** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */
 export function openTarget(config: TargetConfig, parts: TargetParts): Target {
-  switch (config.kind) {
-    case 'directory':
-      return openDirectory(config, parts)
-    case 'dropbox':
-      return openDropbox(config, parts)
-  }
+  return config.kind === 'directory' ? openDirectory(config, parts) : openCloud(config, parts)
 }
+
+function openCloud(config: CloudConfig, parts: TargetParts): Target {
+  const open = clouds[config.kind]
+  assert(open !== undefined, `no code stands behind a target of kind ${config.kind} although it was taken`)
+  return open(config, parts)
+}
+
+const clouds: Partial<Record<CloudKind, typeof openDropbox>> = { dropbox: openDropbox }
 
 function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
   return paced(directoryTarget({ name, root: path, log, clock }), pace)
 }
 
-function openDropbox(config: DropboxConfig, { pace, transport }: TargetParts): Target {
+function openDropbox(config: CloudConfig, { pace, transport }: TargetParts): Target {
   const { name, account, folder } = config
   const way = transport(config, dropboxHosts)
   return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)

@@ -420,6 +420,11 @@ describe('each kind of target has keys of its own', () => {
       ['9:14 targets[0].account: there is no account "mian"; did you mean "main"?'],
     ],
     [
+      'an account of another cloud',
+      'kind: dropbox\n    account: other',
+      ['9:14 targets[0].account: the account "other" is of kind box; name one of kind dropbox'],
+    ],
+    [
       'a folder that leaves its root',
       'kind: dropbox\n    account: main\n    folder: a/../b',
       ['10:13 targets[0].folder: expected names with "/" between them, without "\\", "." and "..", got "a/../b"'],
@@ -439,7 +444,8 @@ describe('each kind of target has keys of its own', () => {
   ]
 
   test.each(cases)('%s', async (_, target, faults) => {
-    const accounts = 'accounts:\n  - { name: main, kind: dropbox, client-id: app }'
+    const accounts =
+      'accounts:\n  - { name: main, kind: dropbox, client-id: app }\n  - { name: other, kind: box, client-id: app }'
     const text = `state: ./state\nsources:\n  - name: papers\n    path: ./papers\n    settle: 2s\ntargets:\n  - name: nas\n    ${target}\n${accounts}`
 
     expect(await faultsOf(text)).toEqual(faults)

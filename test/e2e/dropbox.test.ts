@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Status } from '../../src/control/control.ts'
 import { aDropbox, type Rig } from '../emulator/dropbox-rig.ts'
 import { treeOf } from '../tree.ts'
 import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
@@ -117,10 +118,11 @@ describe('its owner sees', () => {
     bench.rig.emulator.fault({ route: 'files/upload', count: 'all', fault })
     const daemon = await startDaemon(bench)
 
-    const cloud = targetOf(await daemon.until((seen) => targetOf(seen, 'cloud').state === state), 'cloud')
+    // The pause is told before the copy that met it is back in its queue.
+    const isQueued = (seen: Status): boolean => targetOf(seen, 'cloud').waiting === 1
+    const status = await daemon.until((seen) => targetOf(seen, 'cloud').state === state && isQueued(seen))
 
-    expect(cloud.reason).toContain(word)
-    expect(cloud.waiting).toBe(1)
+    expect(targetOf(status, 'cloud').reason).toContain(word)
   })
 
   test('F75: nothing of an access token that ended', async () => {
