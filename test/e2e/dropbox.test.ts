@@ -152,6 +152,28 @@ describe('its owner sees', () => {
     expect(bench.held('x')?.toString()).toBe('x')
   })
 
+  test('F67: a rest that was asked of one target at all targets of the account', async () => {
+    const bench = await aCloudBench()
+    bench.login()
+    const yaml = readFileSync(bench.config, 'utf8')
+    const second = (/^ {2}- \{ name: cloud.*\n/m.exec(yaml)?.[0] ?? '')
+      .replace('name: cloud', 'name: second')
+      .replace('folder: Archive', 'folder: Other, select: { include: ["*.txt"] }')
+    writeFileSync(bench.config, yaml.replace('accounts:', `${second}accounts:`))
+    const throttled = { do: 'refuse', name: 'throttle', retryAfterS: 300 } as const
+    bench.rig.emulator.fault({ route: 'files/upload', contains: 'Archive', fault: throttled })
+    const daemon = await startDaemon(bench)
+    await daemon.until((seen) => seen.targets.every(({ state }) => state === 'running'))
+
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    await daemon.until((seen) => targetOf(seen, 'cloud').state === 'paused')
+    writeFileSync(join(bench.inbox, 'y.txt'), 'y')
+    const status = await daemon.until((seen) => targetOf(seen, 'second').state === 'paused')
+
+    expect(targetOf(status, 'second')).toMatchObject({ waiting: 1, delivered: 0 })
+    expect(targetOf(status, 'second').reason).toContain('429')
+  })
+
   test('F75: nothing of an access token that ended', async () => {
     const bench = await aCloudBench()
     bench.login()
