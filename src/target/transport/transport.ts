@@ -9,6 +9,7 @@ import type { Log } from '../../base/log.ts'
 import { Tasks } from '../../base/tasks.ts'
 import { Addresses, type Address, type Endpoints } from './address.ts'
 import { usualTimes, type Answer, type Call } from './call.ts'
+import { ClockCheck } from './clock-check.ts'
 import { Counters, isLimit, type TransportCounters } from './counters.ts'
 import { exchange, type Arrived, type Reading, type Sent } from './exchange.ts'
 import { TransportError } from './failure.ts'
@@ -70,10 +71,12 @@ class HttpTransport implements Transport {
   readonly #counters = new Counters()
   readonly #login: Login | undefined
   readonly #tasks: Tasks
+  readonly #clockCheck: ClockCheck
 
   constructor(parts: TransportParts) {
     const { credentials, settings, log, name } = parts
     this.#parts = parts
+    this.#clockCheck = new ClockCheck(parts)
     this.#addresses = new Addresses(settings.endpoints ?? {})
     this.#tasks = new Tasks((task, error) => log.warn(`${task} failed`, { target: name, reason: error.message }))
     this.#sockets = new Sockets(settings, this.#tasks)
@@ -155,6 +158,7 @@ class HttpTransport implements Transport {
     const arrived = await exchange(sent, parts, to.joined.signal)
     end.status = arrived.status
     this.#counters.countAnswer(arrived.status)
+    this.#clockCheck.look(arrived.headers['date'])
     if (isLimit(arrived.status)) this.#limited(arrived, to.address)
     try {
       return await reading(arrived, to.address.shown)
