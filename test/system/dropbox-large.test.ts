@@ -22,6 +22,9 @@ const largeBytes = Number(process.env['FANFOLD_LARGE_GIB'] ?? '1') * gibibyte
 /** What garbage and the allocator may add to what is needed. */
 const grownBytesMax = 64 * mebibyte
 
+/** Whoever else wants the loop waits no longer. Unit: ms. */
+const busyMsMax = 50
+
 /** A file of which no two pages are alike; its hash as Dropbox has it. */
 async function fill(path: string, bytes: number): Promise<string> {
   await using file = await open(path, 'w')
@@ -69,13 +72,16 @@ function rssBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
 }
 
-test(`${largeBytes / gibibyte} GiB go up and come back in flat memory`, async () => {
+test(`${largeBytes / gibibyte} GiB go up and come back in flat memory, and the loop stays free meanwhile`, async () => {
   const bench = await aCloudBench()
   bench.login()
   // A first one, so that what the program itself takes is there.
   await fill(join(bench.inbox, 'first'), 64 * mebibyte)
-  const daemon = await startDaemon(bench)
+  const turnsFile = join(bench.folder, 'turns.json')
+  const look = fileURLToPath(new URL('loop-look.cjs', import.meta.url))
+  const daemon = await startDaemon(bench, { NODE_OPTIONS: `--require ${look}`, FANFOLD_LOOP_LOOK: turnsFile })
   await daemon.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1)
+  const fromMs = Date.now()
   const restBytes = rssBytes(daemon.pid)
   let mostBytes = 0
 
@@ -84,6 +90,8 @@ test(`${largeBytes / gibibyte} GiB go up and come back in flat memory`, async ()
     mostBytes = Math.max(mostBytes, rssBytes(daemon.pid))
     return isAtRest(status) && targetOf(status, 'cloud').delivered === 2
   }, 300_000)
+  const untilMs = Date.now()
+  await daemon.end('SIGTERM')
   const down = await promisify(execFile)(process.execPath, [
     fileURLToPath(new URL('dropbox-download.mjs', import.meta.url)),
     bench.rig.emulator.url,
@@ -95,6 +103,12 @@ test(`${largeBytes / gibibyte} GiB go up and come back in flat memory`, async ()
   process.stdout.write(
     `up +${Math.round((mostBytes - restBytes) / mebibyte)} MiB, down +${Math.round(grownBytes / mebibyte)} MiB\n`,
   )
+  const turns = JSON.parse(readFileSync(turnsFile, 'utf8')) as { atMs: number; busyMs: number }[]
+  const meanwhile = turns.filter(({ atMs }) => atMs >= fromMs && atMs <= untilMs).map(({ busyMs }) => busyMs)
+  const busiestMs = Math.max(...meanwhile)
+  process.stdout.write(`the loop was kept for ${busiestMs.toFixed(1)} ms at most\n`)
+  expect(meanwhile.length).toBeGreaterThan(10)
+  expect(busiestMs).toBeLessThan(busyMsMax)
   expect(mostBytes - restBytes).toBeLessThan(grownBytesMax)
   expect(contentHash).toBe(hash)
   expect(grownBytes).toBeLessThan(grownBytesMax)
