@@ -5,6 +5,10 @@ import { afterRound, afterTrouble, bytesPerFile, firstSlots, type AdaptiveSlots 
 
 /** One round: long enough to see what a link takes, short enough to try many. Unit: ms. */
 const roundMs = 2_000
+/** Small files tell sooner: a round may end after this, */
+const roundMsMin = 250
+/** once so many of them ended for each slot. */
+const filesPerSlotMin = 2
 /** More large copies at once only compete with each other. */
 const largeMax = 4
 
@@ -60,7 +64,14 @@ export class Slots {
     if (count < this.free) this.#wasFull = false
     this.#underWay += count
     this.#largeUnderWay += large
-    if (this.#parts.isAdaptive && this.#timer === undefined && count > 0) this.#beginRound()
+    if (!this.#parts.isAdaptive || count === 0) return
+    if (this.#timer === undefined) this.#beginRound()
+    else if (this.#hasSeenEnough()) this.#endRound()
+  }
+
+  #hasSeenEnough(): boolean {
+    const isLong = this.#parts.clock.monotonicMs() - this.#startedMs >= roundMsMin
+    return isLong && this.#ended - this.#endedBefore >= filesPerSlotMin * this.limit
   }
 
   /** @param isOverloaded it ended because the other side did not keep up: a stall, a timeout. */
@@ -84,6 +95,7 @@ export class Slots {
   }
 
   #endRound(): void {
+    this.#timer?.clear()
     this.#timer = undefined
     const files = this.#ended - this.#endedBefore
     const amount = this.#parts.bytesSent() - this.#bytesBefore + files * bytesPerFile
