@@ -10,6 +10,9 @@ import { required } from './tree.ts'
  */
 export type Look = 'trust' | 'entry' | 'hash' | 'receipt' | 'remove'
 
+/** As a row has it: whether an attempt may have changed a copy before it was to leave counts when its file comes back. */
+export type LookCell = Look | 'remove-in-doubt'
+
 /** Which part of the feed is offered to a target again. */
 export interface Offer {
   readonly source: string | null

@@ -49,7 +49,7 @@ CREATE TABLE delivery (
   due_ms INTEGER,
   attempts INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove')),
+  look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove', 'remove-in-doubt')),
   reason TEXT,
   PRIMARY KEY (target_id, file_id)
 ) WITHOUT ROWID, STRICT;
