@@ -104,9 +104,9 @@ export class LaneSeat {
    */
   adopt(config: TargetConfig): boolean {
     if (placeOf(config) !== placeOf(this.#config)) return false
+    this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#config = config
     this.#order = laneOrder(config, this.#parts)
-    this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#lane?.changePace(config.pace)
     this.#lane?.offer()
     return true

@@ -85,7 +85,7 @@ describe('a changed configuration', () => {
     mkdirSync(extra)
     writeFileSync(join(extra, 'more.txt'), 'more')
 
-    expect((await fanfold(bench, 'reload')).stdout).toBe('source extra added\ntarget nas changed\n')
+    expect((await fanfold(bench, 'reload')).stdout).toBe('target nas changed\nsource extra added\n')
     await delivered(daemon, 'nas', 1)
 
     expect(readFileSync(join(bench.copies('nas'), 'extra/more.txt'), 'utf8')).toBe('more')
