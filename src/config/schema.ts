@@ -192,6 +192,10 @@ function endpointFault(text: string): string | undefined {
 
 const target = block({
   name: nameText.meta({ description: 'What this target is called in commands and tables.' }),
+  formerly: nameText.optional().meta({
+    description:
+      'What this target was called before: its queue and what is known of its copies go over to the new name.',
+  }),
   kind: z
     .enum(availableKinds, expected(`one of the kinds available in this version (${availableKinds.join(', ')})`))
     .meta({ description: 'What stands behind it: a directory, or a cloud.' }),

@@ -193,6 +193,7 @@ export function openDesk(config: Config, options: DaemonOptions): Promise<{ desk
   const state = openState(config, options)
   const { journal } = state
   for (const target of config.targets) journal.declareTarget(target.name, declarationOf(target))
+  journal.othersLeft()
   const notRunning = (): Promise<never> => {
     return Promise.reject(new AskError('no daemon is running; the next start reads the configuration'))
   }

@@ -46,6 +46,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   -- cursor: up to which seq the feed was offered to this target's selector. offer: what part is offered and how closely it is looked at.
+  -- left_ms: since when it is no part of the configuration; NULL while it is.
   CREATE TABLE target (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -56,7 +57,8 @@ export const migrations: readonly string[] = [
     held TEXT,
     cursor INTEGER NOT NULL,
     offer TEXT,
-    offer_left INTEGER NOT NULL
+    offer_left INTEGER NOT NULL,
+    left_ms INTEGER
   ) STRICT;
 
   -- Open work only: what is done is a receipt. priority 0: live, 1: offered again.

@@ -56,6 +56,7 @@ export class Pipeline {
   constructor(targets: readonly TargetConfig[], parts: PipelineParts) {
     this.#parts = parts
     for (const config of targets) this.#declare(config)
+    parts.journal.othersLeft()
     const selection = (facts: Facts): number[] => this.#takers(facts)
     const removers = (): Remover[] => this.seats.flatMap(({ remover }) => (remover === undefined ? [] : [remover]))
     this.#brake = new RemovalBrake(parts.clock)

@@ -36,7 +36,8 @@ CREATE TABLE target (
   held TEXT,
   cursor INTEGER NOT NULL,
   offer TEXT,
-  offer_left INTEGER NOT NULL
+  offer_left INTEGER NOT NULL,
+  left_ms INTEGER
 ) STRICT;
 
 CREATE TABLE delivery (
