@@ -219,7 +219,10 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
-  pace: pace.prefault({}).meta({ description: 'How hard this target may be used.' }),
+  pace: pace.prefault({}).meta({
+    description:
+      'How hard this target may be used. Cloud targets of one account share all but concurrency and hours; the strictest counts.',
+  }),
 })
 
 /** What keeps a text from naming a proxy. It may hold a password, so no message repeats it. */

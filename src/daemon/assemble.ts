@@ -8,8 +8,8 @@ import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
 import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
+import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
-import { openPace } from '../target/pace.ts'
 import { Clouds } from './clouds.ts'
 import type { ConfigStep } from './reload.ts'
 
@@ -65,10 +65,11 @@ async function assembled(
   const { log, clock, random } = options
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
   const clouds = new Clouds({ config, clock, log })
-  const pipeline = new Pipeline(config.targets, {
+  const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
+  const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: (target) => stacked(target, { journal, clouds }, options, onFailure),
+    openTarget: openerOf({ journal, clouds, configs }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -119,24 +120,37 @@ async function applySource(
   await sources.add(entry)
 }
 
-/** A target with its worries around it. */
-function stacked(
-  config: TargetConfig,
-  { journal, clouds }: { readonly journal: Journal; readonly clouds: Clouds },
+/** Who shares a pace: a directory is a place of its own, a cloud's account is one whatever goes there. */
+function accountOf(config: TargetConfig): string {
+  return config.kind === 'directory' ? config.name : `${config.kind} account ${config.account.name}`
+}
+
+interface Grounds {
+  readonly journal: Journal
+  readonly clouds: Clouds
+  /** Of all targets there are now. */
+  readonly configs: () => readonly TargetConfig[]
+}
+
+/** Opens targets with their worries around them. */
+function openerOf(
+  { journal, clouds, configs }: Grounds,
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
-): OpenedTarget {
-  const { name } = config
-  const pace = openPace(config.pace, {
-    name,
-    clock,
-    random,
-    log: log('target'),
-    onFailure,
-    store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
-  })
-  const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-  return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
+): (config: TargetConfig) => OpenedTarget {
+  const store: AccountPacesParts['store'] = {
+    load: (target) => journal.pace(target),
+    save: (target, record) => journal.keepPace(target, record),
+  }
+  const paces = new AccountPaces({ clock, random, log: log('target'), onFailure, store })
+  return (config) => {
+    const account = accountOf(config)
+    const others = configs().filter((other) => accountOf(other) === account)
+    const names = others.map(({ name }) => name)
+    const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
+    const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
+    return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
+  }
 }
 
 async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {
