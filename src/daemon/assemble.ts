@@ -149,7 +149,8 @@ function openerOf(
     const names = others.map(({ name }) => name)
     const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
     const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-    return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
+    const folders = journal.foldersAt(config.name)
+    return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
   }
 }
 

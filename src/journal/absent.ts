@@ -18,6 +18,7 @@ const sql = {
   deliveries: `${someOf('delivery')} RETURNING state, bytes`,
   receipts: someOf('receipt'),
   sessions: someOf('upload_session'),
+  folders: 'DELETE FROM folder_at_target WHERE target_id = ?',
   pace: 'DELETE FROM target_pace WHERE target_id = ?',
   giveUp: "UPDATE target SET place = '', mark = NULL, held = NULL, cursor = 0, offer = NULL WHERE id = ?",
 }
@@ -39,6 +40,7 @@ export class Absent {
       deliveries: connection.prepare<[{ id: number }], { state: Counted; bytes: number }>(sql.deliveries),
       receipts: connection.prepare<[{ id: number }]>(sql.receipts),
       sessions: connection.prepare<[{ id: number }]>(sql.sessions),
+      folders: connection.prepare<[number]>(sql.folders),
       pace: connection.prepare<[number]>(sql.pace),
       giveUp: connection.prepare<[number]>(sql.giveUp),
     }
@@ -53,11 +55,12 @@ export class Absent {
   forget(): boolean {
     const id = this.#statements.due.get(this.#parts.clock.wallMs() - keptMs)?.id
     if (id === undefined) return false
-    const { deliveries, receipts, sessions, pace, giveUp } = this.#statements
+    const { deliveries, receipts, sessions, folders, pace, giveUp } = this.#statements
     const gone = deliveries.all({ id })
     for (const { state, bytes } of gone) this.#parts.counters.lane(id, state, -1, -bytes)
     if (gone.length + receipts.run({ id }).changes + sessions.run({ id }).changes > 0) return true
     pace.run(id)
+    folders.run(id)
     giveUp.run(id)
     this.#parts.targets.reload()
     return true
