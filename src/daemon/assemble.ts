@@ -11,7 +11,7 @@ import { openSources, type Sources } from '../source/source.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
 import { Clouds } from './clouds.ts'
-import type { ConfigChange } from './reload.ts'
+import type { ConfigStep } from './reload.ts'
 
 export interface DaemonOptions {
   /** Opens the log of a room. */
@@ -27,8 +27,8 @@ export interface Assembly {
   readonly sources: Sources
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
-  /** Changes what another configuration has otherwise, and leaves the rest undisturbed. */
-  apply(change: ConfigChange): Promise<void>
+  /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
+  apply(step: ConfigStep): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,9 +45,24 @@ export async function assemble(
   options: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Promise<Assembly> {
-  const { log, clock, random } = options
+  const { log, clock } = options
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
+  try {
+    return await assembled(config, { journal, digest }, options, onFailure)
+  } catch (thrown) {
+    await digest.stop()
+    throw thrown
+  }
+}
+
+async function assembled(
+  config: Config,
+  { journal, digest }: { readonly journal: Journal; readonly digest: Digest },
+  options: DaemonOptions,
+  onFailure: (error: Error) => void,
+): Promise<Assembly> {
+  const { log, clock, random } = options
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
   const clouds = new Clouds({ config, clock, log })
   const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
@@ -80,22 +95,29 @@ export async function assemble(
       await pipeline.start()
       for (const source of config.sources) await sources.add(source)
     },
-    async apply({ sources: sourceChange, targets: targetChange }) {
-      for (const { name } of targetChange.removed) await pipeline.remove(name)
-      for (const target of targetChange.changed) await pipeline.change(target)
-      for (const target of targetChange.added) await pipeline.add(target)
-      for (const { name } of [...sourceChange.removed, ...sourceChange.changed]) {
-        await sources.remove(name)
-        roots.delete(name)
-      }
-      for (const source of [...sourceChange.changed, ...sourceChange.added]) {
-        journal.declareSource(source.name)
-        roots.set(source.name, source.path)
-        await sources.add(source)
-      }
-    },
+    apply: (step) =>
+      step.role === 'target' ? applyTarget(step, pipeline) : applySource(step, { journal, roots, sources }),
     stop: () => stopInOrder({ sources, pipeline, digest }),
   }
+}
+
+type TargetStep = Extract<ConfigStep, { role: 'target' }>
+type SourceStep = Extract<ConfigStep, { role: 'source' }>
+
+function applyTarget({ verb, entry }: TargetStep, pipeline: Pipeline): Promise<void> {
+  return verb === 'removed' ? pipeline.remove(entry.name) : pipeline.change(entry)
+}
+
+async function applySource(
+  { verb, entry }: SourceStep,
+  { journal, roots, sources }: { journal: Journal; roots: Map<string, string>; sources: Sources },
+): Promise<void> {
+  // What the journal refuses is refused before anything is taken apart.
+  if (verb !== 'removed') journal.declareSource(entry.name)
+  await sources.remove(entry.name)
+  if (verb === 'removed') return void roots.delete(entry.name)
+  roots.set(entry.name, entry.path)
+  await sources.add(entry)
 }
 
 /** Who shares a pace: a directory is a place of its own, a cloud's account is one whatever goes there. */
@@ -127,7 +149,8 @@ function openerOf(
     const names = others.map(({ name }) => name)
     const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
     const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-    return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
+    const folders = journal.foldersAt(config.name)
+    return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
   }
 }
 
