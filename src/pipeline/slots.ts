@@ -19,8 +19,8 @@ export interface SlotsParts {
   readonly clock: Clock
   /** The configured concurrency, as it is now. */
   readonly most: () => number
-  /** Fewer may be better, and which number is has to be found out (F73). */
-  readonly isAdaptive: boolean
+  /** Fewer than `most` may be better, and which number is has to be found out, from these on (F73); undefined: `most` are right. */
+  readonly first: number | undefined
   /** Bytes that went so far. */
   readonly bytesSent: () => number
   /** There are more than before. */
@@ -41,12 +41,12 @@ export class Slots {
 
   constructor(parts: SlotsParts) {
     this.#parts = parts
-    this.#adaptive = firstSlots({ most: parts.most() })
+    this.#adaptive = firstSlots({ most: parts.most() }, parts.first)
   }
 
   get limit(): number {
     const most = this.#parts.most()
-    return this.#parts.isAdaptive ? Math.min(most, this.#adaptive.slots) : most
+    return this.#parts.first !== undefined ? Math.min(most, this.#adaptive.slots) : most
   }
 
   get free(): number {
@@ -64,7 +64,7 @@ export class Slots {
     if (count < this.free) this.#wasFull = false
     this.#underWay += count
     this.#largeUnderWay += large
-    if (!this.#parts.isAdaptive || count === 0) return
+    if (this.#parts.first === undefined || count === 0) return
     if (this.#timer === undefined) this.#beginRound()
     else if (this.#hasSeenEnough()) this.#endRound()
   }
