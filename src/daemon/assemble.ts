@@ -11,6 +11,7 @@ import { openSources, type Sources } from '../source/source.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
 import { openPace } from '../target/pace.ts'
 import { Clouds } from './clouds.ts'
+import { Logins } from './logins.ts'
 import type { ConfigChange } from './reload.ts'
 
 export interface DaemonOptions {
@@ -25,6 +26,7 @@ export interface DaemonOptions {
 export interface Assembly {
   readonly pipeline: Pipeline
   readonly sources: Sources
+  readonly logins: Logins
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
   /** Changes what another configuration has otherwise, and leaves the rest undisturbed. */
@@ -49,7 +51,8 @@ export async function assemble(
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
-  const clouds = new Clouds({ config, clock, log })
+  const logins = new Logins(config, { ...options, onLogin: (account) => wakeLanes(pipeline, account) })
+  const clouds = new Clouds({ config, logins, clock, log })
   const pipeline = new Pipeline(config.targets, {
     journal,
     digest,
@@ -75,25 +78,46 @@ export async function assemble(
   return {
     pipeline,
     sources,
+    logins,
     async start() {
+      logins.start()
       await pipeline.start()
       for (const source of config.sources) await sources.add(source)
     },
-    async apply({ sources: sourceChange, targets: targetChange }) {
-      for (const { name } of targetChange.removed) await pipeline.remove(name)
-      for (const target of targetChange.changed) await pipeline.change(target)
-      for (const target of targetChange.added) await pipeline.add(target)
-      for (const { name } of [...sourceChange.removed, ...sourceChange.changed]) {
-        await sources.remove(name)
-        roots.delete(name)
-      }
-      for (const source of [...sourceChange.changed, ...sourceChange.added]) {
-        journal.declareSource(source.name)
-        roots.set(source.name, source.path)
-        await sources.add(source)
-      }
-    },
-    stop: () => stopInOrder({ sources, pipeline, digest }),
+    apply: (change) => applied(change, { journal, roots, pipeline, sources, logins }),
+    stop: () => stopInOrder({ sources, pipeline, digest, logins }),
+  }
+}
+
+interface Standing extends Pick<Assembly, 'pipeline' | 'sources' | 'logins'> {
+  readonly journal: Journal
+  /** Folders of sources. */
+  readonly roots: Map<string, string>
+}
+
+async function applied(
+  { sources: sourceChange, targets: targetChange, accounts }: ConfigChange,
+  { journal, roots, pipeline, sources, logins }: Standing,
+): Promise<void> {
+  await logins.change(accounts)
+  for (const { name } of targetChange.removed) await pipeline.remove(name)
+  for (const target of targetChange.changed) await pipeline.change(target)
+  for (const target of targetChange.added) await pipeline.add(target)
+  for (const { name } of [...sourceChange.removed, ...sourceChange.changed]) {
+    await sources.remove(name)
+    roots.delete(name)
+  }
+  for (const source of [...sourceChange.changed, ...sourceChange.added]) {
+    journal.declareSource(source.name)
+    roots.set(source.name, source.path)
+    await sources.add(source)
+  }
+}
+
+/** Lanes that wait for this account's login look again at once. */
+function wakeLanes(pipeline: Pipeline, account: string): void {
+  for (const { config, lane } of pipeline.seats) {
+    if (config.kind !== 'directory' && config.account.name === account) lane?.nudge()
   }
 }
 
@@ -117,8 +141,14 @@ function stacked(
   return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
 }
 
-async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {
+async function stopInOrder(parts: {
+  sources: Sources
+  pipeline: Pipeline
+  digest: Digest
+  logins: Logins
+}): Promise<void> {
   await parts.sources.stop()
   await parts.pipeline.stop()
   await parts.digest.stop()
+  await parts.logins.close()
 }

@@ -4,7 +4,7 @@
  */
 import { asError, OwnerError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { readConfig, type Config, type SourceConfig, type TargetConfig } from '../config/config.ts'
+import { readConfig, type AccountConfig, type Config, type SourceConfig, type TargetConfig } from '../config/config.ts'
 import type { Reloaded } from '../control/control.ts'
 
 /** What one configuration has that another has not, by name. */
@@ -17,6 +17,7 @@ export interface Difference<C> {
 export interface ConfigChange {
   readonly sources: Difference<SourceConfig>
   readonly targets: Difference<TargetConfig>
+  readonly accounts: Difference<AccountConfig>
 }
 
 export interface ReloaderParts {
@@ -81,11 +82,16 @@ export class Reloader {
     const change = {
       sources: differenceOf(this.#config.sources, next.sources),
       targets: differenceOf(this.#config.targets, next.targets),
+      accounts: differenceOf(this.#config.accounts, next.accounts),
     }
     // In force before it is applied: a part that comes up asks for what it is to be.
     this.#config = next
     await this.#parts.apply(change)
-    return [...wordsOf('source', change.sources), ...wordsOf('target', change.targets)]
+    return [
+      ...wordsOf('source', change.sources),
+      ...wordsOf('target', change.targets),
+      ...wordsOf('account', change.accounts),
+    ]
   }
 }
 
