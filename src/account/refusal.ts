@@ -7,6 +7,7 @@ import type { Refused } from './token-call.ts'
 
 /** By so much a clock may be wrong without a word: tokens and assertions live longer. Unit: ms (F47). */
 export const clockWrongMsMin = 5 * 60_000
+const minuteMs = 60_000
 
 /** Microsoft's numbers. Source: "Microsoft Entra authentication and authorization error codes". */
 const numbers: ReadonlyMap<number, string> = new Map([
@@ -72,7 +73,7 @@ function whyFinal(config: AccountConfig, { aheadMs = 0, wasCutOff }: Circumstanc
 }
 
 export function clockWords(aheadMs: number): string {
-  return `the clock of this machine is ${showDuration(Math.abs(aheadMs))} ${aheadMs > 0 ? 'behind' : 'ahead'}`
+  return `the clock of this machine is ${showDuration(Math.round(Math.abs(aheadMs) / minuteMs) * minuteMs)} ${aheadMs > 0 ? 'behind' : 'ahead'}`
 }
 
 export function needsLogin(config: AccountConfig, what: string): TargetError {
