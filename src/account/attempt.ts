@@ -105,7 +105,7 @@ export class Attempts {
       address: addressOf(attempt),
       userCode: attempt.device?.userCode,
       againInMs: attempt.device?.pollMs,
-      endsInMs: attempt.endsAtMs - this.#clock.monotonicMs(),
+      endsInMs: Math.floor(attempt.endsAtMs - this.#clock.monotonicMs()),
       reason: scopesOf(config).reason,
     }
   }

@@ -1,10 +1,11 @@
 /** `fanfold login` and `fanfold logout`: leads a person through a cloud's consent page; what is secret of it stays with the daemon. */
 import { createInterface } from 'node:readline/promises'
 import { systemClock } from '../base/clock.ts'
-import { OwnerError } from '../base/errors.ts'
+import { asError, OwnerError } from '../base/errors.ts'
+import { silentLog, type Log } from '../base/log.ts'
 import type { AccountConfig, Config } from '../config/config.ts'
 import { AskError, type LoginBegun, type LoginDesk, type LoginProgress } from '../control/control.ts'
-import { openLogs, socketOf } from './desk-access.ts'
+import { socketOf } from './desk-access.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type FactFlags } from './flags.ts'
 import { interruptible } from './interrupt.ts'
@@ -38,7 +39,9 @@ export async function login(name: string, flags: LoginFlags): Promise<ExitCode> 
   return interruptible(({ signal }) =>
     withLogins(config, signal, async (desk) => {
       const talk = { desk, account, flags, terminal, signal }
-      const done = await (account.service !== undefined ? asService(talk) : asPerson(talk))
+      const done = await (account.service !== undefined ? asService(talk) : asPerson(talk)).catch((thrown: unknown) => {
+        throw signal.aborted ? new OwnerError('interrupted; nothing was changed') : thrown
+      })
       if (flags.json === true) terminal.print(JSON.stringify({ account: done.account, user: done.user }, null, 2))
       else terminal.print(harmless(`logged in to ${name}${done.user === null ? '' : ` as ${done.user}`}`))
       return exitCode.done
@@ -78,6 +81,12 @@ async function check(config: Config, { name }: AccountConfig, flags: LoginFlags)
   )
 }
 
+/** What a daemon would write into its log, for a person: troubles only. */
+const remarks: Log = {
+  ...silentLog,
+  warn: (event, fields) => systemTerminal().remark(harmless(`fanfold: ${event}: ${String(fields?.['reason'] ?? '')}`)),
+}
+
 /** The running daemon's logins, or where none runs, this process's own: a lock on each login keeps two processes apart. */
 async function withLogins<T>(config: Config, signal: AbortSignal, work: (desk: LoginDesk) => Promise<T>): Promise<T> {
   const { connect, NotRunning } = await import('../control/client.ts')
@@ -87,13 +96,11 @@ async function withLogins<T>(config: Config, signal: AbortSignal, work: (desk: L
     if (!(thrown instanceof NotRunning)) throw thrown
   }
   const { Logins } = await import('../daemon/logins.ts')
-  const logs = openLogs()
-  const logins = new Logins(config, { clock: systemClock, log: logs.of, environment: process.env })
+  const logins = new Logins(config, { clock: systemClock, log: () => remarks, environment: process.env })
   try {
     return await work(logins)
   } finally {
     await logins.close()
-    logs.close()
   }
 }
 
@@ -132,33 +139,57 @@ async function byBrowser(talk: Talk): Promise<Done> {
   const listening = await listenForAnswer(talk.account, talk.flags.port)
   try {
     const begun = await begin(talk, 'browser', listening.redirectUri)
-    const signal = AbortSignal.any([talk.signal, AbortSignal.timeout(begun.endsInMs)])
+    const name = talk.account.name
     show(talk, begun, 'open this address in a browser on this machine:')
-    talk.terminal.remark(
-      `waiting for the answer; without a browser here: Ctrl-C, and fanfold login ${talk.account.name} --paste`,
-    )
-    let ending: Done | Error | undefined
-    await listening.answered(async (address) => {
-      try {
-        const progress = await talk.desk.answerLogin(begun.ticket, address, talk.signal)
-        if (progress.kind !== 'done') return { isEnd: false, isGood: false, text: strayText(progress) }
-        ending = progress
-        return {
-          isEnd: true,
-          isGood: true,
-          text: `Logged in${progress.user === null ? '' : ` as ${progress.user}`}. You may close this page.`,
-        }
-      } catch (thrown) {
-        ending = thrown instanceof Error ? thrown : new Error(String(thrown))
-        return { isEnd: true, isGood: false, text: ending.message }
-      }
-    }, signal)
-    if (ending === undefined) throw new OwnerError('no answer came; try again')
-    if (ending instanceof Error) throw ending
-    return ending
+    talk.terminal.remark(`waiting for the answer; without a browser here: Ctrl-C, and fanfold login ${name} --paste`)
+    const answers = new Answers(talk, begun)
+    await listening.answered((address) => answers.judge(address), limited(talk.signal, begun))
+    return answers.done
   } finally {
     await listening.close()
   }
+}
+
+/** What browsers bring, until one of them is the answer. */
+class Answers {
+  readonly #talk: Talk
+  readonly #begun: LoginBegun
+  #ending: Done | Error = new OwnerError('no answer came; try again')
+
+  constructor(talk: Talk, begun: LoginBegun) {
+    this.#talk = talk
+    this.#begun = begun
+  }
+
+  /** @throws what the answer ended with */
+  get done(): Done {
+    if (this.#ending instanceof Error) throw this.#ending
+    return this.#ending
+  }
+
+  async judge(address: string): Promise<{ isEnd: boolean; isGood: boolean; text: string }> {
+    const { desk, signal } = this.#talk
+    try {
+      const progress = await desk.answerLogin(this.#begun.ticket, address, signal)
+      if (progress.kind !== 'done') return { isEnd: false, isGood: false, text: strayText(progress) }
+      this.#ending = progress
+      const user = progress.user === null ? '' : ` as ${progress.user}`
+      return { isEnd: true, isGood: true, text: `Logged in${user}. You may close this page.` }
+    } catch (thrown) {
+      this.#ending = asError(thrown)
+      return { isEnd: true, isGood: false, text: this.#ending.message }
+    }
+  }
+}
+
+/** Ends with the attempt as well. */
+function limited(signal: AbortSignal, { endsInMs }: LoginBegun): AbortSignal {
+  const late = new AbortController()
+  const timer = systemClock.after(endsInMs, () =>
+    late.abort(new OwnerError('no answer came in time; nothing was changed; try again')),
+  )
+  signal.addEventListener('abort', () => timer.clear(), { once: true })
+  return AbortSignal.any([signal, late.signal])
 }
 
 function strayText(progress: Exclude<LoginProgress, Done>): string {
@@ -171,7 +202,7 @@ async function byPaste(talk: Talk): Promise<Done> {
   show(talk, begun, 'open this address in any browser:')
   talk.terminal.remark('then paste the code it shows, or the whole address it cannot open (http://…), and press Enter:')
   const lines = createInterface({ input: process.stdin })
-  const signal = AbortSignal.any([talk.signal, AbortSignal.timeout(begun.endsInMs)])
+  const signal = limited(talk.signal, begun)
   signal.addEventListener('abort', () => lines.close(), { once: true })
   try {
     let wrong = 0
@@ -186,6 +217,7 @@ async function byPaste(talk: Talk): Promise<Done> {
   } finally {
     lines.close()
   }
+  signal.throwIfAborted()
   throw new OwnerError('nothing was pasted that belongs to this login; nothing was changed')
 }
 

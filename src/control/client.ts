@@ -159,6 +159,7 @@ function refuseFailure(answer: IncomingMessage, text: string): void {
   const status = answer.statusCode ?? 0
   if (status < 300) return
   const { error } = parseAnswer(text, errorAnswer)
+  if (status === 409) throw new OwnerError(error)
   throw status < 500 ? new AskError(error) : new DeskFailed(`the daemon could not answer: ${error}`)
 }
 

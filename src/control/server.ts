@@ -96,8 +96,9 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
   loginRoutes(app, desk)
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))
   app.onError((thrown, context) => {
-    // What its owner can put right is an answer, not a failure.
-    if (thrown instanceof OwnerError) return context.json({ error: thrown.message }, 400)
+    // What its owner can put right is an answer, not a failure; a wrong question is told from a right one that cannot be fulfilled.
+    if (thrown instanceof AskError) return context.json({ error: thrown.message }, 400)
+    if (thrown instanceof OwnerError) return context.json({ error: thrown.message }, 409)
     log.error('question failed', { path: context.req.path, error: asError(thrown).stack ?? thrown.message })
     return context.json({ error: thrown.message }, 500)
   })
