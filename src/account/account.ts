@@ -1,5 +1,5 @@
-/** The door of the account room: logins at clouds, attempts to make one, and who looks after them. */
-export { Attempts, type Begun, type LoginAsk, type Manner, type Progress } from './attempt.ts'
+/** The door of the account room: logins at clouds, handshakes to make one, and who looks after them. */
+export { Handshakes, type Begun, type LoginAsk, type Manner, type Progress } from './handshake.ts'
 export { loginEndpoints } from './cloud-login.ts'
 export { CredentialsFolder } from './credentials-folder.ts'
 export { LoginKeeper } from './keeper.ts'

@@ -1,6 +1,6 @@
 /**
  * One account's login: the refresh token in its file, access tokens had with it, or the credentials of a service. A new token is durable
- * before anybody uses it (F76), and is fetched once for all who wait, in all processes. How a person logs in is attempt.ts.
+ * before anybody uses it (F76), and is fetched once for all who wait, in all processes. How a person logs in is handshake.ts.
  */
 import { orAbort } from '../base/abort.ts'
 import type { Clock } from '../base/clock.ts'
@@ -10,7 +10,7 @@ import { Tasks } from '../base/tasks.ts'
 import type { AccountConfig } from '../config/config.ts'
 import type { Answer, Credentials } from '../target/transport/transport.ts'
 import { appSecret } from './app-secret.ts'
-import { cloudLogin, scopesOf } from './cloud-login.ts'
+import { cloudLogin, placedUrl, scopesOf } from './cloud-login.ts'
 import type { CredentialsFolder } from './credentials-folder.ts'
 import { userOf, type User } from './identity.ts'
 import { LoginFile, type StoredLogin } from './login-file.ts'
@@ -122,7 +122,7 @@ export class Account {
     }
   }
 
-  /** A question for tokens with the app's secret, as attempts to log in ask it. */
+  /** A question for tokens with the app's secret, as handshakes to log in ask it. */
   async ask(url: string, form: Form, signal: AbortSignal): Promise<TokenAnswer> {
     const { call, clock, config, credentials } = this.#parts
     const secret = await appSecret(config, credentials)
@@ -130,6 +130,15 @@ export class Account {
     const answer = await askForTokens({ call, clock }, url, whole, signal)
     this.#noteClock(answer)
     return answer
+  }
+
+  /** Asks for nothing in particular, which every cloud refuses at once. @returns what is wrong with the clock, in words */
+  async reach(signal: AbortSignal): Promise<{ readonly host: string; readonly clock: string | null }> {
+    const { call, clock, config } = this.#parts
+    const { tokenUrl } = cloudLogin(config)
+    const { aheadMs: seenMs = 0 } = await askForTokens({ call, clock }, tokenUrl, { grant_type: 'none' }, signal)
+    const { host } = placedUrl(tokenUrl, config.endpoint)
+    return { host, clock: Math.abs(seenMs) < clockWrongMsMin ? null : clockWords(seenMs) }
   }
 
   /** A question for something else than tokens. */

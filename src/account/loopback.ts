@@ -24,7 +24,7 @@ const pastePort = 53_682
 /** A browser asks at once; nothing else has a reason to stay. Unit: ms. */
 const questionMsMax = 10_000
 
-/** The redirect address of an attempt whose answer is copied; undefined where the page shows a code. */
+/** The redirect address of a handshake whose answer is copied; undefined where the page shows a code. */
 export function pasteAddress(config: AccountConfig, port: number | undefined): string | undefined {
   const { redirect, showsCode } = cloudLogin(config)
   return showsCode ? undefined : uriOf(redirect, port ?? redirect.port ?? pastePort)

@@ -2,13 +2,12 @@
 import { createInterface } from 'node:readline/promises'
 import { systemClock } from '../base/clock.ts'
 import { asError, OwnerError } from '../base/errors.ts'
-import { silentLog, type Log } from '../base/log.ts'
 import type { AccountConfig, Config } from '../config/config.ts'
 import { AskError, type LoginBegun, type LoginDesk, type LoginProgress } from '../control/control.ts'
-import { socketOf } from './desk-access.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type FactFlags } from './flags.ts'
 import { interruptible } from './interrupt.ts'
+import { withLogins } from './login-access.ts'
 import { harmless } from './spans.ts'
 import { systemTerminal, type Terminal } from './terminal.ts'
 
@@ -79,29 +78,6 @@ async function check(config: Config, { name }: AccountConfig, flags: LoginFlags)
       return exitCode.done
     }),
   )
-}
-
-/** What a daemon would write into its log, for a person: troubles only. */
-const remarks: Log = {
-  ...silentLog,
-  warn: (event, fields) => systemTerminal().remark(harmless(`fanfold: ${event}: ${String(fields?.['reason'] ?? '')}`)),
-}
-
-/** The running daemon's logins, or where none runs, this process's own: a lock on each login keeps two processes apart. */
-async function withLogins<T>(config: Config, signal: AbortSignal, work: (desk: LoginDesk) => Promise<T>): Promise<T> {
-  const { connect, NotRunning } = await import('../control/client.ts')
-  try {
-    return await work(await connect(socketOf(config), signal))
-  } catch (thrown) {
-    if (!(thrown instanceof NotRunning)) throw thrown
-  }
-  const { Logins } = await import('../daemon/logins.ts')
-  const logins = new Logins(config, { clock: systemClock, log: () => remarks, environment: process.env })
-  try {
-    return await work(logins)
-  } finally {
-    await logins.close()
-  }
 }
 
 function accountOf(config: Config, name: string): AccountConfig {

@@ -190,7 +190,7 @@ export interface LoginAsked {
 }
 
 export interface LoginBegun {
-  /** Names this attempt; no secret of the cloud. */
+  /** Names this handshake; no secret of the cloud. */
   readonly ticket: string
   readonly manner: 'browser' | 'paste' | 'device' | 'service'
   /** To be opened in a browser; null for a service. */
@@ -206,7 +206,7 @@ export interface LoginBegun {
 export type LoginProgress =
   | { readonly kind: 'done'; readonly account: string; readonly user: string | null }
   | { readonly kind: 'pending'; readonly againInMs: number }
-  /** That answer belongs to another attempt; this one's own may still come. */
+  /** That answer belongs to another handshake; this one's own may still come. */
   | { readonly kind: 'stray'; readonly reason: string }
 
 export interface LoginChecked {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import {
   Account,
-  Attempts,
+  Handshakes,
   CredentialsFolder,
   loginEndpoints,
   LoginKeeper,
@@ -53,7 +53,7 @@ export class Logins implements LoginDesk {
   readonly #config: Pick<Config, 'state' | 'http'>
   readonly #options: LoginsOptions
   readonly #held = new Map<string, Held>()
-  readonly #attempts: Attempts
+  readonly #handshakes: Handshakes
   readonly #credentials: CredentialsFolder
   readonly #tasks: Tasks
 
@@ -61,7 +61,7 @@ export class Logins implements LoginDesk {
     const { clock, log, environment = {} } = options
     this.#config = config
     this.#options = options
-    this.#attempts = new Attempts(clock)
+    this.#handshakes = new Handshakes(clock)
     this.#credentials = new CredentialsFolder(environment['CREDENTIALS_DIRECTORY'])
     this.#tasks = new Tasks((task, error) => log('account').error('task failed', { task, error: error.message }))
     for (const account of config.accounts) this.#open(account)
@@ -103,7 +103,7 @@ export class Logins implements LoginDesk {
       const manner: Manner = account.config.service === undefined ? asked.manner : 'service'
       const redirectUri = manner === 'paste' ? pasteAddress(account.config, asked.port ?? undefined) : asked.redirectUri
       const ask = { manner, redirectUri: redirectUri ?? undefined, acceptsOther: asked.acceptsOther }
-      const begun = await this.#attempts.begin(account, ask, signal)
+      const begun = await this.#handshakes.begin(account, ask, signal)
       return {
         ticket: begun.ticket,
         manner,
@@ -118,7 +118,7 @@ export class Logins implements LoginDesk {
 
   answerLogin(ticket: string, text: string, signal: AbortSignal): Promise<LoginProgress> {
     return said(async () => {
-      const progress = await this.#attempts.finish(ticket, text, signal)
+      const progress = await this.#handshakes.finish(ticket, text, signal)
       if (progress.kind !== 'done') return progress
       this.#options.log('account').info('logged in', { account: progress.account })
       this.#options.onLogin?.(progress.account)
@@ -137,6 +137,11 @@ export class Logins implements LoginDesk {
       const isSealed = (await account.file.isSealed()) ?? null
       return { account: name, user: user?.name ?? null, endsAt, notice: reason, isSealed }
     })
+  }
+
+  /** Whether the cloud answers at all, without a login. @throws OwnerError in words where it does not */
+  reach(name: string, signal: AbortSignal): Promise<{ readonly host: string; readonly clock: string | null }> {
+    return said(() => this.#named(name).reach(signal))
   }
 
   logout(name: string, signal: AbortSignal): Promise<LoggedOut> {

@@ -16,8 +16,8 @@ function credentialsOf(files: Readonly<Record<string, string | Buffer>>): string
 
 async function loggedIn(rig: LoginRig): Promise<void> {
   const ask = { manner: 'browser', redirectUri: 'http://localhost:53682/', acceptsOther: false } as const
-  const { ticket, address } = await rig.attempts.begin(rig.account, ask, signal)
-  await rig.attempts.finish(ticket, await decide(address), signal)
+  const { ticket, address } = await rig.handshakes.begin(rig.account, ask, signal)
+  await rig.handshakes.finish(ticket, await decide(address), signal)
 }
 
 test('a file that others may read is refused, with the fix', async () => {

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { Account, Attempts, CredentialsFolder, loginEndpoints } from '../../src/account/account.ts'
+import { Account, Handshakes, CredentialsFolder, loginEndpoints } from '../../src/account/account.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { type Log, silentLog } from '../../src/base/log.ts'
@@ -24,7 +24,7 @@ const unpaced = {
 export interface LoginRig {
   readonly emulator: LoginEmulator
   readonly config: AccountConfig
-  readonly attempts: Attempts
+  readonly handshakes: Handshakes
   readonly account: Account
   /** Another object for the same files, as another process has. */
   readonly another: (some?: Partial<AccountConfig>) => Account
@@ -72,7 +72,7 @@ export async function aLoginRig(kind: LoginKind, options: RigOptions = {}): Prom
   return {
     emulator,
     config,
-    attempts: new Attempts(clock),
+    handshakes: new Handshakes(clock),
     account: another(),
     another,
     folder,

@@ -10,10 +10,11 @@ const dayMs = 24 * 3_600_000
 
 /** An hour goes by, and whoever keeps logins has done his round and waits for the next: nothing else has a timer then. */
 async function hourOf(clock: ManualClock): Promise<void> {
-  while (clock.timerCount !== 1) await settled(1)
+  const isAtRest = (): boolean => clock.timerCount === 1
+  while (!isAtRest()) await settled(1)
   clock.advance(3_600_000)
   do await settled(3)
-  while (clock.timerCount !== 1)
+  while (!isAtRest())
 }
 const settled = (ms = 60): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -74,8 +75,8 @@ test('F77: a login that was taken back is asked for once, and found again withou
   expect(rig.account.facts.state).toBe('needs-login')
   const ask = { manner: 'browser', redirectUri: 'http://localhost:53682/', acceptsOther: false } as const
   const other = rig.another()
-  const { ticket, address } = await rig.attempts.begin(other, ask, signal)
-  await rig.attempts.finish(ticket, await decide(address), signal)
+  const { ticket, address } = await rig.handshakes.begin(other, ask, signal)
+  await rig.handshakes.finish(ticket, await decide(address), signal)
 
   expect(await bearer()).toMatch(/^access-/)
 })

@@ -72,9 +72,9 @@ describe.each([
   test('is proved by `fanfold login`', async () => {
     const rig = await make()
     const ask = { manner: 'service', redirectUri: undefined, acceptsOther: false } as const
-    const begun = await rig.attempts.begin(rig.account, ask, signal)
+    const begun = await rig.handshakes.begin(rig.account, ask, signal)
 
-    expect(await rig.attempts.finish(begun.ticket, '', signal)).toMatchObject({ kind: 'done', account: 'main' })
+    expect(await rig.handshakes.finish(begun.ticket, '', signal)).toMatchObject({ kind: 'done', account: 'main' })
   })
 })
 

@@ -249,6 +249,44 @@ test('a login is proved by a call, and a logout ends it at the cloud and here', 
   ])
 })
 
+test('doctor proves each login and whether its cloud answers, and says what to do', async () => {
+  const bench = await aCloudBench('box')
+  const findings = async (): Promise<
+    readonly { check: string; state: string; finding: string; fix: string | null }[]
+  > => {
+    const { stdout } = await fanfold(bench, 'doctor', '--user', '--json')
+    const { findings: all } = JSON.parse(stdout) as { findings: Awaited<ReturnType<typeof findings>> }
+    return all.filter(({ check }) => ['login', 'cloud', 'seal', 'clock'].includes(check))
+  }
+  const host = new URL(bench.emulator.url).host
+
+  const before = await findings()
+  const login = talk(bench, 'login', 'main', '--paste')
+  login.type(await decide(await login.told(address)))
+  await login.ended
+  const after = await findings()
+  await bench.emulator.stop()
+  const unreachable = await findings()
+
+  expect(before).toContainEqual({ check: 'cloud', state: 'good', finding: `${host} answers`, fix: null })
+  expect(before).toContainEqual({
+    check: 'login',
+    state: 'bad',
+    finding: 'main: there is no login yet',
+    fix: 'fanfold login main',
+  })
+  expect(
+    after.filter(({ state, check }) => state === 'good' && check !== 'clock').map(({ finding }) => finding),
+  ).toEqual([
+    `${host} answers`,
+    'main: logged in as owner@example.com',
+    "main: the login lies in plain, for this user's eyes only",
+  ])
+  expect(unreachable).toContainEqual(
+    expect.objectContaining({ check: 'cloud', state: 'bad', fix: 'it goes on by itself when the network is back' }),
+  )
+})
+
 test('an account that the configuration does not have is a wrong word', async () => {
   const ended = await fanfold(await aCloudBench('box'), 'login', 'mian')
 

@@ -1,10 +1,10 @@
 /**
- * Attempts to log in: begun, answered by a person in a browser, finished with tokens or not. What is secret of one (PKCE's verifier, the
- * device's code) stays here; its holder has a ticket. Keeps attempts in memory only: whoever restarts begins anew.
+ * Handshakes to log in: begun, answered by a person in a browser, finished with tokens or not. What is secret of one (PKCE's verifier, the
+ * device's code) stays here; its holder has a ticket. Keeps handshakes in memory only: whoever restarts begins anew.
  *
- * - `begun`: an address was given out. It ends by its answer, by its time, or by a later attempt for the same account.
- * - `answered`: its code is being exchanged, once. Whatever comes of it, the attempt is over; only an answer that belongs to another
- *   attempt (a wrong state) leaves it as it was.
+ * - `begun`: an address was given out. It ends by its answer, by its time, or by a later handshake for the same account.
+ * - `answered`: its code is being exchanged, once. Whatever comes of it, the handshake is over; only an answer that belongs to another
+ *   handshake (a wrong state) leaves it as it was.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -42,10 +42,10 @@ export interface Begun {
 export type Progress =
   | { readonly kind: 'done'; readonly account: string; readonly user: string | undefined }
   | { readonly kind: 'pending'; readonly againInMs: number }
-  /** The answer is not this attempt's; its own may still come. */
+  /** The answer is not this handshake's; its own may still come. */
   | { readonly kind: 'stray'; readonly reason: string }
 
-interface Attempt {
+interface Handshake {
   readonly account: Account
   readonly ask: LoginAsk
   readonly endsAtMs: number
@@ -63,7 +63,7 @@ interface Device {
 }
 
 /** People read consent pages for a while; codes themselves live for seconds. Unit: ms. */
-const attemptMs = 15 * 60_000
+const handshakeMs = 15 * 60_000
 /** Asked too often, a cloud wants so much more time between two questions (RFC 8628). Unit: ms. */
 const slowDownMs = 5_000
 /** RFC 7636 asks for 256 bits. Unit: bytes. */
@@ -80,9 +80,9 @@ const deviceShape = z.object({
   interval: z.number().min(0).default(5),
 })
 
-export class Attempts {
+export class Handshakes {
   readonly #clock: Clock
-  readonly #open = new Map<string, Attempt>()
+  readonly #open = new Map<string, Handshake>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -93,43 +93,43 @@ export class Attempts {
     const { config } = account
     if (config.service !== undefined && ask.manner !== 'service')
       throw new OwnerError(`account ${config.name} is a service: it logs in by itself, without ${words[ask.manner]}`)
-    const attempt = ask.manner === 'device' ? await this.#device(account, ask, signal) : this.#plain(account, ask)
+    const handshake = ask.manner === 'device' ? await this.#device(account, ask, signal) : this.#plain(account, ask)
     for (const [ticket, other] of this.#open) {
       if (other.account.config.name === config.name || other.endsAtMs < this.#clock.monotonicMs())
         this.#open.delete(ticket)
     }
     const ticket = randomName(stateBytes)
-    this.#open.set(ticket, attempt)
+    this.#open.set(ticket, handshake)
     return {
       ticket,
-      address: addressOf(attempt),
-      userCode: attempt.device?.userCode,
-      againInMs: attempt.device?.pollMs,
-      endsInMs: Math.floor(attempt.endsAtMs - this.#clock.monotonicMs()),
+      address: addressOf(handshake),
+      userCode: handshake.device?.userCode,
+      againInMs: handshake.device?.pollMs,
+      endsInMs: Math.floor(handshake.endsAtMs - this.#clock.monotonicMs()),
       reason: scopesOf(config).reason,
     }
   }
 
   /**
-   * Goes on with an attempt. @param text the address the browser was sent to, or a code; '' for a device and a service
-   * @throws OwnerError, TargetError: the attempt is over
+   * Goes on with a handshake. @param text the address the browser was sent to, or a code; '' for a device and a service
+   * @throws OwnerError, TargetError: the handshake is over
    */
   async finish(ticket: string, text: string, signal: AbortSignal): Promise<Progress> {
-    const attempt = this.#open.get(ticket)
-    if (attempt === undefined || attempt.endsAtMs < this.#clock.monotonicMs())
+    const handshake = this.#open.get(ticket)
+    if (handshake === undefined || handshake.endsAtMs < this.#clock.monotonicMs())
       throw new OwnerError('this attempt to log in is over: it took too long, or another one was begun; begin anew')
-    if (attempt.ask.manner === 'device') return this.#poll(ticket, attempt, signal)
-    if (attempt.ask.manner === 'service') return this.#serve(ticket, attempt, signal)
-    const answer = answerIn(text, attempt)
+    if (handshake.ask.manner === 'device') return this.#poll(ticket, handshake, signal)
+    if (handshake.ask.manner === 'service') return this.#serve(ticket, handshake, signal)
+    const answer = answerIn(text, handshake)
     if (answer.kind === 'stray') return answer
-    // A code is good once: whatever comes of it, this attempt is over.
+    // A code is good once: whatever comes of it, this handshake is over.
     this.#open.delete(ticket)
-    if (answer.kind === 'denied') throw denied(attempt.account, answer.word)
-    return this.#exchange(attempt, answer.code, signal)
+    if (answer.kind === 'denied') throw denied(handshake.account, answer.word)
+    return this.#exchange(handshake, answer.code, signal)
   }
 
-  #plain(account: Account, ask: LoginAsk): Attempt {
-    const endsAtMs = this.#clock.monotonicMs() + attemptMs
+  #plain(account: Account, ask: LoginAsk): Handshake {
+    const endsAtMs = this.#clock.monotonicMs() + handshakeMs
     return {
       account,
       ask,
@@ -141,7 +141,7 @@ export class Attempts {
   }
 
   /** Source: RFC 8628; Google and Microsoft have it. */
-  async #device(account: Account, ask: LoginAsk, signal: AbortSignal): Promise<Attempt> {
+  async #device(account: Account, ask: LoginAsk, signal: AbortSignal): Promise<Handshake> {
     const { deviceUrl, title } = cloudLogin(account.config)
     if (deviceUrl === undefined) throw new OwnerError(`${title} gives no codes to devices; use --paste`)
     const answer = await account.post(deviceUrl, { scope: scopesOf(account.config).scopes.join(' ') }, signal)
@@ -159,14 +159,14 @@ export class Attempts {
     }
   }
 
-  async #poll(ticket: string, attempt: Attempt, signal: AbortSignal): Promise<Progress> {
-    const { account, device } = attempt
-    assert(device !== undefined, 'an attempt of a device has no code')
+  async #poll(ticket: string, handshake: Handshake, signal: AbortSignal): Promise<Progress> {
+    const { account, device } = handshake
+    assert(device !== undefined, 'a handshake of a device has no code')
     const form = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: device.code }
     const { result } = await account.ask(cloudLogin(account.config).tokenUrl, form, signal)
     if (result.kind === 'granted') {
       this.#open.delete(ticket)
-      return admitted(attempt, result.granted, signal)
+      return admitted(handshake, result.granted, signal)
     }
     const { word } = result.refused
     if (word === 'slow_down') device.pollMs += slowDownMs
@@ -178,14 +178,14 @@ export class Attempts {
     throw account.refusal(result.refused)
   }
 
-  async #serve(ticket: string, { account }: Attempt, signal: AbortSignal): Promise<Progress> {
+  async #serve(ticket: string, { account }: Handshake, signal: AbortSignal): Promise<Progress> {
     this.#open.delete(ticket)
     await account.renew(signal)
     return { kind: 'done', account: account.config.name, user: (await account.user(signal))?.name }
   }
 
-  async #exchange(attempt: Attempt, code: string, signal: AbortSignal): Promise<Progress> {
-    const { account, verifier, ask } = attempt
+  async #exchange(handshake: Handshake, code: string, signal: AbortSignal): Promise<Progress> {
+    const { account, verifier, ask } = handshake
     const form: Form = {
       grant_type: 'authorization_code',
       code,
@@ -193,7 +193,7 @@ export class Attempts {
       ...(ask.redirectUri === undefined ? {} : { redirect_uri: ask.redirectUri }),
     }
     const { result } = await account.ask(cloudLogin(account.config).tokenUrl, form, signal)
-    if (result.kind === 'granted') return admitted(attempt, result.granted, signal)
+    if (result.kind === 'granted') return admitted(handshake, result.granted, signal)
     if (result.refused.word !== 'invalid_grant') throw account.refusal(result.refused)
     const why = 'the code was used before, is too old or belongs to another attempt'
     throw new OwnerError(`account ${account.config.name}: ${why}; run "fanfold login ${account.config.name}" again`)
@@ -207,7 +207,7 @@ const words: Readonly<Record<Manner, string>> = {
   service: 'a person',
 }
 
-function addressOf({ account, ask, state, verifier, device }: Attempt): string | undefined {
+function addressOf({ account, ask, state, verifier, device }: Handshake): string | undefined {
   const { config } = account
   if (device !== undefined) return device.address
   if (ask.manner === 'service') return undefined
@@ -227,7 +227,7 @@ function addressOf({ account, ask, state, verifier, device }: Attempt): string |
   return url.href
 }
 
-async function admitted({ account, ask }: Attempt, granted: Granted, signal: AbortSignal): Promise<Progress> {
+async function admitted({ account, ask }: Handshake, granted: Granted, signal: AbortSignal): Promise<Progress> {
   const user = await account.admit(granted, ask, signal)
   return { kind: 'done', account: account.config.name, user: user?.name }
 }
@@ -242,7 +242,7 @@ type BrowserAnswer =
   | { readonly kind: 'stray'; readonly reason: string }
 
 /** What a browser brought, or a person copied: an address with an answer in it, or where a page shows one, the bare code. */
-function answerIn(text: string, { state, ask }: Attempt): BrowserAnswer {
+function answerIn(text: string, { state, ask }: Handshake): BrowserAnswer {
   const trimmed = text.trim()
   if (!/^https?:\/\//.test(trimmed) || !URL.canParse(trimmed)) {
     const isCode = ask.manner === 'paste' && /^[\w.~/-]{4,2048}$/.test(trimmed)

@@ -23,12 +23,12 @@ const users: Readonly<Record<LoginKind, string>> = {
 
 function begin(rig: LoginRig, manner: Manner = 'browser', acceptsOther = false) {
   const redirectUri = redirects[rig.config.kind]
-  return rig.attempts.begin(rig.account, { manner, redirectUri, acceptsOther }, signal)
+  return rig.handshakes.begin(rig.account, { manner, redirectUri, acceptsOther }, signal)
 }
 
 async function loggedIn(rig: LoginRig, user = 'owner'): Promise<void> {
   const { ticket, address } = await begin(rig)
-  await rig.attempts.finish(ticket, await decide(address, { user }), signal)
+  await rig.handshakes.finish(ticket, await decide(address, { user }), signal)
 }
 
 describe.each(kinds)('at %s', (kind) => {
@@ -36,7 +36,7 @@ describe.each(kinds)('at %s', (kind) => {
     const rig = await aLoginRig(kind)
     const { ticket, address } = await begin(rig)
 
-    const progress = await rig.attempts.finish(ticket, await decide(address), signal)
+    const progress = await rig.handshakes.finish(ticket, await decide(address), signal)
 
     expect(progress).toEqual({ kind: 'done', account: 'main', user: users[kind] })
     expect(rig.kept()).toMatchObject({ refreshToken: expect.stringMatching(/^refresh-/) as string })
@@ -50,7 +50,7 @@ describe.each(kinds)('at %s', (kind) => {
     const before = rig.kept()
     const { ticket, address } = await begin(rig)
 
-    const finished = rig.attempts.finish(ticket, await decide(address, { decision: 'deny' }), signal)
+    const finished = rig.handshakes.finish(ticket, await decide(address, { decision: 'deny' }), signal)
 
     await expect(finished).rejects.toThrow(
       'account main: the login was not allowed (access_denied); nothing was changed',
@@ -65,8 +65,8 @@ describe.each(kinds)('at %s', (kind) => {
     const forged = new URL(answer)
     forged.searchParams.set('state', 'another')
 
-    const stray = await rig.attempts.finish(ticket, forged.href, signal)
-    const done = await rig.attempts.finish(ticket, answer.href, signal)
+    const stray = await rig.handshakes.finish(ticket, forged.href, signal)
+    const done = await rig.handshakes.finish(ticket, answer.href, signal)
 
     expect([stray.kind, done.kind]).toEqual(['stray', 'done'])
   })
@@ -75,12 +75,12 @@ describe.each(kinds)('at %s', (kind) => {
     const rig = await aLoginRig(kind)
     const { ticket, address } = await begin(rig)
     const answer = new URL(await decide(address))
-    await rig.attempts.finish(ticket, answer.href, signal)
+    await rig.handshakes.finish(ticket, answer.href, signal)
     const second = await begin(rig)
     answer.searchParams.set('state', new URL(second.address ?? '').searchParams.get('state') ?? '')
 
-    await expect(rig.attempts.finish(second.ticket, answer.href, signal)).rejects.toThrow('the code was used before')
-    await expect(rig.attempts.finish(ticket, answer.href, signal)).rejects.toThrow('this attempt to log in is over')
+    await expect(rig.handshakes.finish(second.ticket, answer.href, signal)).rejects.toThrow('the code was used before')
+    await expect(rig.handshakes.finish(ticket, answer.href, signal)).rejects.toThrow('this attempt to log in is over')
   })
 
   test('a code that is too old is worth nothing', async () => {
@@ -89,7 +89,7 @@ describe.each(kinds)('at %s', (kind) => {
     const answer = await decide(address)
     rig.emulator.clock.advance(11 * 60_000)
 
-    await expect(rig.attempts.finish(ticket, answer, signal)).rejects.toThrow('is too old')
+    await expect(rig.handshakes.finish(ticket, answer, signal)).rejects.toThrow('is too old')
   })
 
   test('a wrong secret of the app is told as that', async () => {
@@ -98,16 +98,18 @@ describe.each(kinds)('at %s', (kind) => {
     const { ticket, address } = await begin(rig)
     const answer = await decide(address)
 
-    await expect(rig.attempts.finish(ticket, answer, signal)).rejects.toThrow('check client-id and client-secret-file')
+    await expect(rig.handshakes.finish(ticket, answer, signal)).rejects.toThrow(
+      'check client-id and client-secret-file',
+    )
   })
 
-  test('of two attempts at once the later one counts', async () => {
+  test('of two handshakes at once the later one counts', async () => {
     const rig = await aLoginRig(kind)
     const [first, second] = [await begin(rig), await begin(rig)]
     const [early, late] = [await decide(first.address), await decide(second.address)]
 
-    await expect(rig.attempts.finish(first.ticket, early, signal)).rejects.toThrow('another one was begun')
-    expect((await rig.attempts.finish(second.ticket, late, signal)).kind).toBe('done')
+    await expect(rig.handshakes.finish(first.ticket, early, signal)).rejects.toThrow('another one was begun')
+    expect((await rig.handshakes.finish(second.ticket, late, signal)).kind).toBe('done')
   })
 
   test('another user than before is refused, until that is meant', async () => {
@@ -116,12 +118,12 @@ describe.each(kinds)('at %s', (kind) => {
     const before = rig.kept()
     const one = await begin(rig)
 
-    const refused = rig.attempts.finish(one.ticket, await decide(one.address, { user: 'somebody' }), signal)
+    const refused = rig.handshakes.finish(one.ticket, await decide(one.address, { user: 'somebody' }), signal)
 
     await expect(refused).rejects.toThrow(/login of somebody.*before was of owner.*--other-user/)
     expect(rig.kept()).toEqual(before)
     const meant = await begin(rig, 'browser', true)
-    const done = await rig.attempts.finish(meant.ticket, await decide(meant.address, { user: 'somebody' }), signal)
+    const done = await rig.handshakes.finish(meant.ticket, await decide(meant.address, { user: 'somebody' }), signal)
     expect(done).toMatchObject({ kind: 'done', user: expect.stringContaining('somebody') as string })
   })
 
@@ -144,10 +146,10 @@ describe.each(kinds)('at %s', (kind) => {
 test('Dropbox shows a code where no browser can come back, and it is copied', async () => {
   const rig = await aLoginRig('dropbox')
   const ask = { manner: 'paste', redirectUri: undefined, acceptsOther: false } as const
-  const { ticket, address } = await rig.attempts.begin(rig.account, ask, signal)
+  const { ticket, address } = await rig.handshakes.begin(rig.account, ask, signal)
 
-  const stray = await rig.attempts.finish(ticket, 'what?', signal)
-  const progress = await rig.attempts.finish(ticket, ` ${await decide(address)}\n`, signal)
+  const stray = await rig.handshakes.finish(ticket, 'what?', signal)
+  const progress = await rig.handshakes.finish(ticket, ` ${await decide(address)}\n`, signal)
 
   expect([stray.kind, progress.kind]).toEqual(['stray', 'done'])
 })
@@ -157,7 +159,7 @@ test('a permission that its owner unticked is missed at once', async () => {
   const { ticket, address } = await begin(rig)
   const answer = await decide(address, { scopes: ['account_info.read', 'files.metadata.read'] })
 
-  await expect(rig.attempts.finish(ticket, answer, signal)).rejects.toThrow(
+  await expect(rig.handshakes.finish(ticket, answer, signal)).rejects.toThrow(
     'lacks the permission files.metadata.write and files.content.read and files.content.write',
   )
 })
@@ -182,9 +184,9 @@ describe.each(['google-drive', 'onedrive'] as const)('a device at %s', (kind) =>
     const rig = await aLoginRig(kind)
     const begun = await begin(rig, 'device')
 
-    const early = await rig.attempts.finish(begun.ticket, '', signal)
+    const early = await rig.handshakes.finish(begun.ticket, '', signal)
     await typeCode(begun.address, begun.userCode ?? '')
-    const done = await rig.attempts.finish(begun.ticket, '', signal)
+    const done = await rig.handshakes.finish(begun.ticket, '', signal)
 
     expect([begun.againInMs, early, done.kind]).toEqual([5000, { kind: 'pending', againInMs: 5000 }, 'done'])
   })
@@ -193,12 +195,12 @@ describe.each(['google-drive', 'onedrive'] as const)('a device at %s', (kind) =>
     const rig = await aLoginRig(kind)
     const denied = await begin(rig, 'device')
     await typeCode(denied.address, denied.userCode ?? '', 'deny')
-    await expect(rig.attempts.finish(denied.ticket, '', signal)).rejects.toThrow('was not allowed')
+    await expect(rig.handshakes.finish(denied.ticket, '', signal)).rejects.toThrow('was not allowed')
 
     const late = await begin(rig, 'device')
     rig.emulator.clock.advance(16 * 60_000)
 
-    await expect(rig.attempts.finish(late.ticket, '', signal)).rejects.toThrow('was not typed in time')
+    await expect(rig.handshakes.finish(late.ticket, '', signal)).rejects.toThrow('was not typed in time')
   })
 })
 
@@ -215,5 +217,5 @@ test('an attempt that nobody answers ends by its time', async () => {
   const answer = await decide(address)
   clock.advance(endsInMs + 1)
 
-  await expect(rig.attempts.finish(ticket, answer, signal)).rejects.toThrow('it took too long')
+  await expect(rig.handshakes.finish(ticket, answer, signal)).rejects.toThrow('it took too long')
 })
