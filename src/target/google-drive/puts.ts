@@ -92,7 +92,8 @@ export class Puts {
       const node = id === undefined ? undefined : await this.#file(id, errand, signal)
       if (node !== undefined) return node
     }
-    const isOurs = (node: DriveNode): boolean => !node.isTrashed && node.name === spelled && isIn(node, folder)
+    const isOurs = (node: DriveNode): boolean =>
+      !node.isTrashed && node.name === spelled && this.#parts.api.isIn(node, folder)
     const known = work.previous === undefined ? undefined : await this.#file(work.previous.remoteId, errand, signal)
     if (known !== undefined && isOurs(known)) return known
     // The listing says what is there, the id how it is now.
@@ -184,22 +185,15 @@ export class Puts {
   async #settled(node: FileNode, errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { copy, folder, spelled, verb } = errand
     const { api, folders } = this.#parts
-    const isHome = isIn(node, folder) && !node.isTrashed
+    const isHome = this.#parts.api.isIn(node, folder) && !node.isTrashed
     if (isHome && node.name === spelled && isTimeOf(node.mtimeNs, copy)) return node
     // It came into a folder that was put into the trash meanwhile.
-    if (node.isTrashed && isIn(node, folder)) throw await folders.misplaced(signal)
+    if (node.isTrashed && this.#parts.api.isIn(node, folder)) throw await folders.misplaced(signal)
     const modifiedTime = timeOf(copy.mtimeNs)
     const requestBody = { name: spelled, trashed: false, ...(modifiedTime === undefined ? {} : { modifiedTime }) }
-    const place = isIn(node, folder)
-      ? {}
-      : { addParents: folder, ...(node.parentId === undefined ? {} : { removeParents: node.parentId }) }
+    const place = this.#parts.api.isIn(node, folder) ? {} : { addParents: folder, ...api.parentOf(node) }
     const changed = await api.update(verb, { fileId: node.id, requestBody, ...place }, signal)
     if (changed?.kind === 'file' && changed.revision === node.revision && !changed.isTrashed) return changed
     throw new TargetError({ kind: 'retry' }, `${api.what(verb)}: somebody else writes there; it is tried again`)
   }
-}
-
-/** An alias of a root is nobody's parent by name. */
-export function isIn(node: DriveNode, folder: string): boolean {
-  return folder === 'root' || node.parentId === folder
 }
