@@ -161,13 +161,15 @@ describe('a large copy', () => {
 
   test('F23: whose file changes on its way never gets its name', async () => {
     const copy = await aLargeCopy()
+    let change: Promise<unknown> | undefined
     const work = async (): Promise<void> => {
-      await aCopy(source, content(copy.size), { mtime: new Date(0) })
+      await (change = aCopy(source, content(copy.size), { mtime: new Date(0) }))
     }
     emulated.emulator.fault({ route: 'upload.session', nth: 2, fault: { do: 'call', when: 'before', work } })
 
     const failure = await failureOf(fixture.target.put(copy, at('big'), aWork(), never))
 
+    await change
     expect(failure.next).toEqual({ kind: 'source-changed' })
     expect(await fixture.names()).toEqual([])
   })
@@ -276,6 +278,40 @@ describe('a small copy', () => {
 
     expect(failure.next).toEqual({ kind: 'retry' })
     expect(failure.message).toContain('expected the content')
+  })
+
+  test('F65: that arrives wrong again and again waits for the owner, and is right after that', async () => {
+    const copy = await aCopy(source, 'x')
+    emulated.emulator.fault({ route: 'upload.*', count: 4, fault: { do: 'behave', name: 'wrong-hash' } })
+    const ends: string[] = []
+    let session: UploadSession | undefined
+    for (let n = 0; n < 4; n++) {
+      const work = aWork({ session })
+      // Google says it has other bytes, and says so of all of them.
+      emulated.emulator.fault({ route: 'files.get', fault: { do: 'behave', name: 'wrong-hash' } })
+      ends.push((await failureOf(fixture.target.put(copy, at('x'), work, never))).next.kind)
+      emulated.emulator.faults.disarmAll()
+      emulated.emulator.fault({ route: 'upload.*', count: 4, fault: { do: 'behave', name: 'wrong-hash' } })
+      session = work.saved.length > 0 ? work.saved.at(-1) : session
+    }
+    emulated.emulator.faults.disarmAll()
+
+    await fixture.target.put(copy, at('x'), aWork(), never)
+
+    expect(ends).toEqual(['retry', 'retry', 'retry', 'park'])
+    expect(emulated.items('x').length).toBe(1)
+  })
+
+  test('that somebody threw away before its answer was known is made again', async () => {
+    const work = aWork()
+    const copy = await aCopy(source, 'x')
+    emulated.emulator.fault({ route: 'upload.create', fault: { do: 'cut', when: 'after' } })
+    await failureOf(fixture.target.put(copy, at('x'), work, never))
+    emulated.owner.remove('/Archive/x')
+
+    await fixture.target.put(copy, at('x'), aWork({ session: work.saved.at(-1) }), never)
+
+    expect(emulated.items('x').length).toBe(1)
   })
 
   test('F65: of which Google has no sha256 is proven by its MD5', async () => {
