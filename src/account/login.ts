@@ -383,12 +383,9 @@ export class Account {
     return revoked({ config, call, secret: await appSecret(config, credentials) }, login, signal)
   }
 
+  /** The transport warns; here it explains refusals. */
   #noteClock({ aheadMs: seenMs }: TokenAnswer): void {
-    if (seenMs === undefined) return
-    const isNews = Math.abs(seenMs) >= clockWrongMsMin && Math.abs(seenMs - (this.#clockAheadMs ?? 0)) >= leftMsMin
-    this.#clockAheadMs = seenMs
-    if (isNews)
-      this.#parts.log.warn('the clock is wrong', { account: this.config.name, reason: `${clockWords(seenMs)}; set it` })
+    this.#clockAheadMs = seenMs ?? this.#clockAheadMs
   }
 }
 

@@ -204,7 +204,8 @@ function assembleTarget(
   const account = accounts.find(({ name }) => name === target.account)
   assert(account !== undefined, `target ${target.name} has no account although it was checked`)
   const folder = (target.folder ?? '').replace(/^\//, '')
-  return { ...common, kind: target.kind, account, folder, endpoint: target.endpoint ?? account.endpoint }
+  const { kind, drive, endpoint } = target
+  return { ...common, kind, account, folder, drive, endpoint: endpoint ?? account.endpoint }
 }
 
 function commonOf(target: FileValue['targets'][number]) {
@@ -221,6 +222,7 @@ function commonOf(target: FileValue['targets'][number]) {
     },
     at: target.at,
     onRemove: target['on-remove'],
+    formerly: target.formerly,
     removeAfterMs: target['remove-after'],
     pace: {
       concurrency: pace.concurrency,

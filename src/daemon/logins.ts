@@ -27,7 +27,7 @@ import {
 } from '../control/control.ts'
 import { openTransport, type CallPace, type Transport } from '../target/transport/transport.ts'
 import type { DaemonOptions } from './assemble.ts'
-import type { Difference } from './reload.ts'
+import type { ConfigStep } from './reload.ts'
 
 export { listenForAnswer } from '../account/account.ts'
 
@@ -83,12 +83,12 @@ export class Logins implements LoginDesk {
     return (this.#held.get(config.name) ?? this.#open(config)).account
   }
 
-  async change({ added, changed, removed }: Difference<AccountConfig>): Promise<void> {
-    for (const { name } of [...changed, ...removed]) await this.#close(name)
-    for (const account of [...changed, ...added])
-      await this.#open(account)
-        .account.look()
-        .catch(() => undefined)
+  /** A reload has the account otherwise. What cannot be read is told by its status. */
+  async change(verb: ConfigStep['verb'], config: AccountConfig): Promise<void> {
+    await this.#close(config.name)
+    if (verb === 'removed') return
+    const { account } = this.#open(config)
+    await account.look().catch(() => undefined)
   }
 
   statuses(): readonly AccountStatus[] {

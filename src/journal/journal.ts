@@ -5,10 +5,12 @@
 import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { SourcePath } from '../base/path.ts'
+import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
+import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
@@ -48,6 +50,7 @@ export class Journal {
   readonly #group: GroupCommit
   readonly #tree: Tree
   readonly #history: History
+  readonly #folders: FoldersAtTarget
   readonly #targets: Targets
   readonly #paces: Paces
   readonly #clock: Clock
@@ -68,7 +71,8 @@ export class Journal {
     const counters = new Counters(connection)
     const transactions = new Transactions(connection, [counters, this.#history])
     this.#group = new GroupCommit(transactions, this.#gate, clock)
-    this.#targets = new Targets(connection)
+    this.#folders = new FoldersAtTarget(connection)
+    this.#targets = new Targets(connection, this.#folders)
     this.#paces = new Paces(connection)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     this.#leaving = new Leaving(connection, counters)
@@ -76,7 +80,8 @@ export class Journal {
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
     this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
-    this.#care = new Care(connection, { history: this.#history, transactions, gate: this.#gate, clock })
+    const absent = new Absent(connection, { counters, targets: this.#targets, clock })
+    this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */
@@ -150,16 +155,22 @@ export class Journal {
     return this.#written(() => this.#targets.declare(name, declaration, this.head))
   }
 
-  /** The target is not part of the present configuration any more; what it is owed is kept. */
+  /** The target is not part of the present configuration any more; what it is owed is kept for a week. */
   undeclareTarget(name: string): void {
     this.#targets.undeclare(name)
+    this.othersLeft()
+  }
+
+  /** All targets of the configuration are declared now. Noted a moment later, should they still be the only ones. */
+  othersLeft(): void {
+    this.#group.later(() => this.#targets.othersLeft(this.#clock.wallMs()))
   }
 
   target(name: string): TargetRow {
     return this.#targets.get(name)
   }
 
-  /** Names of all targets that the journal has, in the present configuration or not. */
+  /** Names of the targets of the present configuration, or where none was declared yet, of the one before. */
   declaredTargets(): readonly string[] {
     return this.#targets.names()
   }
@@ -205,6 +216,16 @@ export class Journal {
   keepPace(target: string, state: PaceState): Promise<void> {
     const { id } = this.#targets.get(target)
     return this.#group.add(() => this.#paces.put(id, state))
+  }
+
+  /** Where a target's folders are there, by path: kept and forgotten for good once it resolves. Another place behind its name has none. */
+  foldersAt(target: string): FolderBook {
+    const { id } = this.#targets.get(target)
+    return {
+      get: (path) => this.#guarded(() => this.#folders.get(id, path)),
+      keep: (path, remoteId) => this.#group.add(() => this.#folders.put(id, path, remoteId)),
+      forget: (path) => this.#group.add(() => this.#folders.forget(id, path)),
+    }
   }
 
   // Copies that follow their files

@@ -12,6 +12,16 @@ const targetPace = `
   ) STRICT;
   `
 
+/** Where a folder is at a target that knows folders by id: a listing there may lag behind, so it never says that one is not there. */
+const folderAtTarget = `
+  CREATE TABLE folder_at_target (
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    path BLOB NOT NULL,
+    remote_id TEXT NOT NULL,
+    PRIMARY KEY (target_id, path)
+  ) WITHOUT ROWID, STRICT;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -46,6 +56,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   -- cursor: up to which seq the feed was offered to this target's selector. offer: what part is offered and how closely it is looked at.
+  -- left_ms: since when it is no part of the configuration; NULL while it is.
   CREATE TABLE target (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -56,7 +67,8 @@ export const migrations: readonly string[] = [
     held TEXT,
     cursor INTEGER NOT NULL,
     offer TEXT,
-    offer_left INTEGER NOT NULL
+    offer_left INTEGER NOT NULL,
+    left_ms INTEGER
   ) STRICT;
 
   -- Open work only: what is done is a receipt. priority 0: live, 1: offered again.
@@ -70,7 +82,7 @@ export const migrations: readonly string[] = [
     due_ms INTEGER,
     attempts INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove')),
+    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove', 'remove-in-doubt')),
     reason TEXT,
     PRIMARY KEY (target_id, file_id)
   ) WITHOUT ROWID, STRICT;
@@ -157,4 +169,5 @@ export const migrations: readonly string[] = [
   DROP TRIGGER file_begins;
   `,
   targetPace,
+  folderAtTarget,
 ]

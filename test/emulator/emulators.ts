@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Emulator } from './core/emulator.ts'
 import { dropboxEmulator } from './dropbox/dropbox.ts'
+import { googleDriveEmulator } from './google-drive/google-drive.ts'
 import { InterceptingProxy } from './proxy/proxy.ts'
 
 export interface EmulatorsOptions {
@@ -19,6 +20,8 @@ export type DriveType = 'personal' | 'business'
 
 const makers = {
   dropbox: ({ folder, checksAnswers }) => dropboxEmulator({ folder: join(folder, 'dropbox'), checksAnswers }),
+  'google-drive': ({ folder, checksAnswers }) =>
+    googleDriveEmulator({ folder: join(folder, 'google-drive'), checksAnswers }),
 } as const satisfies Readonly<Record<string, (options: EmulatorsOptions) => Emulator>>
 
 export type ProviderName = keyof typeof makers
