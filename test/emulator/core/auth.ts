@@ -13,6 +13,13 @@ export interface AuthOptions {
   readonly accessLifeMs: number
   /** What a refresh token is good for before it is replaced: for ever (Dropbox, Google) or once (Box). */
   readonly refreshTokens: 'stay' | 'rotate'
+  /** Of those that rotate: how long the one before is still taken. Default 0. Unit: ms. */
+  readonly graceMs?: number
+  /** Of those that rotate: whether the access tokens of before end at once. Default false. */
+  readonly rotationEndsAccess?: boolean
+  /** How long a refresh token lives unused, and a code of the consent page. Default for ever. Unit: ms. */
+  readonly refreshLifeMs?: number
+  readonly codeLifeMs?: number
   /** How the provider spells its access tokens. */
   readonly accessPrefix: string
   readonly scopes: readonly string[]
@@ -20,6 +27,7 @@ export interface AuthOptions {
 
 export interface Login {
   readonly refreshToken: string
+  readonly endMs: number
   readonly scopes: readonly string[]
 }
 
@@ -35,6 +43,7 @@ export type TokenState =
 
 interface Consent {
   readonly scopes: readonly string[]
+  readonly endMs: number
   /** Of PKCE: the verifier's SHA-256, base64url. */
   readonly challenge: string | undefined
 }
@@ -44,6 +53,8 @@ export class Auth {
   readonly #options: AuthOptions
   readonly #codes = new Map<string, Consent>()
   readonly #logins = new Map<string, Login>()
+  /** Refresh tokens that were used, until their grace ends. */
+  readonly #graced = new Map<string, { readonly login: Login; readonly endMs: number }>()
   readonly #access = new Map<string, { readonly login: Login; expiresMs: number }>()
 
   constructor(options: AuthOptions) {
@@ -53,7 +64,8 @@ export class Auth {
 
   /** A login as after consent, for those who do not test consent. */
   login(scopes = this.#options.scopes): Grant {
-    const login = { refreshToken: secret('refresh-'), scopes }
+    const endMs = this.#options.clock.nowMs() + (this.#options.refreshLifeMs ?? Infinity)
+    const login = { refreshToken: secret('refresh-'), scopes, endMs }
     this.#logins.set(login.refreshToken, login)
     return this.#grant(login)
   }
@@ -61,7 +73,8 @@ export class Auth {
   /** The owner said yes: the code to exchange. */
   consent(scopes: readonly string[], challenge: string | undefined): string {
     const code = secret('code-')
-    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge })
+    const endMs = this.#options.clock.nowMs() + (this.#options.codeLifeMs ?? Infinity)
+    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge, endMs })
     return code
   }
 
@@ -69,16 +82,23 @@ export class Auth {
   exchange(code: string, verifier: string | undefined): Grant | undefined {
     const consent = this.#codes.get(code)
     this.#codes.delete(code)
-    if (consent === undefined) return undefined
+    if (consent === undefined || consent.endMs <= this.#options.clock.nowMs()) return undefined
     const given = verifier === undefined ? undefined : createHash('sha256').update(verifier).digest('base64url')
     return consent.challenge === given ? this.login(consent.scopes) : undefined
   }
 
   refresh(refreshToken: string): Grant | undefined {
-    const login = this.#logins.get(refreshToken)
-    if (login === undefined) return undefined
-    if (this.#options.refreshTokens === 'stay') return this.#grant(login)
-    this.#logins.delete(refreshToken)
+    const { clock, refreshTokens, graceMs = 0, rotationEndsAccess = false } = this.#options
+    const nowMs = clock.nowMs()
+    const graced = this.#graced.get(refreshToken)
+    const login =
+      this.#logins.get(refreshToken) ?? (graced !== undefined && graced.endMs > nowMs ? graced.login : undefined)
+    if (login === undefined || login.endMs <= nowMs) return undefined
+    if (refreshTokens === 'stay') return this.#grant(login)
+    if (this.#logins.delete(refreshToken) && graceMs > 0)
+      this.#graced.set(refreshToken, { login, endMs: nowMs + graceMs })
+    if (rotationEndsAccess)
+      for (const [token, access] of this.#access) if (access.login === login) this.#access.delete(token)
     return this.login(login.scopes)
   }
 
@@ -98,20 +118,22 @@ export class Auth {
   revokeAll(): void {
     this.#access.clear()
     this.#logins.clear()
+    this.#graced.clear()
   }
 
-  /** One login ends, by its access token. */
-  revoke(accessToken: string): void {
-    const ended = this.#access.get(accessToken)?.login
+  /** One login ends, by its access token or its refresh token. */
+  revoke(token: string): void {
+    const ended = this.#access.get(token)?.login ?? this.#logins.get(token)
     if (ended !== undefined) this.#logins.delete(ended.refreshToken)
-    for (const [token, { login }] of this.#access) if (login === ended) this.#access.delete(token)
+    for (const [each, { login }] of this.#access) if (login === ended) this.#access.delete(each)
   }
 
   #grant(login: Login): Grant {
     const { clock, accessLifeMs, accessPrefix } = this.#options
     const accessToken = secret(accessPrefix)
     this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
-    return { ...login, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+    const { refreshToken, scopes } = login
+    return { refreshToken, scopes, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
   }
 }
 
