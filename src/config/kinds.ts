@@ -11,10 +11,12 @@ export interface Fault {
 /** All that can be logged in to. */
 export const cloudKinds = ['box', 'dropbox', 'google-drive', 'onedrive'] as const satisfies readonly CloudKind[]
 /** Those of them that a target can be. */
-export const availableClouds = ['dropbox'] as const satisfies readonly CloudKind[]
+export const availableClouds = ['dropbox', 'google-drive'] as const satisfies readonly CloudKind[]
 
 const directoryKeys = ['path']
-const cloudKeys = ['account', 'folder', 'endpoint']
+const cloudKeys = ['account', 'folder', 'endpoint', 'drive']
+/** Clouds whose accounts hold several drives. */
+const driveKinds: ReadonlySet<string> = new Set<CloudKind>(['google-drive'])
 
 export function kindFaults(value: unknown): Fault[] {
   const targets = entryIn(value, 'targets')
@@ -30,10 +32,10 @@ export function kindFaults(value: unknown): Fault[] {
     return [
       ...missing(target, where, 'account', 'the name of an account of the list "accounts"'),
       ...strangeAccount(target, where, kind, accounts),
-      ...strangers(target, where, kind, directoryKeys),
+      ...strangers(target, where, kind, driveKinds.has(kind) ? directoryKeys : [...directoryKeys, 'drive']),
     ]
   })
-  return [...faults, ...sharedFolders(targets)]
+  return [...faults, ...sharedFolders(targets), ...formerNames(targets)]
 }
 
 function missing(target: unknown, where: Where, key: string, what: string): Fault[] {
@@ -79,6 +81,19 @@ function otherKind(name: string, kind: string, ofAccount: string | undefined): s
   return `the account "${name}" is of kind ${ofAccount}; name one of kind ${kind}`
 }
 
+/** A name that is in use has a queue of its own. */
+function formerNames(targets: readonly unknown[]): Fault[] {
+  const names = targets.map((target) => textIn(target, 'name'))
+  const formers = targets.map((target) => textIn(target, 'formerly'))
+  return formers.flatMap((former, at) => {
+    if (former === undefined) return []
+    const isUsed = names.includes(former) || formers.indexOf(former) < at
+    if (!isUsed) return []
+    const message = `"${former}" is the name of another target, now or before; a target takes over a name that no other has`
+    return [{ where: ['targets', at, 'formerly'], message }]
+  })
+}
+
 /** One folder for two targets: they would write over each other. Clouds do not tell `Docs` from `docs`. */
 function sharedFolders(targets: readonly unknown[]): Fault[] {
   const places = targets.map((target) => {
@@ -86,7 +101,10 @@ function sharedFolders(targets: readonly unknown[]): Fault[] {
     const names = (textIn(target, 'folder') ?? '').toLowerCase().split('/')
     return account === undefined
       ? undefined
-      : `${account}:/${names.filter((name) => name !== '').join('/')}/`.replace('//', '/')
+      : `${account}:${textIn(target, 'drive') ?? ''}/${names.filter((name) => name !== '').join('/')}/`.replace(
+          '//',
+          '/',
+        )
   })
   return places.flatMap((place, at) => {
     const other = places.slice(0, at).findIndex((earlier) => isNested(earlier, place))

@@ -183,7 +183,8 @@ function assembleTarget(
   const account = accounts.find(({ name }) => name === target.account)
   assert(account !== undefined, `target ${target.name} has no account although it was checked`)
   const folder = (target.folder ?? '').replace(/^\//, '')
-  return { ...common, kind: target.kind, account, folder, endpoint: target.endpoint }
+  const { kind, drive, endpoint } = target
+  return { ...common, kind, account, folder, drive, endpoint }
 }
 
 function commonOf(target: FileValue['targets'][number]) {
@@ -200,6 +201,7 @@ function commonOf(target: FileValue['targets'][number]) {
     },
     at: target.at,
     onRemove: target['on-remove'],
+    formerly: target.formerly,
     removeAfterMs: target['remove-after'],
     pace: {
       concurrency: pace.concurrency,

@@ -51,6 +51,8 @@ export interface CloudConfig extends AnyTargetConfig {
   readonly account: AccountConfig
   /** Below what the login may see, names with `/` between them; '' for all of that. */
   readonly folder: string
+  /** Id of one of several drives that the account sees; undefined for its own. */
+  readonly drive: string | undefined
   /** Base URL that takes the place of the kind's own hosts. */
   readonly endpoint: string | undefined
 }
@@ -66,6 +68,8 @@ export interface AccountConfig {
 
 interface AnyTargetConfig {
   readonly name: string
+  /** What it was called before; what the journal has under that name is its own now. */
+  readonly formerly: string | undefined
   readonly select: Select
   /** Where a copy goes below the target's root: a template over {source} {path} {name} {ext} {host} {yyyy} {mm} {dd}. */
   readonly at: string

@@ -51,6 +51,7 @@ test('what is left out has its default, and relative paths are relative to the f
         },
         at: '{source}/{path}',
         onRemove: 'keep',
+        formerly: undefined,
         removeAfterMs: 86_400_000,
         pace: {
           concurrency: 64,
@@ -177,6 +178,7 @@ test('the example file is valid and says what it means to', () => {
     ['second-disk', '/mnt/backup/fanfold', '{source}/{path}'],
     ['stick', '/media/stick/papers', '{yyyy}/{path}'],
     ['cloud', 'main:Archive/office', '{source}/{path}'],
+    ['drive', 'google:Archive/office', '{source}/{path}'],
   ])
   expect(config.targets[0]?.pace).toEqual({
     concurrency: 4,

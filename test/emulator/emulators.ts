@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { boxEmulator } from './box/box.ts'
 import type { Emulator } from './core/emulator.ts'
 import { dropboxEmulator } from './dropbox/dropbox.ts'
+import { googleDriveEmulator } from './google-drive/google-drive.ts'
 import { InterceptingProxy } from './proxy/proxy.ts'
 
 export interface EmulatorsOptions {
@@ -21,6 +22,8 @@ export type DriveType = 'personal' | 'business'
 const makers = {
   box: ({ folder, checksAnswers }) => boxEmulator({ folder: join(folder, 'box'), checksAnswers }),
   dropbox: ({ folder, checksAnswers }) => dropboxEmulator({ folder: join(folder, 'dropbox'), checksAnswers }),
+  'google-drive': ({ folder, checksAnswers }) =>
+    googleDriveEmulator({ folder: join(folder, 'google-drive'), checksAnswers }),
 } as const satisfies Readonly<Record<string, (options: EmulatorsOptions) => Emulator>>
 
 export type ProviderName = keyof typeof makers

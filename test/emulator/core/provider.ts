@@ -48,7 +48,7 @@ export interface Provider {
   readonly behaviours: readonly string[]
   readonly owner: OwnersHand
   /** A short name for faults and records. Each request has one, unknown ones too. */
-  routeOf(method: string, path: string): string
+  routeOf(method: string, path: string, query: URLSearchParams): string
   answer(exchange: Exchange): Promise<Answer>
   refusal(name: string, retryAfterS: number | undefined): Answer
   /** Turns switches of the running provider. @throws Error that names what is wrong */
