@@ -15,7 +15,7 @@ import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { BoxApi } from './api.ts'
 import { moved, purged, trashed } from './changes.ts'
-import { type FileItem, parseUser, type User } from './items.ts'
+import { type FileNode, parseUser, type User } from './metadata.ts'
 import { Places } from './places.ts'
 import { Puts } from './puts.ts'
 import { entryOf, gotten, listed } from './reading.ts'
@@ -182,7 +182,7 @@ class BoxTarget implements Target {
 }
 
 /** Box keeps whole seconds: the receipt says what the copy's time is. */
-function receiptOf(item: FileItem, path: RemotePath, of: Pick<Receipt, 'sha256' | 'mtimeNs'>): Receipt {
-  const { id, size } = item
-  return { path, remoteId: id, revision: revisionOf(item), size, sha256: of.sha256, mtimeNs: of.mtimeNs }
+function receiptOf(node: FileNode, path: RemotePath, of: Pick<Receipt, 'sha256' | 'mtimeNs'>): Receipt {
+  const { id, size } = node
+  return { path, remoteId: id, revision: revisionOf(node), size, sha256: of.sha256, mtimeNs: of.mtimeNs }
 }

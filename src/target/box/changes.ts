@@ -3,7 +3,7 @@ import { showPath, type RemotePath } from '../../base/path.ts'
 import { type Receipt, TargetError } from '../target.ts'
 import type { BoxApi } from './api.ts'
 import { isGone, Refused } from './errors.ts'
-import { type FileItem, fileFields, parseConflict, parseFile } from './items.ts'
+import { type FileNode, fileFields, parseConflict, parseFile } from './metadata.ts'
 import { inTheWay, type Places, type Spot } from './places.ts'
 import { readRevision } from './revision.ts'
 
@@ -12,15 +12,15 @@ interface ChangeParts {
   readonly places: Places
 }
 
-export async function moved(parts: ChangeParts, id: string, to: RemotePath, signal: AbortSignal): Promise<FileItem> {
+export async function moved(parts: ChangeParts, id: string, to: RemotePath, signal: AbortSignal): Promise<FileNode> {
   const { api, places } = parts
   const verb = `move to ${showPath(to)}`
-  const item = await places.file(id, verb, signal)
-  if (item === undefined) {
+  const node = await places.file(id, verb, signal)
+  if (node === undefined) {
     const step = 'run "fanfold resync" to have it copied anew'
     throw new TargetError({ kind: 'park' }, `${api.what(verb)}: it is gone at Box; ${step}`)
   }
-  const move = (spot: Spot): Promise<FileItem | 'twin'> => movedTo(parts, item, { spot, verb }, signal)
+  const move = (spot: Spot): Promise<FileNode | 'twin'> => movedTo(parts, node, { spot, verb }, signal)
   const plain = await places.atPlain(to, move, signal)
   if (plain !== 'twin') return plain
   const beside = await places.besideTwin(to, move, signal)
@@ -30,17 +30,17 @@ export async function moved(parts: ChangeParts, id: string, to: RemotePath, sign
 
 async function movedTo(
   { api }: ChangeParts,
-  item: FileItem,
+  node: FileNode,
   { spot, verb }: { readonly spot: Spot; readonly verb: string },
   signal: AbortSignal,
-): Promise<FileItem | 'twin'> {
-  if (item.parentId === spot.folderId && item.name === spot.name) return item
+): Promise<FileNode | 'twin'> {
+  if (node.parentId === spot.folderId && node.name === spot.name) return node
   const query = new URLSearchParams({ fields: fileFields.join(',') }).toString()
   const request = {
     method: 'PUT',
     host: 'api',
-    path: `/files/${encodeURIComponent(item.id)}?${query}`,
-    headers: { 'if-match': item.etag },
+    path: `/files/${encodeURIComponent(node.id)}?${query}`,
+    headers: { 'if-match': node.etag },
     json: { name: spot.name, parent: { id: spot.folderId } },
   } as const
   try {
@@ -65,14 +65,14 @@ export async function purged(parts: ChangeParts, receipt: Receipt, signal: Abort
   const { api, places } = parts
   const { remoteId, path } = receipt
   const verb = `removal of ${showPath(path)}`
-  const item = await places.file(remoteId, verb, signal)
-  if (item !== undefined) {
+  const node = await places.file(remoteId, verb, signal)
+  if (node !== undefined) {
     const { sha1 } = readRevision(receipt.revision)
-    if (item.sha1 !== sha1) {
+    if (node.sha1 !== sha1) {
       const step = 'remove it yourself, then run "fanfold retry"'
       throw new TargetError({ kind: 'park' }, `${api.what(verb)}: somebody changed it; ${step}`)
     }
-    const options = { headers: { ifMatch: item.etag }, cancellationToken: signal }
+    const options = { headers: { ifMatch: node.etag }, cancellationToken: signal }
     await unlessGone(api.ask(verb, (sdk) => sdk.files.deleteFileById(remoteId, options), signal))
   }
   // Where the enterprise keeps no trash it is gone by now.

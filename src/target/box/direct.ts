@@ -6,7 +6,7 @@ import { type Aim, type Errand, type Finisher, isLost } from './errand.ts'
 import { unhashed } from './hashes.ts'
 import { isGone, Refused } from './errors.ts'
 import { uploadForm } from './form.ts'
-import { type FileItem, fileFields, parseConflict, parseUploaded } from './items.ts'
+import { type FileNode, fileFields, parseConflict, parseUploaded } from './metadata.ts'
 import { inTheWay, type Places } from './places.ts'
 import { boxTime } from './times.ts'
 
@@ -22,7 +22,7 @@ interface DirectParts {
 
 /** What a refusal leads to: the copy is there already, or it goes elsewhere. */
 type Turn =
-  { readonly kind: 'there'; readonly item: FileItem } | { readonly kind: 'aim'; readonly aim: Aim | 'plain' | 'twin' }
+  { readonly kind: 'there'; readonly node: FileNode } | { readonly kind: 'aim'; readonly aim: Aim | 'plain' | 'twin' }
 
 export class DirectUpload {
   readonly #parts: DirectParts
@@ -32,12 +32,12 @@ export class DirectUpload {
   }
 
   /** @param first `plain`: a new file of its plain name, wherever its folder is. */
-  async send(first: Aim | 'plain', signal: AbortSignal): Promise<FileItem> {
+  async send(first: Aim | 'plain', signal: AbortSignal): Promise<FileNode> {
     const { errand, api } = this.#parts
     let aim: Aim | 'plain' | 'twin' = first
     for (let tries = 0; tries < triesMax; tries++) {
       const turn = await this.#tried(aim, signal)
-      if (turn.kind === 'there') return turn.item
+      if (turn.kind === 'there') return turn.node
       ;({ aim } = turn)
     }
     throw new TargetError({ kind: 'retry' }, `${api.what(errand.verb)}: somebody else writes there; it is tried again`)
@@ -56,15 +56,15 @@ export class DirectUpload {
     const { finisher } = this.#parts
     try {
       const sha1 = await finisher.sha1(signal)
-      const item = await finisher.proven(await this.#call(aim, sha1, signal), sha1, signal)
-      return { kind: 'there', item }
+      const node = await finisher.proven(await this.#call(aim, sha1, signal), sha1, signal)
+      return { kind: 'there', node }
     } catch (thrown) {
       if (signal.aborted) throw thrown
       return this.#afterRefusal(thrown, aim, isTwin, signal)
     }
   }
 
-  async #call(aim: Aim, sha1: string, signal: AbortSignal): Promise<FileItem> {
+  async #call(aim: Aim, sha1: string, signal: AbortSignal): Promise<FileNode> {
     const { api, errand } = this.#parts
     const { copy, work, source, verb, progress } = errand
     await work.allow(copy.size, signal)
@@ -116,15 +116,15 @@ export class DirectUpload {
       return { kind: 'aim', aim: 'twin' }
     }
     if (held.kind === 'folder') throw inTheWay(what, 'a folder of that name is')
-    const item = await places.file(held.id, errand.verb, signal)
-    return item === undefined ? { kind: 'aim', aim } : this.#over(item, signal)
+    const node = await places.file(held.id, errand.verb, signal)
+    return node === undefined ? { kind: 'aim', aim } : this.#over(node, signal)
   }
 
   async #otherVersion(thrown: unknown, aim: Aim & { kind: 'version' }, signal: AbortSignal): Promise<Turn> {
     const { errand, places } = this.#parts
-    const item = await places.fileAt(aim.id, errand.at, errand.verb, signal)
-    if (item === undefined) return { kind: 'aim', aim: 'plain' }
-    const turn = await this.#over(item, signal)
+    const node = await places.fileAt(aim.id, errand.at, errand.verb, signal)
+    if (node === undefined) return { kind: 'aim', aim: 'plain' }
+    const turn = await this.#over(node, signal)
     // Nothing came of an answer that was lost: the lane says when it is tried again.
     if (turn.kind === 'aim' && isLost(thrown)) throw thrown
     return turn
@@ -134,18 +134,18 @@ export class DirectUpload {
     const { errand, places } = this.#parts
     const held = await places.held({ folderId, name }, signal)
     const isOurs = held?.name === name && held.kind === 'file'
-    const item = isOurs ? await places.file(held.id, errand.verb, signal) : undefined
-    const turn = item === undefined ? undefined : await this.#over(item, signal)
+    const node = isOurs ? await places.file(held.id, errand.verb, signal) : undefined
+    const turn = node === undefined ? undefined : await this.#over(node, signal)
     if (turn?.kind !== 'there') throw thrown
     return turn
   }
 
   /** What lies there and was looked at now: our content, or the version whose place ours takes. */
-  async #over(item: FileItem, signal: AbortSignal): Promise<Turn> {
+  async #over(node: FileNode, signal: AbortSignal): Promise<Turn> {
     const { finisher } = this.#parts
-    if (!(await finisher.isThere(item, signal))) {
-      return { kind: 'aim', aim: { kind: 'version', id: item.id, etag: item.etag } }
+    if (!(await finisher.isThere(node, signal))) {
+      return { kind: 'aim', aim: { kind: 'version', id: node.id, etag: node.etag } }
     }
-    return { kind: 'there', item: await finisher.settled(item, signal) }
+    return { kind: 'there', node: await finisher.settled(node, signal) }
   }
 }

@@ -6,7 +6,7 @@ import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
 import { TransportError } from '../transport/transport.ts'
 import type { BoxApi } from './api.ts'
 import { Refused } from './errors.ts'
-import { type FileItem, fileFields, parseFile } from './items.ts'
+import { type FileNode, fileFields, parseFile } from './metadata.ts'
 import type { Places } from './places.ts'
 import { readRevision } from './revision.ts'
 import { boxTime, isSameTime } from './times.ts'
@@ -52,7 +52,7 @@ export class Finisher {
   }
 
   /** Whether what lies there is this content (F64, F115). */
-  async isThere(held: Pick<FileItem, 'size' | 'sha1'>, signal: AbortSignal): Promise<boolean> {
+  async isThere(held: Pick<FileNode, 'size' | 'sha1'>, signal: AbortSignal): Promise<boolean> {
     const { copy, work } = this.#errand
     if (held.sha1 === undefined || held.size !== copy.size) return false
     // A revision names its content: what is known of it saves reading the file.
@@ -62,7 +62,7 @@ export class Finisher {
   }
 
   /** What lies there is ours; its time may not be. */
-  async settled(held: FileItem, signal: AbortSignal): Promise<FileItem> {
+  async settled(held: FileNode, signal: AbortSignal): Promise<FileNode> {
     const { copy, verb } = this.#errand
     const time = boxTime(copy.mtimeNs)
     if (time === undefined || isSameTime(held.mtimeNs, copy.mtimeNs)) return held
@@ -78,16 +78,16 @@ export class Finisher {
   }
 
   /** Holds what Box has against what was sent (F65). */
-  async proven(given: FileItem, sha1: string, signal: AbortSignal): Promise<FileItem> {
+  async proven(given: FileNode, sha1: string, signal: AbortSignal): Promise<FileNode> {
     const { verb, copy, progress } = this.#errand
     const { api, places } = this.#parts
-    const item = given.sha1 === undefined ? await places.file(given.id, verb, signal) : given
-    if (item?.sha1 !== sha1 || item.size !== copy.size) {
-      const message = `${api.what(verb)}: expected the SHA-1 ${sha1}, got ${item?.sha1 ?? 'none'}; it is sent again`
+    const node = given.sha1 === undefined ? await places.file(given.id, verb, signal) : given
+    if (node?.sha1 !== sha1 || node.size !== copy.size) {
+      const message = `${api.what(verb)}: expected the SHA-1 ${sha1}, got ${node?.sha1 ?? 'none'}; it is sent again`
       throw new TargetError({ kind: 'retry' }, message)
     }
     progress(copy.size)
-    return item
+    return node
   }
 }
 

@@ -9,7 +9,7 @@ import type { BoxApi } from './api.ts'
 import { type Errand, isLost } from './errand.ts'
 import { Refused } from './errors.ts'
 import { PartHash, unhashed } from './hashes.ts'
-import { type Part, parsePart, parseParts, type SessionInfo } from './items.ts'
+import { type Part, parsePart, parseParts, type OpenSession } from './metadata.ts'
 
 /** Box advises three to five. Each holds a connection and a few hundred KiB. */
 const partsAtOnce = 3
@@ -19,7 +19,7 @@ const pagePartsMax = 1000
 export interface FillParts {
   readonly api: BoxApi
   readonly errand: Errand
-  readonly session: SessionInfo
+  readonly session: OpenSession
   /** A part more is there. */
   readonly stored: (bytesDone: number) => Promise<void>
 }
@@ -182,7 +182,7 @@ export function sessionPath(id: string): string {
 /** All parts that are stored, page by page. @throws Refused where the session is over. */
 export async function listParts(
   api: BoxApi,
-  { id, partCount }: SessionInfo,
+  { id, partCount }: OpenSession,
   verb: string,
   signal: AbortSignal,
 ): Promise<readonly Part[]> {

@@ -10,7 +10,7 @@ import { PathTurns } from '../path-turns.ts'
 import { TargetError } from '../target.ts'
 import type { BoxApi } from './api.ts'
 import { isGone, Refused } from './errors.ts'
-import { type FileItem, fileFields, type Held, parseConflict, parseFile, parseFolder } from './items.ts'
+import { type FileNode, fileFields, type Held, parseConflict, parseFile, parseFolder } from './metadata.ts'
 
 const rules = nameRules.box
 /** No limit of a path's length, nothing reserved at the root. */
@@ -54,13 +54,13 @@ export class Places {
   }
 
   /** Looks where a file lies or would lie, and makes its folder. */
-  prepare(at: RemotePath, signal: AbortSignal): Promise<Spot & { readonly held: FileItem | undefined }> {
+  prepare(at: RemotePath, signal: AbortSignal): Promise<Spot & { readonly held: FileNode | undefined }> {
     return this.#making(folderOf(at), (folderId) => this.#look(folderId, at, signal), signal)
   }
 
   /** What lies there; nothing is made. */
-  async find(at: RemotePath, signal: AbortSignal): Promise<FileItem | undefined> {
-    const look = async (folderId: string): Promise<FileItem | undefined> =>
+  async find(at: RemotePath, signal: AbortSignal): Promise<FileNode | undefined> {
+    const look = async (folderId: string): Promise<FileNode | undefined> =>
       (await this.#look(folderId, at, signal)).held
     return this.#within(folderOf(at), this.#found, look, signal)
   }
@@ -78,7 +78,7 @@ export class Places {
   }
 
   /** The file of this id, undefined where it is gone or in the trash. */
-  async file(id: string, verb: string, signal: AbortSignal): Promise<FileItem | undefined> {
+  async file(id: string, verb: string, signal: AbortSignal): Promise<FileNode | undefined> {
     const wish = { queryParams: { fields: fileFields }, cancellationToken: signal }
     try {
       const answer = await this.#parts.api.ask(verb, (sdk) => sdk.files.getFileById(id, wish), signal)
@@ -90,10 +90,10 @@ export class Places {
   }
 
   /** The file of this id if it lies where it belongs: somebody may have moved it away. */
-  async fileAt(id: string, at: RemotePath, verb: string, signal: AbortSignal): Promise<FileItem | undefined> {
-    const item = await this.file(id, verb, signal)
-    if (item === undefined || !spellingsOf(at).includes(item.name)) return undefined
-    return item.parentId === (await this.#found(folderOf(at), signal)) ? item : undefined
+  async fileAt(id: string, at: RemotePath, verb: string, signal: AbortSignal): Promise<FileNode | undefined> {
+    const node = await this.file(id, verb, signal)
+    if (node === undefined || !spellingsOf(at).includes(node.name)) return undefined
+    return node.parentId === (await this.#found(folderOf(at), signal)) ? node : undefined
   }
 
   /** What has this name, whatever its letters' case. @throws Refused 404 where the folder is gone. */
@@ -125,7 +125,7 @@ export class Places {
     }
   }
 
-  async #look(folderId: string, at: RemotePath, signal: AbortSignal): Promise<Spot & { held: FileItem | undefined }> {
+  async #look(folderId: string, at: RemotePath, signal: AbortSignal): Promise<Spot & { held: FileNode | undefined }> {
     const seen = new Map<string, Held>()
     const heldAs = async (name: string): Promise<string | undefined> => {
       const held = await this.held({ folderId, name }, signal)

@@ -9,7 +9,7 @@ import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
 import type { BoxApi } from './api.ts'
 import { DirectUpload } from './direct.ts'
 import { type Aim, type Errand, Finisher } from './errand.ts'
-import type { FileItem } from './items.ts'
+import type { FileNode } from './metadata.ts'
 import type { Places, Spot } from './places.ts'
 import { readRevision } from './revision.ts'
 import { dropSession, isWorthless, SessionUpload } from './session.ts'
@@ -30,7 +30,7 @@ export class Puts {
     this.#parts = parts
   }
 
-  async put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<FileItem> {
+  async put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<FileNode> {
     const verb = `upload of ${showPath(at)}`
     const what = this.#parts.api.what(verb)
     const fileBytesMax = this.#parts.fileBytesMax()
@@ -49,7 +49,7 @@ export class Puts {
     }
   }
 
-  #put(errand: Errand, signal: AbortSignal): Promise<FileItem> {
+  #put(errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { copy, work } = errand
     const isSmall = copy.size <= this.#parts.directBytesMax && work.session === undefined
     const finisher = new Finisher(this.#parts, errand)
@@ -58,7 +58,7 @@ export class Puts {
     return new DirectUpload({ ...this.#parts, errand, finisher }).send(aim, signal)
   }
 
-  async #looked(errand: Errand, finisher: Finisher, isSmall: boolean, signal: AbortSignal): Promise<FileItem> {
+  async #looked(errand: Errand, finisher: Finisher, isSmall: boolean, signal: AbortSignal): Promise<FileNode> {
     const { work, at, verb } = errand
     const { places } = this.#parts
     const known = work.previous && (await places.fileAt(work.previous.remoteId, at, verb, signal))
@@ -84,7 +84,7 @@ function unseenAim({ copy, work: { previous } }: Errand): Aim | 'plain' | undefi
   return { kind: 'version', id: previous.remoteId, etag: readRevision(previous.revision).etag }
 }
 
-function aimOf(held: FileItem | undefined, spot: Spot | undefined): Aim {
+function aimOf(held: FileNode | undefined, spot: Spot | undefined): Aim {
   if (held !== undefined) return { kind: 'version', id: held.id, etag: held.etag }
   if (spot === undefined) throw new Error('a file that is not there has no place')
   return { kind: 'new', folderId: spot.folderId, name: spot.name }

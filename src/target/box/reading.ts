@@ -8,16 +8,16 @@ import { decodeName } from '../names.ts'
 import { type RemoteEntry, TargetError } from '../target.ts'
 import type { BoxApi } from './api.ts'
 import { isGone } from './errors.ts'
-import { type FileItem, fileFields, parsePage, type Page } from './items.ts'
+import { type FileNode, fileFields, parsePage, type Page } from './metadata.ts'
 import type { Places } from './places.ts'
 import { readRevision, revisionOf } from './revision.ts'
 
 /** Most that Box gives. */
 const pageItemsMax = 1000
 
-export function entryOf(item: FileItem, path: RemotePath): RemoteEntry {
-  const { id, size, mtimeNs } = item
-  return { path, remoteId: id, revision: revisionOf(item), size, mtimeNs, sha256: undefined }
+export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
+  const { id, size, mtimeNs } = node
+  return { path, remoteId: id, revision: revisionOf(node), size, mtimeNs, sha256: undefined }
 }
 
 /**
@@ -32,11 +32,11 @@ export async function* listed(
 ): AsyncGenerator<RemoteEntry, void, undefined> {
   const open: { readonly id: string; readonly path: string }[] = [{ id: folderId, path: under }]
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
-    for await (const { items } of pages(api, folder, signal)) {
-      for (const item of items) {
-        const path = joinPath(folder.path, read(item.name))
-        if (item.kind === 'folder') open.push({ id: item.id, path })
-        else yield entryOf(item, remotePath(path))
+    for await (const { nodes } of pages(api, folder, signal)) {
+      for (const node of nodes) {
+        const path = joinPath(folder.path, read(node.name))
+        if (node.kind === 'folder') open.push({ id: node.id, path })
+        else yield entryOf(node, remotePath(path))
       }
     }
   }
@@ -55,7 +55,7 @@ async function* pages(
     const query = new URLSearchParams({ ...fixed, ...(marker === undefined ? {} : { marker }) }).toString()
     const request = { method: 'GET', host: 'api', path: `/folders/${encodeURIComponent(id)}/items?${query}` } as const
     try {
-      // Past the SDK, which gives a whole page up for one item of a kind that it does not know.
+      // Past the SDK, which gives a whole page up for one node of a kind that it does not know.
       const page = parsePage(api.what(verb), await api.request(verb, request, signal))
       yield page
       ;({ marker } = page)
@@ -82,9 +82,9 @@ export async function gotten(
 ): Promise<Readable> {
   const { api, places } = parts
   const verb = `download of ${showPath(entry.path)}`
-  const item = await places.file(entry.remoteId, verb, signal)
+  const node = await places.file(entry.remoteId, verb, signal)
   const { sha1 } = readRevision(entry.revision)
-  if (item === undefined || item.sha1 !== sha1) throw failed(api.what(verb), 'it is not the version that was listed')
+  if (node === undefined || node.sha1 !== sha1) throw failed(api.what(verb), 'it is not the version that was listed')
   const range = { start: Math.min(start, entry.size), size: entry.size }
   // There is no byte to ask for, and the server refuses to be asked.
   if (range.start === entry.size) return Readable.from([])

@@ -2,7 +2,7 @@
  * The revision of a file at Box: its etag, by which it is changed only if nobody else did, and the SHA-1 of its content, which makes it
  * the mark of one content wherever it stands.
  */
-import type { FileItem } from './items.ts'
+import type { FileNode } from './metadata.ts'
 
 export interface Revision {
   readonly etag: string
@@ -10,7 +10,7 @@ export interface Revision {
   readonly sha1: string
 }
 
-export function revisionOf({ etag, sha1 }: Pick<FileItem, 'etag' | 'sha1'>): string {
+export function revisionOf({ etag, sha1 }: Pick<FileNode, 'etag' | 'sha1'>): string {
   return `${etag} ${sha1 ?? ''}`
 }
 

@@ -7,8 +7,8 @@ import { type LocalCopy, TargetError, type UploadSession } from '../target.ts'
 import type { BoxApi } from './api.ts'
 import { type Aim, type Errand, type Finisher, isLost } from './errand.ts'
 import { Refused } from './errors.ts'
-import { type FileItem, fileFields, parseConflict, parseSession, parseUploaded, sessionInConflict } from './items.ts'
-import type { SessionInfo } from './items.ts'
+import { type FileNode, fileFields, parseConflict, parseSession, parseUploaded, sessionInConflict } from './metadata.ts'
+import type { OpenSession } from './metadata.ts'
 import { fill, type Filled, ForeignParts, listParts, sessionPath } from './parts.ts'
 import type { Places } from './places.ts'
 import { boxTime } from './times.ts'
@@ -31,7 +31,7 @@ interface SessionParts {
 
 /** How one try to commit ended. */
 type Commit =
-  | { readonly kind: 'done'; readonly item: FileItem }
+  | { readonly kind: 'done'; readonly node: FileNode }
   /** `isMismatch`: Box does not see all parts. */
   | { readonly kind: 'wait'; readonly waitMs: number; readonly isMismatch: boolean }
   /** Another version lies there now, and was looked at. */
@@ -44,15 +44,15 @@ export class SessionUpload {
     this.#parts = parts
   }
 
-  async send(aim: Aim, signal: AbortSignal): Promise<FileItem> {
+  async send(aim: Aim, signal: AbortSignal): Promise<FileNode> {
     const { errand, api } = this.#parts
     const { session, there } = (await this.#resumed(aim, signal)) ?? (await this.#begun(aim, signal))
     try {
       const stored = (bytesDone: number): Promise<void> => this.#save(session, aim, bytesDone)
       const filled = await fill({ api, errand, session, stored }, there, signal)
-      const item = await this.#committed(session, aim, filled, signal)
+      const node = await this.#committed(session, aim, filled, signal)
       await errand.work.save(undefined)
-      return item
+      return node
     } catch (thrown) {
       if (!signal.aborted && isWorthless(thrown)) await abandon(api, session.id, errand, signal)
       throw thrown instanceof ForeignParts ? this.#restart(thrown.message) : thrown
@@ -118,14 +118,14 @@ export class SessionUpload {
     return api.ask(verb, (sdk) => sdk.sessions.createFileUploadSession(wish, options), signal, true)
   }
 
-  async #committed(session: SessionInfo, aim: Aim, filled: Filled, signal: AbortSignal): Promise<FileItem> {
+  async #committed(session: OpenSession, aim: Aim, filled: Filled, signal: AbortSignal): Promise<FileNode> {
     const { api, errand, finisher } = this.#parts
     let { parts } = filled
     let etag = aim.kind === 'version' ? aim.etag : undefined
     let mismatches = 0
     for (let tries = 0; tries < commitTriesMax; tries++) {
       const commit = await this.#tried(session, aim, { ...filled, parts, etag }, signal)
-      if (commit.kind === 'done') return finisher.proven(commit.item, filled.sha1, signal)
+      if (commit.kind === 'done') return finisher.proven(commit.node, filled.sha1, signal)
       if (commit.kind === 'over') {
         ;({ etag } = commit)
         continue
@@ -141,7 +141,7 @@ export class SessionUpload {
   }
 
   async #tried(
-    session: SessionInfo,
+    session: OpenSession,
     aim: Aim,
     sent: Filled & { readonly etag: string | undefined },
     signal: AbortSignal,
@@ -154,7 +154,7 @@ export class SessionUpload {
       }
       if (answer.status < 200 || answer.status > 299) throw api.refused(errand.verb, answer)
       const value = answer.content.kind === 'json' ? answer.content.value : undefined
-      return { kind: 'done', item: parseUploaded(api.what(errand.verb), value) }
+      return { kind: 'done', node: parseUploaded(api.what(errand.verb), value) }
     } catch (thrown) {
       if (signal.aborted) throw thrown
       if (thrown instanceof Refused && thrown.code === 'parts_mismatch') {
@@ -164,7 +164,7 @@ export class SessionUpload {
     }
   }
 
-  #commitCall({ id }: SessionInfo, sent: Filled & { readonly etag: string | undefined }) {
+  #commitCall({ id }: OpenSession, sent: Filled & { readonly etag: string | undefined }) {
     const { copy } = this.#parts.errand
     const time = boxTime(copy.mtimeNs)
     const query = new URLSearchParams({ fields: fileFields.join(',') }).toString()
@@ -185,17 +185,17 @@ export class SessionUpload {
   async #afterRefusal(thrown: unknown, aim: Aim, sha1: string, signal: AbortSignal): Promise<Commit> {
     const isRaced = thrown instanceof Refused && (thrown.status === 409 || thrown.status === 412)
     if (!isRaced && !isLost(thrown) && !isOver(thrown)) throw thrown
-    const item = await this.#there(thrown, aim, signal)
-    if (item?.sha1 === sha1) return { kind: 'done', item }
-    if (thrown instanceof Refused && thrown.status === 412 && item !== undefined) {
-      return { kind: 'over', etag: item.etag }
+    const node = await this.#there(thrown, aim, signal)
+    if (node?.sha1 === sha1) return { kind: 'done', node }
+    if (thrown instanceof Refused && thrown.status === 412 && node !== undefined) {
+      return { kind: 'over', etag: node.etag }
     }
     if (isLost(thrown) || (thrown instanceof Refused && thrown.code !== 'item_name_in_use' && !isOver(thrown)))
       throw thrown
     throw this.#restart(isOver(thrown) ? 'Box has forgotten it' : 'somebody else wrote there')
   }
 
-  async #there(thrown: unknown, aim: Aim, signal: AbortSignal): Promise<FileItem | undefined> {
+  async #there(thrown: unknown, aim: Aim, signal: AbortSignal): Promise<FileNode | undefined> {
     const { places, errand, api } = this.#parts
     if (aim.kind === 'version') return places.file(aim.id, errand.verb, signal)
     const isConflict = thrown instanceof Refused && thrown.code === 'item_name_in_use'
@@ -204,7 +204,7 @@ export class SessionUpload {
     return isOurs ? places.file(held.id, errand.verb, signal) : undefined
   }
 
-  #save({ id, partBytes }: SessionInfo, aim: Aim, done: number): Promise<void> {
+  #save({ id, partBytes }: OpenSession, aim: Aim, done: number): Promise<void> {
     const { work, copy } = this.#parts.errand
     return work.save({ id, partBytes, done, ...placeOf(aim), size: copy.size, sha256: copy.sha256 })
   }
@@ -216,7 +216,7 @@ export class SessionUpload {
 }
 
 interface Begun {
-  readonly session: SessionInfo
+  readonly session: OpenSession
   readonly there: readonly {
     readonly part_id: string
     readonly offset: number

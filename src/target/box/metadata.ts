@@ -6,7 +6,7 @@ import type { Refused } from './errors.ts'
 /** What is asked of a file: `fields` replaces the standard set, so all of it is named. */
 export const fileFields = ['type', 'id', 'etag', 'name', 'size', 'sha1', 'content_modified_at', 'parent', 'item_status']
 
-export interface FileItem {
+export interface FileNode {
   readonly kind: 'file'
   readonly id: string
   readonly etag: string
@@ -20,7 +20,7 @@ export interface FileItem {
   readonly parentId: string | undefined
 }
 
-export interface FolderItem {
+export interface FolderNode {
   readonly kind: 'folder'
   readonly id: string
   readonly name: string
@@ -39,7 +39,7 @@ const file = z
     content_modified_at: z.string().nullish(),
     parent: z.object({ id: z.string() }).nullish(),
   })
-  .transform((value): FileItem => ({
+  .transform((value): FileNode => ({
     kind: 'file',
     id: value.id,
     etag: value.etag,
@@ -51,24 +51,24 @@ const file = z
   }))
 const folder = z
   .object({ id: z.string().min(1), name: z.string() })
-  .transform(({ id, name }): FolderItem => ({ kind: 'folder', id, name }))
+  .transform(({ id, name }): FolderNode => ({ kind: 'folder', id, name }))
 
-export function parseFile(what: string, value: unknown): FileItem {
+export function parseFile(what: string, value: unknown): FileNode {
   return parsed(what, file, value)
 }
 
-export function parseFolder(what: string, value: unknown): FolderItem {
+export function parseFolder(what: string, value: unknown): FolderNode {
   return parsed(what, folder, value)
 }
 
 /** What an upload and a commit answer. */
-export function parseUploaded(what: string, value: unknown): FileItem {
+export function parseUploaded(what: string, value: unknown): FileNode {
   return parsed(what, z.object({ entries: z.tuple([file]) }), value).entries[0]
 }
 
 const kind = z.object({ type: z.string() })
 /** undefined for web links, and for kinds that do not exist yet. */
-const item = z.unknown().transform((value, context): FileItem | FolderItem | undefined => {
+const node = z.unknown().transform((value, context): FileNode | FolderNode | undefined => {
   const type = kind.safeParse(value).data?.type
   if (type !== 'file' && type !== 'folder') return undefined
   const result = type === 'file' ? file.safeParse(value) : folder.safeParse(value)
@@ -76,18 +76,18 @@ const item = z.unknown().transform((value, context): FileItem | FolderItem | und
   context.issues.push({ code: 'custom', message: `is no ${type}`, input: value })
   return z.NEVER
 })
-const page = z.object({ entries: z.array(item), next_marker: z.string().nullish() })
+const page = z.object({ entries: z.array(node), next_marker: z.string().nullish() })
 
 export interface Page {
-  readonly items: readonly (FileItem | FolderItem)[]
+  readonly nodes: readonly (FileNode | FolderNode)[]
   /** Of the next page, undefined behind the last. */
   readonly marker: string | undefined
 }
 
 export function parsePage(what: string, value: unknown): Page {
   const { entries, next_marker: marker } = parsed(what, page, value)
-  const items = entries.filter((entry) => entry !== undefined)
-  return { items, marker: marker === null || marker === '' ? undefined : marker }
+  const nodes = entries.filter((entry) => entry !== undefined)
+  return { nodes, marker: marker === null || marker === '' ? undefined : marker }
 }
 
 /** What has a name already. */
@@ -126,7 +126,7 @@ export function parseConflict(what: string, { context }: Refused): Held {
   return others.reduce((oldest, one) => (Number(one.id) < Number(oldest.id) ? one : oldest), first)
 }
 
-export interface SessionInfo {
+export interface OpenSession {
   readonly id: string
   readonly partBytes: number
   readonly partCount: number
@@ -134,14 +134,14 @@ export interface SessionInfo {
 
 const session = z
   .object({ id: z.string().min(1), part_size: z.int().min(1), total_parts: z.int().min(1) })
-  .transform((value): SessionInfo => ({ id: value.id, partBytes: value.part_size, partCount: value.total_parts }))
+  .transform((value): OpenSession => ({ id: value.id, partBytes: value.part_size, partCount: value.total_parts }))
 
-export function parseSession(what: string, value: unknown): SessionInfo {
+export function parseSession(what: string, value: unknown): OpenSession {
   return parsed(what, session, value)
 }
 
 /** The live session that a `session_conflict` tells of; undefined where it tells none. */
-export function sessionInConflict({ context }: Refused): SessionInfo | undefined {
+export function sessionInConflict({ context }: Refused): OpenSession | undefined {
   return session.safeParse(context['session']).data
 }
 
