@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { assert } from '../base/errors.ts'
 import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
+import { boxTarget } from './box/box.ts'
 import { directoryTarget } from './directory/directory.ts'
 import { dropboxTarget } from './dropbox/dropbox.ts'
 import { googleDriveTarget } from './google-drive/google-drive.ts'
@@ -23,6 +24,7 @@ export interface TargetParts {
   readonly folders: FolderMemory
 }
 
+const boxHosts = ['api.box.com', 'upload.box.com']
 const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']
 const googleHosts = ['www.googleapis.com', 'oauth2.googleapis.com']
 
@@ -53,12 +55,19 @@ function openCloud(config: CloudConfig, parts: TargetParts): Target {
 }
 
 const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
+  box: openBox,
   dropbox: openDropbox,
   'google-drive': openGoogleDrive,
 }
 
 function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
   return paced(directoryTarget({ name, root: path, log, clock }), pace)
+}
+
+function openBox(config: CloudConfig, { clock, pace, transport, folders }: TargetParts): Target {
+  const { name, account, folder } = config
+  const way = transport(config, boxHosts)
+  return gated(boxTarget({ name, account: account.name, folder, transport: way, folders, clock }), pace)
 }
 
 function openDropbox(config: CloudConfig, { pace, transport }: TargetParts): Target {
