@@ -18,6 +18,8 @@ const emulatorProgram = fileURLToPath(new URL('../emulator/dist/main.js', import
 export const clouds = {
   dropbox: { kind: 'dropbox', chunkBytes: 16 * 2 ** 20 },
   'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
+  box: { kind: 'box', chunkBytes: 32 * 2 ** 20 },
+  'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
 }
 
 const directories = ['disk', 'stick']
@@ -51,7 +53,9 @@ async function startEmulators(folder) {
   const words = [emulatorProgram, ...Object.keys(clouds), '--dir', join(folder, 'clouds'), '--check']
   // Our end of its input tells it when we are gone, whatever ends us.
   const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = await once(createInterface(child.stdout), 'line')
+  const ended = once(child, 'close').then(([code]) => Promise.reject(new Error(`the emulators ended with ${code}`)))
+  const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), ended])
+  ended.catch(() => {})
   return { child, card: JSON.parse(line) }
 }
 
