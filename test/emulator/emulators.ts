@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Emulator } from './core/emulator.ts'
 import { dropboxEmulator } from './dropbox/dropbox.ts'
+import { oneDriveEmulator } from './onedrive/onedrive.ts'
 import { InterceptingProxy } from './proxy/proxy.ts'
 
 export interface EmulatorsOptions {
@@ -19,6 +20,8 @@ export type DriveType = 'personal' | 'business'
 
 const makers = {
   dropbox: ({ folder, checksAnswers }) => dropboxEmulator({ folder: join(folder, 'dropbox'), checksAnswers }),
+  onedrive: ({ folder, checksAnswers, driveType }) =>
+    oneDriveEmulator({ folder: join(folder, 'onedrive'), checksAnswers, driveType }),
 } as const satisfies Readonly<Record<string, (options: EmulatorsOptions) => Emulator>>
 
 export type ProviderName = keyof typeof makers
@@ -61,10 +64,10 @@ export function proxyFor(emulators: readonly Emulator[]): InterceptingProxy {
 
 function cardOf(emulators: ReadonlyMap<ProviderName, Emulator>, proxy: string, ca: string): unknown {
   const all = [...emulators]
-  const tokens = all.map(([name, { auth }]) => {
+  const tokens = all.map(([name, { auth, provider }]) => {
     const { accessToken, refreshToken } = auth.login()
-    return [name, { accessToken, refreshToken, ...auth.client }] as const
+    return [name, { accessToken, refreshToken, ...auth.client, ...provider.facts }] as const
   })
-  const urls = all.map(([name, { url }]) => [name, { url }] as const)
+  const urls = all.map(([name, { url, provider }]) => [name, { url, ...provider.facts }] as const)
   return { ...Object.fromEntries(urls), proxy, ca, tokens: Object.fromEntries(tokens) }
 }

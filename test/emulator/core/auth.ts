@@ -11,8 +11,8 @@ export interface AuthOptions {
   readonly clock: MovableClock
   readonly client: Client
   readonly accessLifeMs: number
-  /** What a refresh token is good for before it is replaced: for ever (Dropbox, Google) or once (Box). */
-  readonly refreshTokens: 'stay' | 'rotate'
+  /** What a refresh token is good for: it is the only one (Dropbox, Google), once (Box), or each use brings a new one beside it (Microsoft). */
+  readonly refreshTokens: 'stay' | 'rotate' | 'renew'
   /** How the provider spells its access tokens. */
   readonly accessPrefix: string
   readonly scopes: readonly string[]
@@ -78,7 +78,7 @@ export class Auth {
     const login = this.#logins.get(refreshToken)
     if (login === undefined) return undefined
     if (this.#options.refreshTokens === 'stay') return this.#grant(login)
-    this.#logins.delete(refreshToken)
+    if (this.#options.refreshTokens === 'rotate') this.#logins.delete(refreshToken)
     return this.login(login.scopes)
   }
 
