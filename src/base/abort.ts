@@ -22,3 +22,13 @@ export function orAbort<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> 
     answer.then(resolve, reject).finally(stopListening)
   })
 }
+
+/** Runs `work`. Whatever broke when the caller had enough, it broke because of that. */
+export async function abortFirst<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  try {
+    signal.throwIfAborted()
+    return await work()
+  } catch (thrown) {
+    throw signal.aborted ? abortReason(signal) : thrown
+  }
+}

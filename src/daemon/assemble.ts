@@ -114,7 +114,8 @@ function stacked(
     store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
   })
   const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-  return { target: openTarget(config, { log: log('target'), clock, pace, transport }), pace }
+  const folders = journal.foldersAt(name)
+  return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
 }
 
 async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {

@@ -9,6 +9,7 @@ import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
+import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
@@ -48,6 +49,7 @@ export class Journal {
   readonly #group: GroupCommit
   readonly #tree: Tree
   readonly #history: History
+  readonly #folders: FoldersAtTarget
   readonly #targets: Targets
   readonly #paces: Paces
   readonly #clock: Clock
@@ -68,7 +70,8 @@ export class Journal {
     const counters = new Counters(connection)
     const transactions = new Transactions(connection, [counters, this.#history])
     this.#group = new GroupCommit(transactions, this.#gate, clock)
-    this.#targets = new Targets(connection)
+    this.#folders = new FoldersAtTarget(connection)
+    this.#targets = new Targets(connection, this.#folders)
     this.#paces = new Paces(connection)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     this.#leaving = new Leaving(connection, counters)
@@ -205,6 +208,16 @@ export class Journal {
   keepPace(target: string, state: PaceState): Promise<void> {
     const { id } = this.#targets.get(target)
     return this.#group.add(() => this.#paces.put(id, state))
+  }
+
+  /** Where a target's folders are there, by path: kept and forgotten for good once it resolves. Another place behind its name has none. */
+  foldersAt(target: string): FolderBook {
+    const { id } = this.#targets.get(target)
+    return {
+      get: (path) => this.#guarded(() => this.#folders.get(id, path)),
+      keep: (path, remoteId) => this.#group.add(() => this.#folders.put(id, path, remoteId)),
+      forget: (path) => this.#group.add(() => this.#folders.forget(id, path)),
+    }
   }
 
   // Copies that follow their files

@@ -12,6 +12,16 @@ const targetPace = `
   ) STRICT;
   `
 
+/** Where a folder is at a target that knows folders by id: a listing there may lag behind, so it never says that one is not there. */
+const folderAtTarget = `
+  CREATE TABLE folder_at_target (
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    path BLOB NOT NULL,
+    remote_id TEXT NOT NULL,
+    PRIMARY KEY (target_id, path)
+  ) WITHOUT ROWID, STRICT;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -157,4 +167,5 @@ export const migrations: readonly string[] = [
   DROP TRIGGER file_begins;
   `,
   targetPace,
+  folderAtTarget,
 ]

@@ -1,5 +1,6 @@
 /** Targets as the journal knows them: identity, cursor, what is being offered again, counters. */
 import type { Connection } from './connection.ts'
+import type { FoldersAtTarget } from './folders-at-target.ts'
 import { priorities } from './priority.ts'
 import { required } from './tree.ts'
 
@@ -98,9 +99,11 @@ export class Targets {
   #all: readonly TargetRow[] = []
   /** Targets of the present configuration. One that left it keeps its cursor: what changes meanwhile is offered when it comes back. */
   readonly #declared = new Set<string>()
+  readonly #folders: FoldersAtTarget
   readonly #statements
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, folders: FoldersAtTarget) {
+    this.#folders = folders
     this.#statements = {
       all: connection.prepare<[], Row>(sql.all),
       add: connection.prepare<[string, string, string, string], { id: number }>(sql.add),
@@ -160,6 +163,7 @@ export class Targets {
 
   /** What the old place held says nothing of the new one: every copy is looked for there. */
   #moveTo(id: number, name: string, { kind, place }: Omit<Declaration, 'selector'>, head: number): void {
+    this.#folders.forget(id, '')
     this.#statements.setPlace.run(kind, place, id)
     this.offerAgain(name, { ...everything, look: 'entry' }, head)
   }
@@ -184,8 +188,11 @@ export class Targets {
     this.reload()
   }
 
+  /** Another mark is another place: first its folders are forgotten, so that no crash leaves them to it. */
   setMark(name: string, mark: string): void {
-    this.#statements.setMark.run(mark, this.get(name).id)
+    const { id, mark: before } = this.get(name)
+    if (before !== null && before !== mark) this.#folders.forget(id, '')
+    this.#statements.setMark.run(mark, id)
     this.reload()
   }
 

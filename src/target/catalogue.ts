@@ -5,6 +5,7 @@ import { assert } from '../base/errors.ts'
 import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
 import { directoryTarget } from './directory/directory.ts'
 import { dropboxTarget } from './dropbox/dropbox.ts'
+import type { FolderMemory } from './folder-memory.ts'
 import type { Pace } from './pace.ts'
 import { gated, paced } from './paced.ts'
 import type { Target } from './target.ts'
@@ -17,6 +18,8 @@ export interface TargetParts {
   readonly pace: Pace
   /** Opens the way to a cloud, at the same pace; the target closes it. */
   readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
+  /** For kinds that know folders by id: the authority on which are there. */
+  readonly folders: FolderMemory
 }
 
 const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']

@@ -130,3 +130,10 @@ CREATE TABLE target_pace (
   pause_wait_ms INTEGER,
   pause_reason TEXT
 ) STRICT;
+
+CREATE TABLE folder_at_target (
+  target_id INTEGER NOT NULL REFERENCES target (id),
+  path BLOB NOT NULL,
+  remote_id TEXT NOT NULL,
+  PRIMARY KEY (target_id, path)
+) WITHOUT ROWID, STRICT;

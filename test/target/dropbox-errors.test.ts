@@ -1,6 +1,6 @@
 /** Which answer of Dropbox means what for the lane: the table, row by row. */
 import { describe, expect, test } from 'vitest'
-import { answers, refused, sourceFault, sourceFaults } from '../../src/target/dropbox/errors.ts'
+import { answers, refused } from '../../src/target/dropbox/errors.ts'
 import type { Next } from '../../src/target/target.ts'
 
 /** Written down a second time on purpose: a row that changes must be changed in two places. */
@@ -110,21 +110,4 @@ test('F77: a login that ended names the command that renews it', () => {
   expect(message).toBe(
     'cloud: upload of a/b: the server answered 401 invalid_access_token; the login ended: run "fanfold login main"',
   )
-})
-
-const expectedFaults: Readonly<Record<string, string>> = {
-  changed: 'source-changed',
-  unproven: 'source-changed',
-  ENOENT: 'source-changed',
-  ENOTDIR: 'source-changed',
-  ELOOP: 'source-changed',
-  ENXIO: 'source-changed',
-  EACCES: 'park',
-  EPERM: 'park',
-}
-
-test.each(Object.entries(expectedFaults))('a file that cannot be sent: %s -> %s', (word, next) => {
-  expect(sourceFault('cloud: upload of a', word).next.kind).toBe(next)
-  expect(sourceFault('cloud: upload of a', 'EIO').next.kind).toBe('retry')
-  expect([...sourceFaults.keys()].sort()).toEqual(Object.keys(expectedFaults).sort())
 })

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { ContentHash, hashBlockBytes } from '../../src/target/dropbox/content-hash.ts'
-import { RunningSha256 } from '../../src/target/dropbox/running-sha256.ts'
+import { RunningSha256 } from '../../src/target/running-sha256.ts'
 
 const zeros = (count: number): Buffer => Buffer.alloc(count)
 

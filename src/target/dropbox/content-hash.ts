@@ -3,7 +3,8 @@
  * an upload goes on after a crash without its beginning being read again. Source: Dropbox, "Content hash".
  */
 import { createHash, type Hash } from 'node:crypto'
-import { RunningSha256 } from './running-sha256.ts'
+import { RunningSha256 } from '../running-sha256.ts'
+import { nothingRead, type Proof as ProofBy } from '../source-file.ts'
 
 export const hashBlockBytes = 4 * 2 ** 20
 
@@ -63,3 +64,7 @@ export class ContentHash {
     this.#blockBytes = 0
   }
 }
+
+export type Proof = ProofBy<ContentHash>
+
+export const nothingYet: Proof = nothingRead(new ContentHash())

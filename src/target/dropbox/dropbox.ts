@@ -4,8 +4,10 @@
  * An abort rejects at once. A small copy's call may still have done its work, a large one is left where its saved session tells.
  */
 import type { Readable } from 'node:stream'
+import { abortFirst } from '../../base/abort.ts'
 import { abortReason } from '../../base/clock.ts'
 import { type RemotePath, showPath } from '../../base/path.ts'
+import { sha256Of } from '../content-check.ts'
 import { PathTurns } from '../path-turns.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
@@ -24,7 +26,7 @@ import {
 import { moved } from './moves.ts'
 import { Places, rootOf } from './places.ts'
 import { fileBytesMax, Puts } from './puts.ts'
-import { entryOf, gotten, listed, sha256Of } from './reading.ts'
+import { entryOf, gotten, listed } from './reading.ts'
 import { chunkBytes } from './session.ts'
 
 export interface DropboxOptions {
@@ -60,7 +62,7 @@ class DropboxTarget implements Target {
   }
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       this.#places.forget()
       const account = await this.#account(signal)
       const [accountOfMark] = expected?.split(' ') ?? []
@@ -76,13 +78,13 @@ class DropboxTarget implements Target {
   }
 
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
-    return this.#judged(signal, () =>
+    return abortFirst(signal, () =>
       this.#turns.take(at, signal, async () => receiptOf(await this.#puts.put(copy, at, work, signal), at, copy)),
     )
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const parts = { api: this.#api, places: this.#places, lookUp: this.#lookUp.bind(this) }
       return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
     })
@@ -90,7 +92,7 @@ class DropboxTarget implements Target {
 
   /** Only business accounts may purge; elsewhere what was purged stays in the trash for its time. */
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const arg = { path: receipt.remoteId, ...(how === 'purge' ? { parent_rev: receipt.revision } : {}) }
       const verb = `removal of ${showPath(receipt.path)}`
       try {
@@ -102,7 +104,7 @@ class DropboxTarget implements Target {
   }
 
   look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const { held } = await this.#places.find(at, signal)
       return held && this.#hashed(entryOf(held, at, undefined), want, signal)
     })
@@ -123,11 +125,11 @@ class DropboxTarget implements Target {
   }
 
   get(entry: RemoteEntry, range: { readonly start: number }, signal: AbortSignal): Promise<Readable> {
-    return this.#judged(signal, () => gotten(this.#api, entry, range.start, signal))
+    return abortFirst(signal, () => gotten(this.#api, entry, range.start, signal))
   }
 
   about(signal: AbortSignal): Promise<Space> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const verb = 'question for space'
       const { email } = await this.#account(signal)
       const answer = await this.#api.rpc(verb, (sdk) => sdk.usersGetSpaceUsage(), signal)
@@ -185,16 +187,6 @@ class DropboxTarget implements Target {
   async #hashed(entry: RemoteEntry, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry> {
     if (!want.hash) return entry
     return { ...entry, sha256: await sha256Of(await gotten(this.#api, entry, 0, signal)) }
-  }
-
-  /** Whatever broke when the caller had enough, it broke because of that. */
-  async #judged<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    try {
-      signal.throwIfAborted()
-      return await work()
-    } catch (thrown) {
-      throw signal.aborted ? abortReason(signal) : thrown
-    }
   }
 
   #missing(what: string, step: string): TargetError {

@@ -1,5 +1,4 @@
-/** What each answer of Dropbox means for the lane, and each fault of a file that is sent to it: two tables, no other file decides. */
-import { errnoOf } from '../../base/errors.ts'
+/** What each answer of Dropbox means for the lane: one table, no other file decides. */
 import { type AnswerRule, type AnswerTable, refusalError } from '../answer-table.ts'
 import { type Next, TargetError } from '../target.ts'
 
@@ -59,32 +58,6 @@ export const answers: AnswerTable = new Map<string, AnswerRule>([
   ['409 incorrect_offset', { next: retry, step: 'it goes on where Dropbox is' }],
   ['409 reset', { next: retry, step: 'the listing is begun anew' }],
 ])
-
-const sourceChanged: Next = { kind: 'source-changed' }
-const unreadable: AnswerRule = { next: park, step: `allow the daemon’s user to read it, ${retryCommand}` }
-
-/** Faults of the file that is sent: the system's words and our own. */
-export const sourceFaults: ReadonlyMap<string, { readonly next: Next; readonly step: string }> = new Map([
-  ['changed', { next: sourceChanged, step: 'it is copied when it has settled' }],
-  ['unproven', { next: sourceChanged, step: 'what was read is not what was digested; it is digested anew' }],
-  ['ENOENT', { next: sourceChanged, step: 'it is gone or was replaced' }],
-  ['ENOTDIR', { next: sourceChanged, step: 'it is gone or was replaced' }],
-  ['ELOOP', { next: sourceChanged, step: 'a link stands in its place' }],
-  ['ENXIO', { next: sourceChanged, step: 'it is no file any more' }],
-  ['EACCES', { next: park, step: unreadable.step }],
-  ['EPERM', { next: park, step: unreadable.step }],
-])
-
-/** A fault of the source's file. @param what whose, where. */
-export function sourceFault(what: string, word: string, cause?: unknown): TargetError {
-  const { next, step } = sourceFaults.get(word) ?? { next: retry, step: again }
-  return new TargetError(next, `${what}: the file cannot be sent (${word}); ${step}`, { cause })
-}
-
-export function asSourceFault(what: string, thrown: unknown): unknown {
-  const errno = errnoOf(thrown)
-  return errno === undefined || thrown instanceof TargetError ? thrown : sourceFault(what, errno, thrown)
-}
 
 /** An answer of Dropbox that is no success, with its tags for those who can do something about it. */
 export class Refused extends TargetError {

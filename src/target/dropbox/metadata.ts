@@ -1,6 +1,6 @@
 /** Dropbox's answers as our types: the only file that reads them. What is not as described is tried again and told. */
 import { z } from 'zod'
-import { TargetError } from '../target.ts'
+import { parsedAnswer } from '../answer-shape.ts'
 
 const file = z.object({
   id: z.string().min(4),
@@ -146,11 +146,5 @@ export function parseSpace(what: string, value: unknown): { readonly used: numbe
 }
 
 function parsed<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  const where = issue?.path.map(String).join('.') ?? ''
-  const fault = `${where === '' ? 'it' : where}: ${issue?.message ?? 'unreadable'}`
-  const message = `${what}: expected an answer as Dropbox describes it, got another (${fault}); it is tried again`
-  throw new TargetError({ kind: 'retry' }, message)
+  return parsedAnswer({ what, cloud: 'Dropbox' }, schema, value)
 }

@@ -3,16 +3,18 @@
  * over a version that was not looked at, and what Dropbox says it has is held against what was sent. The calls' shapes are elsewhere.
  */
 import { showPath, type RemotePath } from '../../base/path.ts'
+import { risingProgress } from '../progress.ts'
+import { SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
 import { TransportError } from '../transport/transport.ts'
 import type { DropboxApi } from './api.ts'
 import { commitInfo, type Mode } from './commit.ts'
+import { nothingYet, type Proof } from './content-hash.ts'
 import { Refused } from './errors.ts'
 import { type FileNode, parseFile } from './metadata.ts'
 import type { LookUp, Places, Spot } from './places.ts'
 import { fillSession, type Filled } from './session.ts'
 import { SmallUploads } from './small-uploads.ts'
-import { nothingYet, type Proof, SourceFile } from './source-file.ts'
 
 /** Source: the Stone description of upload_session/start. Unit: bytes. */
 export const fileBytesMax = 2 ** 41 - 2 ** 22
@@ -60,7 +62,7 @@ export class Puts {
     }
     try {
       return await SourceFile.with(copy, what, (source) =>
-        this.#put({ copy, at, work, source, verb, progress: rising(work) }, signal),
+        this.#put({ copy, at, work, source, verb, progress: risingProgress(work) }, signal),
       )
     } catch (thrown) {
       const isWorthless =
@@ -211,12 +213,4 @@ export class Puts {
 
 function modeOver({ held }: Spot): Mode {
   return held === undefined ? { kind: 'add' } : { kind: 'update', rev: held.rev }
-}
-
-/** A call that is made again begins to count anew; what was told stays told. */
-function rising(work: PutWork): (bytesDone: number) => void {
-  let told = -1
-  return (bytesDone) => {
-    if (bytesDone > told) work.progress((told = bytesDone))
-  }
 }

@@ -1,7 +1,7 @@
 /** What Dropbox gives back: listings page by page, and content that is proven on its way. */
-import { createHash } from 'node:crypto'
-import { pipeline, Readable, Transform } from 'node:stream'
+import { Readable } from 'node:stream'
 import { showPath, type RemotePath } from '../../base/path.ts'
+import { checkedContent } from '../content-check.ts'
 import { type RemoteEntry, TargetError } from '../target.ts'
 import type { DropboxApi } from './api.ts'
 import { ContentHash } from './content-hash.ts'
@@ -56,34 +56,16 @@ export async function gotten(
   try {
     const node = parseFile(api.what(verb), metadata)
     if (node.rev !== entry.revision) throw failed(api.what(verb), 'it is not the version that was listed')
-    if (start > 0 || node.contentHash === undefined) return stream
-    return checked(stream, node.contentHash, api.what(verb))
+    const { contentHash } = node
+    if (start > 0 || contentHash === undefined) return stream
+    const hash = new ContentHash()
+    const end = (): TargetError | null =>
+      hash.hex() === contentHash ? null : failed(api.what(verb), 'the bytes are not those that Dropbox has')
+    return checkedContent(stream, hash, end)
   } catch (thrown) {
     stream.destroy()
     throw thrown
   }
-}
-
-function checked(stream: Readable, contentHash: string, what: string): Readable {
-  const hash = new ContentHash()
-  const check = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk)
-      done(null, chunk)
-    },
-    flush(done) {
-      done(hash.hex() === contentHash ? null : failed(what, 'the bytes are not those that Dropbox has'))
-    },
-  })
-  // Failures reach the reader through `check` itself.
-  return pipeline(stream, check, () => undefined)
-}
-
-/** A sha256 that Dropbox does not know costs a download. */
-export async function sha256Of(stream: Readable): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of stream) hash.update(chunk as Buffer)
-  return hash.digest('hex')
 }
 
 function failed(what: string, why: string): TargetError {

@@ -3,12 +3,12 @@
  * all bytes there; giving them a name is a commit of its own. Sequential: a concurrent session cannot tell what it has.
  */
 import { z } from 'zod'
+import type { SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError, type UploadSession } from '../target.ts'
 import type { DropboxApi } from './api.ts'
-import { ContentHash, hashBlockBytes } from './content-hash.ts'
+import { ContentHash, hashBlockBytes, nothingYet, type Proof } from './content-hash.ts'
 import { Refused } from './errors.ts'
 import { parseSession } from './metadata.ts'
-import { nothingYet, type Proof, type SourceFile } from './source-file.ts'
 
 /** What a crash costs at most, and what one stream gains from: 16 MiB are 3/4 of the best rate (rclone). A multiple of the hash's blocks. */
 export const chunkBytes = 4 * hashBlockBytes

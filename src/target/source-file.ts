@@ -5,22 +5,30 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import type { LocalCopy } from '../target.ts'
-import { ContentHash } from './content-hash.ts'
-import { asSourceFault, sourceFault } from './errors.ts'
+import { asSourceFault, sourceFault } from './source-faults.ts'
+import type { LocalCopy } from './target.ts'
 
 /** Read at a time: enough for a disk, few enough for many uploads at once. Unit: bytes. */
 const pieceBytes = 256 * 2 ** 10
 
+/** A provider's hash, made while the bytes go by: Node's own are some. */
+export interface RunningHash<Self> {
+  update(bytes: Uint8Array): unknown
+  copy(): Self
+}
+
 /** What is known of the first `offset` bytes. */
-export interface Proof {
+export interface Proof<Hash extends RunningHash<Hash>> {
   readonly offset: number
   readonly crc32: number
   /** Not changed by whoever got it. */
-  readonly hash: ContentHash
+  readonly hash: Hash
 }
 
-export const nothingYet: Proof = { offset: 0, crc32: 0, hash: new ContentHash() }
+/** @param hash of nothing. */
+export function nothingRead<Hash extends RunningHash<Hash>>(hash: Hash): Proof<Hash> {
+  return { offset: 0, crc32: 0, hash }
+}
 
 export class SourceFile {
   readonly #copy: LocalCopy
@@ -50,7 +58,11 @@ export class SourceFile {
   }
 
   /** Bytes from a proof's end on. `onProof` is told what is known when the last of them was read. */
-  async *pieces(from: Proof, until: number, onProof: (proof: Proof) => void): AsyncGenerator<Uint8Array> {
+  async *pieces<Hash extends RunningHash<Hash>>(
+    from: Proof<Hash>,
+    until: number,
+    onProof: (proof: Proof<Hash>) => void,
+  ): AsyncGenerator<Uint8Array> {
     const hash = from.hash.copy()
     let sum = from.crc32
     let offset = from.offset
@@ -60,7 +72,7 @@ export class SourceFile {
       sum = crc32(piece, sum)
       offset += piece.length
       if (offset >= until) {
-        await this.#proven({ offset, crc32: sum, hash })
+        await this.#proven(offset, sum)
         onProof({ offset, crc32: sum, hash })
       }
       yield piece
@@ -68,7 +80,11 @@ export class SourceFile {
   }
 
   /** Reads without sending. */
-  async prove(from: Proof, until: number, signal: AbortSignal): Promise<Proof> {
+  async prove<Hash extends RunningHash<Hash>>(
+    from: Proof<Hash>,
+    until: number,
+    signal: AbortSignal,
+  ): Promise<Proof<Hash>> {
     let proof = from
     for await (const piece of this.pieces(from, until, (last) => (proof = last))) {
       if (piece.length > 0) signal.throwIfAborted()
@@ -89,9 +105,9 @@ export class SourceFile {
     return buffer
   }
 
-  async #proven(proof: Proof): Promise<void> {
+  async #proven(offset: number, sum: number): Promise<void> {
     if (this.#file !== undefined) await this.#check(this.#file)
-    if (proof.offset === this.#copy.size && proof.crc32 !== this.#copy.crc32) throw sourceFault(this.#what, 'unproven')
+    if (offset === this.#copy.size && sum !== this.#copy.crc32) throw sourceFault(this.#what, 'unproven')
   }
 
   async #check(file: FileHandle): Promise<void> {
