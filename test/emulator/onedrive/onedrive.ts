@@ -39,6 +39,7 @@ const behaviours = [
   'session-not-yet',
   'stale-url',
   'bad-range',
+  'rewind',
   'exists',
   'not-found',
   'short-page',

@@ -33,6 +33,8 @@ export interface Session {
   readonly conflict: Conflict
   readonly urlEndMs: number
   readonly draft: Draft
+  /** Forgets all bytes. */
+  readonly rewind: () => void
   endMs: number
   /** Of the whole file, once the first fragment said it. */
   total: number | undefined
@@ -70,12 +72,14 @@ export class Sessions {
     const [oldest] = this.#sessions.values()
     if (this.#sessions.size >= sessionsMax && oldest !== undefined) this.forget(oldest)
     const nowMs = this.#clock.nowMs()
+    const draft = this.#store.draft()
     const session: Session = {
       ...wish,
       id: randomUUID(),
       token: randomBytes(24).toString('base64url'),
       urlEndMs: nowMs + this.rules.urlMs,
-      draft: this.#store.draft(),
+      draft,
+      rewind: draft.mark(),
       endMs: nowMs + this.rules.sessionMs,
       total: undefined,
       turn: Promise.resolve(),
@@ -152,6 +156,7 @@ export class Sessions {
     if (session.total !== undefined && session.total !== total) throw badRequest('The total size changed')
     if (total > fileBytesMax) throw new Refused(413, 'maxFileSizeExceeded')
     if (end - start >= fragmentBytesMax) throw new Refused(413, 'maxFragmentLengthExceeded')
+    if (exchange.behaves('rewind') !== undefined) session.rewind()
     const has = session.draft.size
     if (start < has) throw badRange('fragmentOverlap')
     if (start > has || exchange.behaves('bad-range') !== undefined) throw badRange('fragmentOutOfOrder')
