@@ -34,7 +34,7 @@ const doors = Object.keys(order)
       path: `^src/${room}/`,
       pathNot: [
         `^src/${room}/${room}\\.ts$`,
-        '^src/target/(catalogue|pace|transport/transport)\\.ts$',
+        '^src/target/(account-paces|catalogue|pace|transport/transport)\\.ts$',
         '^src/control/client\\.ts$',
       ],
     },

@@ -56,7 +56,7 @@ export function planLines({ targets, removedTargets, newSources, removedSources 
   ])
   const remarks = [
     ...removedTargets.map(
-      (name) => `target ${name} leaves; its copies stay, and what it is owed is kept until it comes back`,
+      (name) => `target ${name} leaves; its copies stay, and what it is owed is kept for a week, should it come back`,
     ),
     ...removedSources.map((name) => `source ${name} leaves; its copies stay`),
     ...newSources.map((name) => `source ${name} was not scanned yet; its files are not counted here`),

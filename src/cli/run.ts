@@ -103,12 +103,20 @@ interface Hangups {
   close(): void
 }
 
-/** Until somebody answers it, a SIGHUP does nothing: by itself it would end the process. */
+/** By itself a SIGHUP would end the process. One that comes while the daemon starts, from a file read already, is answered afterwards. */
 function listenForHangups(): Hangups {
-  let answer: () => void = () => {}
+  let isEarly = false
+  let answer = (): void => void (isEarly = true)
   const listener = (): void => answer()
   process.on('SIGHUP', listener)
-  return { answer: (work) => (answer = work), close: () => process.off('SIGHUP', listener) }
+  return {
+    answer(work) {
+      answer = work
+      if (isEarly) work()
+      isEarly = false
+    },
+    close: () => process.off('SIGHUP', listener),
+  }
 }
 
 function readyLine(config: Config): string {

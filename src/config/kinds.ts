@@ -33,7 +33,7 @@ export function kindFaults(value: unknown): Fault[] {
       ...strangers(target, where, kind, directoryKeys),
     ]
   })
-  return [...faults, ...sharedFolders(targets)]
+  return [...faults, ...sharedFolders(targets), ...formerNames(targets)]
 }
 
 function missing(target: unknown, where: Where, key: string, what: string): Fault[] {
@@ -77,6 +77,19 @@ function strangeAccount(
 function otherKind(name: string, kind: string, ofAccount: string | undefined): string | undefined {
   if (ofAccount === undefined || ofAccount === kind) return undefined
   return `the account "${name}" is of kind ${ofAccount}; name one of kind ${kind}`
+}
+
+/** A name that is in use has a queue of its own. */
+function formerNames(targets: readonly unknown[]): Fault[] {
+  const names = targets.map((target) => textIn(target, 'name'))
+  const formers = targets.map((target) => textIn(target, 'formerly'))
+  return formers.flatMap((former, at) => {
+    if (former === undefined) return []
+    const isUsed = names.includes(former) || formers.indexOf(former) < at
+    if (!isUsed) return []
+    const message = `"${former}" is the name of another target, now or before; a target takes over a name that no other has`
+    return [{ where: ['targets', at, 'formerly'], message }]
+  })
 }
 
 /** One folder for two targets: they would write over each other. Clouds do not tell `Docs` from `docs`. */

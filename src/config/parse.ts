@@ -200,6 +200,7 @@ function commonOf(target: FileValue['targets'][number]) {
     },
     at: target.at,
     onRemove: target['on-remove'],
+    formerly: target.formerly,
     removeAfterMs: target['remove-after'],
     pace: {
       concurrency: pace.concurrency,

@@ -192,6 +192,10 @@ function endpointFault(text: string): string | undefined {
 
 const target = block({
   name: nameText.meta({ description: 'What this target is called in commands and tables.' }),
+  formerly: nameText.optional().meta({
+    description:
+      'What this target was called before: its queue and what is known of its copies go over to the new name.',
+  }),
   kind: z
     .enum(availableKinds, expected(`one of the kinds available in this version (${availableKinds.join(', ')})`))
     .meta({ description: 'What stands behind it: a directory, or a cloud.' }),
@@ -215,7 +219,10 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
-  pace: pace.prefault({}).meta({ description: 'How hard this target may be used.' }),
+  pace: pace.prefault({}).meta({
+    description:
+      'How hard this target may be used. Cloud targets of one account share all but concurrency and hours; the strictest counts.',
+  }),
 })
 
 /** What keeps a text from naming a proxy. It may hold a password, so no message repeats it. */

@@ -66,6 +66,8 @@ export interface AccountConfig {
 
 interface AnyTargetConfig {
   readonly name: string
+  /** What it was called before; what the journal has under that name is its own now. */
+  readonly formerly: string | undefined
   readonly select: Select
   /** Where a copy goes below the target's root: a template over {source} {path} {name} {ext} {host} {yyyy} {mm} {dd}. */
   readonly at: string

@@ -8,10 +8,10 @@ import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
 import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
+import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
-import { openPace } from '../target/pace.ts'
 import { Clouds } from './clouds.ts'
-import type { ConfigChange } from './reload.ts'
+import type { ConfigStep } from './reload.ts'
 
 export interface DaemonOptions {
   /** Opens the log of a room. */
@@ -27,8 +27,8 @@ export interface Assembly {
   readonly sources: Sources
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
-  /** Changes what another configuration has otherwise, and leaves the rest undisturbed. */
-  apply(change: ConfigChange): Promise<void>
+  /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
+  apply(step: ConfigStep): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,15 +45,31 @@ export async function assemble(
   options: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Promise<Assembly> {
-  const { log, clock, random } = options
+  const { log, clock } = options
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
+  try {
+    return await assembled(config, { journal, digest }, options, onFailure)
+  } catch (thrown) {
+    await digest.stop()
+    throw thrown
+  }
+}
+
+async function assembled(
+  config: Config,
+  { journal, digest }: { readonly journal: Journal; readonly digest: Digest },
+  options: DaemonOptions,
+  onFailure: (error: Error) => void,
+): Promise<Assembly> {
+  const { log, clock, random } = options
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
   const clouds = new Clouds({ config, clock, log })
-  const pipeline = new Pipeline(config.targets, {
+  const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
+  const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: (target) => stacked(target, { journal, clouds }, options, onFailure),
+    openTarget: openerOf({ journal, clouds, configs }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -79,43 +95,63 @@ export async function assemble(
       await pipeline.start()
       for (const source of config.sources) await sources.add(source)
     },
-    async apply({ sources: sourceChange, targets: targetChange }) {
-      for (const { name } of targetChange.removed) await pipeline.remove(name)
-      for (const target of targetChange.changed) await pipeline.change(target)
-      for (const target of targetChange.added) await pipeline.add(target)
-      for (const { name } of [...sourceChange.removed, ...sourceChange.changed]) {
-        await sources.remove(name)
-        roots.delete(name)
-      }
-      for (const source of [...sourceChange.changed, ...sourceChange.added]) {
-        journal.declareSource(source.name)
-        roots.set(source.name, source.path)
-        await sources.add(source)
-      }
-    },
+    apply: (step) =>
+      step.role === 'target' ? applyTarget(step, pipeline) : applySource(step, { journal, roots, sources }),
     stop: () => stopInOrder({ sources, pipeline, digest }),
   }
 }
 
-/** A target with its worries around it. */
-function stacked(
-  config: TargetConfig,
-  { journal, clouds }: { readonly journal: Journal; readonly clouds: Clouds },
+type TargetStep = Extract<ConfigStep, { role: 'target' }>
+type SourceStep = Extract<ConfigStep, { role: 'source' }>
+
+function applyTarget({ verb, entry }: TargetStep, pipeline: Pipeline): Promise<void> {
+  return verb === 'removed' ? pipeline.remove(entry.name) : pipeline.change(entry)
+}
+
+async function applySource(
+  { verb, entry }: SourceStep,
+  { journal, roots, sources }: { journal: Journal; roots: Map<string, string>; sources: Sources },
+): Promise<void> {
+  // What the journal refuses is refused before anything is taken apart.
+  if (verb !== 'removed') journal.declareSource(entry.name)
+  await sources.remove(entry.name)
+  if (verb === 'removed') return void roots.delete(entry.name)
+  roots.set(entry.name, entry.path)
+  await sources.add(entry)
+}
+
+/** Who shares a pace: a directory is a place of its own, a cloud's account is one whatever goes there. */
+function accountOf(config: TargetConfig): string {
+  return config.kind === 'directory' ? config.name : `${config.kind} account ${config.account.name}`
+}
+
+interface Grounds {
+  readonly journal: Journal
+  readonly clouds: Clouds
+  /** Of all targets there are now. */
+  readonly configs: () => readonly TargetConfig[]
+}
+
+/** Opens targets with their worries around them. */
+function openerOf(
+  { journal, clouds, configs }: Grounds,
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
-): OpenedTarget {
-  const { name } = config
-  const pace = openPace(config.pace, {
-    name,
-    clock,
-    random,
-    log: log('target'),
-    onFailure,
-    store: { load: () => journal.pace(name), save: (record) => journal.keepPace(name, record) },
-  })
-  const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-  const folders = journal.foldersAt(name)
-  return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
+): (config: TargetConfig) => OpenedTarget {
+  const store: AccountPacesParts['store'] = {
+    load: (target) => journal.pace(target),
+    save: (target, record) => journal.keepPace(target, record),
+  }
+  const paces = new AccountPaces({ clock, random, log: log('target'), onFailure, store })
+  return (config) => {
+    const account = accountOf(config)
+    const others = configs().filter((other) => accountOf(other) === account)
+    const names = others.map(({ name }) => name)
+    const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
+    const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
+    const folders = journal.foldersAt(config.name)
+    return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
+  }
 }
 
 async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {

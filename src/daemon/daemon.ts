@@ -15,7 +15,7 @@ import { liveTarget } from './live.ts'
 import { openNotifier } from './notify.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
-import { openState, openStatePatiently } from './state.ts'
+import { openState, openStatePatiently, type State } from './state.ts'
 import { StateDisk } from './state-disk.ts'
 
 export type { DaemonOptions } from './assemble.ts'
@@ -37,28 +37,52 @@ const roomGraceMs = 2_000
 
 /**
  * Starts everything and returns without waiting for scans or targets. While the state disk is full it waits for room, until `signal`.
- * @throws OwnerError when the state directory is in use or cannot be used.
+ * @throws OwnerError when the state directory is in use or cannot be used. Nothing is left behind then.
  */
 export async function startDaemon(config: Config, options: DaemonOptions, signal: AbortSignal): Promise<Daemon> {
-  const state = await openStatePatiently(config, options, signal)
-  const { journal } = state
-  const endTraces = traced(options.log('stage'))
+  const opened: Opened = {}
+  try {
+    return await started(config, options, opened, signal)
+  } catch (thrown) {
+    await end(opened)
+    throw thrown
+  }
+}
+
+/** What has to be closed again, so far. */
+interface Opened {
+  state?: State
+  endTraces?: () => void
+  assembly?: Assembly
+  server?: DeskServer
+  announcer?: Announcer
+}
+
+/** What is under way ends while it can still be asked about, and before the journal does. */
+async function end({ state, endTraces, assembly, server, announcer }: Opened): Promise<void> {
+  await assembly?.stop()
+  await server?.close()
+  await announcer?.close()
+  state?.release()
+  endTraces?.()
+}
+
+async function started(config: Config, options: DaemonOptions, opened: Opened, signal: AbortSignal): Promise<Daemon> {
+  const { journal } = (opened.state = await openStatePatiently(config, options, signal))
+  opened.endTraces = traced(options.log('stage'))
   const failing = failure()
   journal.damage.then(failing.fail, failing.fail)
-  const assembly = await assemble(config, journal, options, failing.fail)
+  const assembly = (opened.assembly = await assemble(config, journal, options, failing.fail))
   const disk = stateDiskOf(config, journal, assembly, options)
   const reloader: Reloader = new Reloader(config, {
     log: options.log('config'),
-    apply: (change) => assembly.apply(change),
+    apply: (step) => assembly.apply(step),
     note: (event, detail) => journal.note({ source: null, event, detail }),
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
   const desk = deskOf(liveParts(reloader, journal, options, assembly, disk))
-  const announcer = announcerOf(desk, { journal, reloader }, assembly, options)
-  const server = await served(desk, config, options).catch((thrown: unknown) => {
-    state.release()
-    throw thrown
-  })
+  const announcer = (opened.announcer = announcerOf(desk, { journal, reloader }, assembly, options))
+  opened.server = await served(desk, config, options)
   await assembly.start()
   disk.start()
   announcer.start()
@@ -70,12 +94,8 @@ export async function startDaemon(config: Config, options: DaemonOptions, signal
       const room = options.clock.after(roomGraceMs, () => journal.endWaiting())
       await announcer.stopping()
       await disk.stop()
-      await assembly.stop()
+      await end(opened)
       room.clear()
-      await server.close()
-      await announcer.close()
-      state.release()
-      endTraces()
     },
   }
 }
@@ -173,6 +193,7 @@ export function openDesk(config: Config, options: DaemonOptions): Promise<{ desk
   const state = openState(config, options)
   const { journal } = state
   for (const target of config.targets) journal.declareTarget(target.name, declarationOf(target))
+  journal.othersLeft()
   const notRunning = (): Promise<never> => {
     return Promise.reject(new AskError('no daemon is running; the next start reads the configuration'))
   }

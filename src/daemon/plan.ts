@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../base/clock.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import type { Amount, Plan, PlannedTarget } from '../control/control.ts'
-import type { Facts, Journal } from '../journal/journal.ts'
+import type { Declaration, Facts, Journal } from '../journal/journal.ts'
 import { declarationOf, declaredOrder, laneOrder, type LaneOrder } from '../pipeline/pipeline.ts'
 
 /** Files judged in one turn of the main loop, by every target: a few ms. */
@@ -39,14 +39,16 @@ export async function planOf(next: Config, parts: PlanParts, signal: AbortSignal
   const known = parts.journal.fileCounts()
   return {
     targets: judged.map((one) => plannedOf(one, parts)),
-    removedTargets: declared.filter((name) => !next.targets.some((target) => target.name === name)),
+    removedTargets: declared.filter(
+      (name) => !next.targets.some((target) => [target.name, target.formerly].includes(name)),
+    ),
     newSources: next.sources.map(({ name }) => name).filter((name) => (known.get(name) ?? 0) === 0),
     removedSources: [...known.keys()].filter((name) => !next.sources.some((source) => source.name === name)),
   }
 }
 
 function judgedOf(config: TargetConfig, next: Config, { journal, clock }: PlanParts): Judged {
-  const declaration = journal.declarationOf(config.name)
+  const declaration = journal.declarationOf(config.name) ?? formerDeclaration(config, journal)
   const host = next.node.id
   return {
     config,
@@ -55,6 +57,11 @@ function judgedOf(config: TargetConfig, next: Config, { journal, clock }: PlanPa
     isElsewhere: declaration !== undefined && !isDeepStrictEqual(declaration.place, declarationOf(config).place),
     tally: { enter: nothing, leave: nothing, move: nothing },
   }
+}
+
+/** Under the name that it had before. */
+function formerDeclaration({ formerly }: TargetConfig, journal: Journal): Declaration | undefined {
+  return formerly === undefined ? undefined : journal.declarationOf(formerly)
 }
 
 const nothing: Amount = { files: 0, bytes: 0 }

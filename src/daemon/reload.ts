@@ -7,22 +7,15 @@ import type { Log } from '../base/log.ts'
 import { readConfig, type Config, type SourceConfig, type TargetConfig } from '../config/config.ts'
 import type { Reloaded } from '../control/control.ts'
 
-/** What one configuration has that another has not, by name. */
-export interface Difference<C> {
-  readonly added: readonly C[]
-  readonly changed: readonly C[]
-  readonly removed: readonly C[]
-}
-
-export interface ConfigChange {
-  readonly sources: Difference<SourceConfig>
-  readonly targets: Difference<TargetConfig>
-}
+/** One difference between two configurations, by name. */
+export type ConfigStep = { readonly verb: 'removed' | 'changed' | 'added' } & (
+  { readonly role: 'target'; readonly entry: TargetConfig } | { readonly role: 'source'; readonly entry: SourceConfig }
+)
 
 export interface ReloaderParts {
   readonly log: Log
-  /** Makes it so. One call at a time. */
-  readonly apply: (change: ConfigChange) => Promise<void>
+  /** Makes it so. One call at a time. One that failed is asked for again by the next reload. */
+  readonly apply: (step: ConfigStep) => Promise<void>
   readonly note: (event: string, detail: string) => void
   /** A reload begins, and is over, whatever came of it. */
   readonly announce: { reloading(): void; reloaded(): void }
@@ -67,7 +60,7 @@ export class Reloader {
       return { changes }
     } catch (thrown) {
       const { message } = asError(thrown)
-      this.#problem = `the configuration was not taken over, the one before stays in force: ${message}`
+      this.#problem = `${thrown instanceof PartlyTaken ? '' : 'the configuration was not taken over, the one before stays in force: '}${message}`
       log.error('configuration not taken over', { reason: message })
       note('reload-refused', message)
       throw thrown
@@ -78,14 +71,30 @@ export class Reloader {
 
   async #takeOver(next: Config): Promise<readonly string[]> {
     refuseFixed(this.#config, next)
-    const change = {
-      sources: differenceOf(this.#config.sources, next.sources),
-      targets: differenceOf(this.#config.targets, next.targets),
+    const steps = stepsBetween(this.#config, next)
+    // All that is neither source nor target is taken from here whenever it is asked for.
+    this.#config = { ...next, sources: this.#config.sources, targets: this.#config.targets }
+    const done: string[] = []
+    for (const step of steps) {
+      const before = this.#config
+      // In force before it is applied: a part that comes up asks for what it is to be.
+      this.#config = stepped(before, step)
+      await this.#parts.apply(step).catch((thrown: unknown) => {
+        this.#config = before
+        throw new PartlyTaken(done, wordsOf(step), asError(thrown))
+      })
+      done.push(wordsOf(step))
     }
-    // In force before it is applied: a part that comes up asks for what it is to be.
     this.#config = next
-    await this.#parts.apply(change)
-    return [...wordsOf('source', change.sources), ...wordsOf('target', change.targets)]
+    return done
+  }
+}
+
+/** Some of what is different is in force, the rest is not. */
+class PartlyTaken extends OwnerError {
+  constructor(done: readonly string[], failed: string, cause: Error) {
+    const inForce = done.length === 0 ? 'nothing of the new configuration' : done.join('; ')
+    super(`in force is ${inForce}; it ended at "${failed}": ${cause.message}; mend that and reload again`, { cause })
   }
 }
 
@@ -97,10 +106,21 @@ function refuseFixed(before: Config, after: Config): void {
   throw new OwnerError(`${after.file}: a change of ${words} takes effect only with a restart: restart the daemon`)
 }
 
-export function differenceOf<C extends { readonly name: string }>(
+/** What goes makes room for what comes. Targets first, so that what a new source has finds all that may take it. */
+function stepsBetween(before: Config, after: Config): readonly ConfigStep[] {
+  const verbs = ['removed', 'changed', 'added'] as const
+  const targets = differenceOf(before.targets, after.targets)
+  const sources = differenceOf(before.sources, after.sources)
+  return [
+    ...verbs.flatMap((verb) => targets[verb].map((entry): ConfigStep => ({ role: 'target', verb, entry }))),
+    ...verbs.flatMap((verb) => sources[verb].map((entry): ConfigStep => ({ role: 'source', verb, entry }))),
+  ]
+}
+
+function differenceOf<C extends { readonly name: string }>(
   before: readonly C[],
   after: readonly C[],
-): Difference<C> {
+): Readonly<Record<ConfigStep['verb'], readonly C[]>> {
   const known = new Map(before.map((entry) => [entry.name, entry]))
   const names = new Set(after.map(({ name }) => name))
   return {
@@ -110,13 +130,24 @@ export function differenceOf<C extends { readonly name: string }>(
   }
 }
 
+/** The configuration with one step done. */
+function stepped(config: Config, step: ConfigStep): Config {
+  return step.role === 'target'
+    ? { ...config, targets: replaced(config.targets, step.entry, step.verb) }
+    : { ...config, sources: replaced(config.sources, step.entry, step.verb) }
+}
+
+function replaced<C extends { readonly name: string }>(entries: readonly C[], entry: C, verb: ConfigStep['verb']): C[] {
+  if (verb === 'added') return [...entries, entry]
+  if (verb === 'removed') return entries.filter(({ name }) => name !== entry.name)
+  return entries.map((known) => (known.name === entry.name ? entry : known))
+}
+
 /** Configurations are plain values whose keys always stand in one order. */
 function isSame(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }
 
-function wordsOf(what: string, difference: Difference<{ readonly name: string }>): string[] {
-  return (['added', 'changed', 'removed'] as const).flatMap((verb) =>
-    difference[verb].map(({ name }) => `${what} ${name} ${verb}`),
-  )
+function wordsOf({ role, verb, entry }: ConfigStep): string {
+  return `${role} ${entry.name} ${verb}`
 }

@@ -1,5 +1,9 @@
-/** Keeps the journal's file small, in steps of a few milliseconds between everything else: old history goes, free pages go back to the disk. */
+/**
+ * Keeps the journal's file small, in steps of a few milliseconds between everything else: old history goes, what a target was owed
+ * that left the configuration long ago goes, free pages go back to the disk.
+ */
 import type { Clock, Timer } from '../base/clock.ts'
+import type { Absent } from './absent.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
 import type { Transactions } from './transactions.ts'
@@ -16,6 +20,7 @@ const freePagesStep = 256
 
 interface CareParts {
   readonly history: History
+  readonly absent: Absent
   readonly transactions: Transactions
   readonly gate: WriteGate
   readonly clock: Clock
@@ -30,7 +35,7 @@ export class Care {
   constructor(connection: Connection, parts: CareParts) {
     this.#connection = connection
     this.#parts = parts
-    this.#prune = parts.transactions.of(() => parts.history.prune())
+    this.#prune = parts.transactions.of(() => parts.history.prune() || parts.absent.forget())
     this.#timer = parts.clock.after(lookMs, () => this.#step())
   }
 
@@ -51,6 +56,7 @@ export class Care {
     } catch (thrown) {
       // Deleting needs room in the log first; there will be some at a later look.
       if (!isFull(thrown)) throw thrown
+      this.#parts.absent.rolledBack()
       return false
     }
   }

@@ -1,7 +1,8 @@
 /** Deliveries as the rest of the program sees them, and how they come out of the journal's rows. */
+import { unreachable } from '../base/errors.ts'
 import type { SourcePath } from '../base/path.ts'
 import { inodeOfCell, nameOfCell, type NameCell } from './rows.ts'
-import type { Look } from './targets.ts'
+import type { Look, LookCell } from './targets.ts'
 import type { Tree } from './tree.ts'
 
 /** A target's proof, as the journal keeps it. */
@@ -85,7 +86,7 @@ export const claimJoins = `
 
 /** A row as a list: naming 21 cells takes as long as reading them. */
 export type ClaimCells = readonly [
-  ...[fileId: bigint, seq: bigint, attempts: bigint, look: Look],
+  ...[fileId: bigint, seq: bigint, attempts: bigint, look: LookCell],
   ...[folderId: bigint, name: NameCell, size: bigint, mtimeNs: bigint, ctimeNs: bigint, inode: bigint],
   ...[sha256: Buffer | null, crc32: bigint | null, session: string | null, sessionSeq: bigint | null],
   ...[receiptSeq: bigint | null, receiptPath: NameCell, remoteId: string, revision: string],
@@ -123,15 +124,37 @@ export function deliveryOf(
     inode: inodeOfCell(inode),
     digest: sha256 === null ? undefined : { sha256: sha256.toString('hex'), crc32: Number(crc32) },
     attempts: Number(attempts),
-    look: look === 'trust' && seq <= doubtfulSeq ? 'entry' : look,
+    look: lookOf(look, seq <= doubtfulSeq),
     receipt: receiptOfClaim(receipt),
     session: session === null || sessionSeq !== seq ? undefined : parseSession(session),
   }
 }
 
-export function deliveredWords({ receipt, sent }: Extract<Outcome, { kind: 'delivered' }>): string {
-  const { size, sha256, path } = receipt
-  return `${sent ? 'sent' : 'already there'}: ${size} bytes, sha256 ${sha256}, at ${path}`
+function lookOf(cell: LookCell, isOld: boolean): Look {
+  if (cell === 'remove-in-doubt') return 'remove'
+  return cell === 'trust' && isOld ? 'entry' : cell
+}
+
+/** What the history says of an outcome; undefined: nothing. */
+export function wordsOf(outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case 'delivered': {
+      const { size, sha256, path } = outcome.receipt
+      return `${outcome.sent ? 'sent' : 'already there'}: ${size} bytes, sha256 ${sha256}, at ${path}`
+    }
+    case 'postponed':
+    case 'parked':
+    case 'kept':
+      return outcome.reason
+    case 'removed':
+      return outcome.detail
+    case 'looked':
+    case 'interrupted':
+    case 'released':
+      return undefined
+    default:
+      return unreachable(outcome)
+  }
 }
 
 type ReceiptCells = [

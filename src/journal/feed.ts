@@ -8,7 +8,7 @@ import type { Leaving, Remover } from './leaving.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
 import { freshPriority, offeredPriority, type Priority } from './priority.ts'
 import { inodeCell, nameCell } from './rows.ts'
-import type { Look, Targets } from './targets.ts'
+import type { Look, LookCell, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
 
@@ -59,7 +59,7 @@ const sql = {
   overtake: `
     UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = @priority, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
       look = CASE WHEN look = 'remove' AND state = 'leaving' AND wanted_seq > @doubtfulSeq AND NOT @isLeased THEN 'trust'
-        WHEN look IN ('receipt', 'remove') OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
+        WHEN look IN ('receipt', 'remove', 'remove-in-doubt') OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
     WHERE target_id = @targetId AND file_id = @fileId`,
   owe: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
@@ -136,7 +136,7 @@ export class Feed {
         [Debt & { readonly doubtfulSeq: number; readonly isLeased: 0 | 1; readonly priority: Priority }]
       >(sql.overtake),
       owe: connection.prepare<[number, number, number, Priority, number, number, Look]>(sql.owe),
-      open: connection.prepare<[number, number], { seq: number; look: Look }>(sql.open),
+      open: connection.prepare<[number, number], { seq: number; look: LookCell }>(sql.open),
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
       disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
@@ -238,11 +238,16 @@ export class Feed {
     this.#statements.removeFile.run(seq, known.id)
     const nowMs = this.#clock.wallMs()
     const leaves = removers.filter(({ targetId, graceMs }) =>
-      this.#leaving.leave({ targetId, fileId, seq, nowMs, dueMs: nowMs + graceMs }),
+      this.#leaving.leave({ targetId, fileId, seq, nowMs, dueMs: nowMs + graceMs, ...this.#doubt(targetId, fileId) }),
     )
     const owedTo = leaves.map(({ targetId }) => targetId)
     for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
     return { seq, fileId, owedTo }
+  }
+
+  /** What `leave` has to know to tell whether an attempt may have changed the copy. */
+  #doubt(targetId: number, fileId: number): { doubtfulSeq: number; isLeased: 0 | 1 } {
+    return { doubtfulSeq: this.#doubtfulSeq, isLeased: this.#isLeased(targetId, fileId) ? 1 : 0 }
   }
 
   #known(folderId: number, name: string): FileRow | undefined {
@@ -253,11 +258,11 @@ export class Feed {
   /** Leaves exactly the deliveries that the newest state of the file calls for. */
   #settleDebts(fileId: number, owedTo: readonly number[], bytes: number): void {
     for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
-    const debt = { fileId, seq: this.#head, bytes, doubtfulSeq: this.#doubtfulSeq }
+    const debt = { fileId, seq: this.#head, bytes }
     for (const targetId of owedTo) {
-      const isLeased = this.#isLeased(targetId, fileId) ? 1 : 0
       const priority = freshPriority(bytes)
-      const isOpen = this.#statements.overtake.run({ targetId, ...debt, isLeased, priority }).changes === 1
+      const overtaken = this.#statements.overtake.run({ targetId, ...debt, ...this.#doubt(targetId, fileId), priority })
+      const isOpen = overtaken.changes === 1
       if (!isOpen) this.#owe({ targetId, ...debt }, { priority, look: 'trust' })
     }
   }
@@ -278,7 +283,7 @@ export class Feed {
 
   /** Nothing of a file that is gone is offered; a copy that is to follow it goes on doing so. */
   #forgetGone(targetId: number, fileId: number): void {
-    if (this.#statements.open.get(targetId, fileId)?.look !== 'remove') this.#disown(targetId, fileId)
+    if (this.#statements.open.get(targetId, fileId)?.look.startsWith('remove') !== true) this.#disown(targetId, fileId)
   }
 
   #endDebt(targetId: number, fileId: number): void {

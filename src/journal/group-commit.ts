@@ -15,8 +15,6 @@ const groupMax = 200
 /** Writes that nobody waits for and that may be kept while the disk is full: history lines, of which the oldest matter least. */
 const laterMax = 1_000
 
-const never = new AbortController().signal
-
 interface Write {
   readonly run: () => void
   readonly resolve: () => void
@@ -27,6 +25,8 @@ export class GroupCommit {
   readonly #clock: Clock
   readonly #gate: WriteGate
   readonly #inTransaction: (writes: readonly Write[]) => void
+  /** Ends no sleep. */
+  readonly #never = new AbortController().signal
   #waiting: Write[] = []
   #isScheduled = false
   #isHeldUp = false
@@ -65,7 +65,7 @@ export class GroupCommit {
     if (this.#isScheduled) return
     this.#isScheduled = true
     // A sleep, since it keeps the process alive: somebody waits for this commit.
-    this.#clock.sleep(delayMs, never).then(
+    this.#clock.sleep(delayMs, this.#never).then(
       () => {
         this.#isScheduled = false
         this.flush()

@@ -5,6 +5,7 @@
 import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { SourcePath } from '../base/path.ts'
+import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
@@ -79,7 +80,8 @@ export class Journal {
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
     this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
-    this.#care = new Care(connection, { history: this.#history, transactions, gate: this.#gate, clock })
+    const absent = new Absent(connection, { counters, targets: this.#targets, clock })
+    this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */
@@ -153,16 +155,22 @@ export class Journal {
     return this.#written(() => this.#targets.declare(name, declaration, this.head))
   }
 
-  /** The target is not part of the present configuration any more; what it is owed is kept. */
+  /** The target is not part of the present configuration any more; what it is owed is kept for a week. */
   undeclareTarget(name: string): void {
     this.#targets.undeclare(name)
+    this.othersLeft()
+  }
+
+  /** All targets of the configuration are declared now. Noted a moment later, should they still be the only ones. */
+  othersLeft(): void {
+    this.#group.later(() => this.#targets.othersLeft(this.#clock.wallMs()))
   }
 
   target(name: string): TargetRow {
     return this.#targets.get(name)
   }
 
-  /** Names of all targets that the journal has, in the present configuration or not. */
+  /** Names of the targets of the present configuration, or where none was declared yet, of the one before. */
   declaredTargets(): readonly string[] {
     return this.#targets.names()
   }

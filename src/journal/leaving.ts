@@ -20,11 +20,16 @@ export interface Leave {
   readonly seq: number
   readonly nowMs: number
   readonly dueMs: number
+  /** Deliveries of this seq and before may have been tried by a process that could not tell. */
+  readonly doubtfulSeq: number
+  /** An attempt at this copy is under way. */
+  readonly isLeased: 0 | 1
 }
 
 const sql = {
   change: `
-    UPDATE delivery SET wanted_seq = @seq, state = 'leaving', priority = 2, due_ms = @dueMs, attempts = 0, bytes = 0, look = 'remove', reason = NULL
+    UPDATE delivery SET wanted_seq = @seq, state = 'leaving', priority = 2, due_ms = @dueMs, attempts = 0, bytes = 0, reason = NULL,
+      look = CASE WHEN @isLeased OR look NOT IN ('trust', 'remove') OR wanted_seq <= @doubtfulSeq THEN 'remove-in-doubt' ELSE 'remove' END
     WHERE target_id = @targetId AND file_id = @fileId`,
   add: `
     INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
@@ -34,7 +39,7 @@ const sql = {
   brakes: 'SELECT name, brake FROM source WHERE brake IS NOT NULL',
   release: `
     UPDATE delivery SET state = 'leaving', due_ms = @nowMs, attempts = 0, reason = NULL
-    WHERE look = 'remove' AND state = 'parked' AND file_id IN (
+    WHERE look IN ('remove', 'remove-in-doubt') AND state = 'parked' AND file_id IN (
       SELECT file.id FROM file JOIN source ON source.id = file.source_id WHERE source.name = @source)`,
 }
 

@@ -56,6 +56,7 @@ export const migrations: readonly string[] = [
   ) STRICT;
 
   -- cursor: up to which seq the feed was offered to this target's selector. offer: what part is offered and how closely it is looked at.
+  -- left_ms: since when it is no part of the configuration; NULL while it is.
   CREATE TABLE target (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -66,7 +67,8 @@ export const migrations: readonly string[] = [
     held TEXT,
     cursor INTEGER NOT NULL,
     offer TEXT,
-    offer_left INTEGER NOT NULL
+    offer_left INTEGER NOT NULL,
+    left_ms INTEGER
   ) STRICT;
 
   -- Open work only: what is done is a receipt. priority 0: live, 1: offered again.
@@ -80,7 +82,7 @@ export const migrations: readonly string[] = [
     due_ms INTEGER,
     attempts INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove')),
+    look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove', 'remove-in-doubt')),
     reason TEXT,
     PRIMARY KEY (target_id, file_id)
   ) WITHOUT ROWID, STRICT;

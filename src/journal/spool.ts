@@ -1,19 +1,16 @@
 /**
- * What each target is owed: claims, outcomes, upload sessions. A delivery row is in one of three states:
- *   waiting    claimed in order of priority and age
- *   postponed  after a failure; due again at due_ms
- *   parked     out of the queue with a reason; back by a command, or at due_ms where a rule set one
- * `active` is no row state: a claim is a lease held in memory by this process, so that a crash returns every lease by itself.
- * A row leaves the table when the target has the file's newest seq (its receipt stays) or the file needs no copy any more.
+ * What each target is owed: claims, outcomes, upload sessions. The states are those of `delivery-state.ts`. A row is what rests: waiting,
+ * postponed, parked or leaving. What is active or superseded is a lease held in memory by this process, so that a crash returns every
+ * lease by itself. What is done has no row: the receipt stays.
  */
 import type { Clock } from '../base/clock.ts'
 import { assert } from '../base/errors.ts'
 import {
   claimColumns,
   claimJoins,
-  deliveredWords,
   deliveryOf,
   storedReceipt,
+  wordsOf,
   type ClaimCells,
   type Delivery,
   type OpenDelivery,
@@ -22,6 +19,7 @@ import {
   type StoredReceipt,
 } from './delivery.ts'
 import type { Counted, Counters } from './counters.ts'
+import { isCertain, nextDeliveryState } from './delivery-state.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Connection, Statement } from './connection.ts'
@@ -52,13 +50,15 @@ const sql = {
     WHERE target_id = ? AND file_id = ?`,
   pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
-  doubt: "UPDATE delivery SET look = 'entry' WHERE target_id = ? AND file_id = ? AND look = 'trust'",
+  doubt: `
+    UPDATE delivery SET look = CASE look WHEN 'trust' THEN 'entry' ELSE 'remove-in-doubt' END
+    WHERE target_id = ? AND file_id = ? AND look IN ('trust', 'remove')`,
   digested: 'UPDATE file SET sha256 = ?, crc32 = ? WHERE id = ? AND seq = ? AND sha256 IS NULL',
   postpone: `
-    UPDATE delivery SET state = 'postponed', due_ms = ?, attempts = attempts + ?, reason = ?
+    UPDATE delivery SET state = 'postponed', due_ms = ?, attempts = ?, reason = ?
     WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
   park: `
-    UPDATE delivery SET state = 'parked', due_ms = ?, attempts = attempts + 1, reason = ?
+    UPDATE delivery SET state = 'parked', due_ms = ?, attempts = ?, reason = ?
     WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
   retry: `
     UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
@@ -115,11 +115,6 @@ interface SpoolParts {
   readonly doubtfulSeq: number
 }
 
-/** After these the receipt says what the target holds. */
-function isCertain({ kind }: Outcome): boolean {
-  return ['delivered', 'looked', 'removed', 'kept'].includes(kind)
-}
-
 export class Spool {
   readonly #tree: Tree
   readonly #history: History
@@ -150,7 +145,7 @@ export class Spool {
       doubt: connection.prepare<[number, number]>(sql.doubt),
       digested: connection.prepare<[Buffer, number, number, number]>(sql.digested),
       postpone: connection.prepare<[number, number, string, number, number, number]>(sql.postpone),
-      park: connection.prepare<[number | null, string, number, number, number]>(sql.park),
+      park: connection.prepare<[number | null, number, string, number, number, number]>(sql.park),
       retry: connection.prepare<[number]>(sql.retry),
       saveSession: connection.prepare<[number, number, number, string]>(sql.saveSession),
       dropSession: connection.prepare<[number, number]>(sql.dropSession),
@@ -266,42 +261,41 @@ export class Spool {
     }
   }
 
-  #write(delivery: Delivery, outcome: Exclude<Outcome, { kind: 'released' }>): void {
-    const { targetId, fileId, seq } = delivery
+  #write(delivery: Delivery, outcome: Outcome): void {
+    const { targetId, fileId } = delivery
     // Whatever row there is by now, of this change or of a newer one: after an attempt that did not end well no receipt is trusted.
     if (!isCertain(outcome)) this.#statements.doubt.run(targetId, fileId)
-    switch (outcome.kind) {
-      case 'delivered':
-        this.#writeReceipt(delivery, outcome.receipt, seq)
-        if (outcome.crc32 !== undefined && delivery.digest === undefined)
-          this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
-        return this.#note(delivery, 'delivered', deliveredWords(outcome))
-      case 'looked':
-        // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
-        if (outcome.receipt === undefined) this.#statements.forget.run(targetId, fileId)
-        else this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
-        return this.#pay(delivery)
-      case 'removed':
-        this.#statements.forget.run(targetId, fileId)
-        this.#statements.dropSession.run(targetId, fileId)
-        this.#pay(delivery)
-        return this.#note(delivery, 'removed', outcome.detail)
-      case 'kept':
-        this.#pay(delivery)
-        return this.#note(delivery, 'kept', outcome.reason)
-      case 'interrupted':
-        return
-      case 'postponed': {
-        const dueMs = Math.round(this.#clock.wallMs() + outcome.delayMs)
-        this.#statements.postpone.run(dueMs, outcome.isCounted ? 1 : 0, outcome.reason, targetId, fileId, seq)
-        return this.#note(delivery, 'postponed', outcome.reason)
-      }
-      case 'parked': {
-        const dueMs = outcome.againInMs === null ? null : Math.round(this.#clock.wallMs() + outcome.againInMs)
-        this.#statements.park.run(dueMs, outcome.reason, targetId, fileId, seq)
-        return this.#note(delivery, 'parked', outcome.reason)
-      }
+    this.#writeCopy(delivery, outcome)
+    this.#writeState(delivery, outcome)
+    const words = wordsOf(outcome)
+    if (words !== undefined) this.#note(delivery, outcome.kind, words)
+  }
+
+  /** What is known of the copy now. */
+  #writeCopy(delivery: Delivery, outcome: Outcome): void {
+    const { targetId, fileId, seq } = delivery
+    if (outcome.kind === 'delivered') {
+      this.#writeReceipt(delivery, outcome.receipt, seq)
+      if (outcome.crc32 !== undefined && delivery.digest === undefined)
+        this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
+    } else if (outcome.kind === 'looked' && outcome.receipt !== undefined) {
+      // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
+      this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
+    } else if (outcome.kind === 'looked' || outcome.kind === 'removed') {
+      this.#statements.forget.run(targetId, fileId)
+      if (outcome.kind === 'removed') this.#statements.dropSession.run(targetId, fileId)
     }
+  }
+
+  /** Where nothing newer is owed meanwhile; a row of a newer seq stays as it is. */
+  #writeState(delivery: Delivery, outcome: Outcome): void {
+    const { targetId, fileId, seq, attempts } = delivery
+    const active = { kind: 'active', attempts, from: { kind: 'waiting', attempts, isDoubtful: true } } as const
+    const next = nextDeliveryState(active, { kind: 'ended', outcome, nowMs: this.#clock.wallMs() })
+    if (next.kind === 'done') this.#pay(delivery)
+    if (next.kind === 'postponed')
+      this.#statements.postpone.run(next.dueMs, next.attempts, next.reason, targetId, fileId, seq)
+    if (next.kind === 'parked') this.#statements.park.run(next.dueMs, next.attempts, next.reason, targetId, fileId, seq)
   }
 
   #writeReceipt(delivery: Delivery, receipt: Omit<StoredReceipt, 'seq'>, receiptSeq: number): void {
@@ -317,7 +311,6 @@ export class Spool {
       this.#statements.addReceipt.run(...cells)
       this.#counters.lane(targetId, 'delivered', 1, size)
     } else assert(this.#statements.changeReceipt.run(...cells).changes === 1, `the receipt of file ${fileId} is gone`)
-    this.#pay(delivery)
     this.#statements.dropSession.run(targetId, fileId)
   }
 

@@ -11,6 +11,9 @@ import { required } from './tree.ts'
  */
 export type Look = 'trust' | 'entry' | 'hash' | 'receipt' | 'remove'
 
+/** As a row has it: whether an attempt may have changed a copy before it was to leave counts when its file comes back. */
+export type LookCell = Look | 'remove-in-doubt'
+
 /** Which part of the feed is offered to a target again. */
 export interface Offer {
   readonly source: string | null
@@ -48,6 +51,8 @@ export interface Declaration {
   readonly selector: string
   /** Where it stands. */
   readonly place: string
+  /** What it was called before. */
+  readonly formerly?: string | undefined
 }
 
 export const everything: Offer = { source: null, glob: null, look: 'trust' }
@@ -62,12 +67,15 @@ const oldestPerOrder = ['waiting', 'postponed', 'parked']
   .join(' UNION ALL ')
 
 const sql = {
-  all: 'SELECT id, name, kind, selector, place, mark, held AS heldBecause, cursor, offer, offer_left AS offerLeft FROM target',
+  all: 'SELECT id, name, kind, selector, place, mark, held AS heldBecause, cursor, offer, offer_left AS offerLeft, left_ms AS leftMs FROM target',
   add: 'INSERT INTO target (name, kind, selector, place, cursor, offer, offer_left) VALUES (?, ?, ?, ?, 0, NULL, (SELECT coalesce(sum(files), 0) FROM source)) RETURNING id',
   setSelector:
     'UPDATE target SET selector = ?, cursor = 0, offer = NULL, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
   setPlace: 'UPDATE target SET kind = ?, place = ?, mark = NULL WHERE id = ?',
   hold: 'UPDATE target SET held = ? WHERE id = ?',
+  rename: 'UPDATE target SET name = ? WHERE name = ?',
+  setLeft: 'UPDATE target SET left_ms = ? WHERE id = ? AND left_ms IS NOT NULL',
+  leave: 'UPDATE target SET left_ms = ? WHERE id = ? AND left_ms IS NULL',
   setMark: 'UPDATE target SET mark = ? WHERE id = ?',
   setOffer:
     'UPDATE target SET cursor = 0, offer = ?, offer_left = (SELECT coalesce(sum(files), 0) FROM source) WHERE id = ?',
@@ -92,6 +100,7 @@ interface Row {
   readonly cursor: number
   readonly offer: string | null
   readonly offerLeft: number
+  readonly leftMs: number | null
 }
 
 export class Targets {
@@ -110,6 +119,9 @@ export class Targets {
       setSelector: connection.prepare<[string, number]>(sql.setSelector),
       setPlace: connection.prepare<[string, string, number]>(sql.setPlace),
       hold: connection.prepare<[string | null, number]>(sql.hold),
+      rename: connection.prepare<[string, string]>(sql.rename),
+      setLeft: connection.prepare<[null, number]>(sql.setLeft),
+      leave: connection.prepare<[number, number]>(sql.leave),
       setMark: connection.prepare<[string, number]>(sql.setMark),
       setOffer: connection.prepare<[string, number]>(sql.setOffer),
       setCursor: connection.prepare<[number, number, number]>(sql.setCursor),
@@ -150,15 +162,24 @@ export class Targets {
   }
 
   /** Adds the target, or sets its cursor back if its selector or its place is another than before. */
-  declare(name: string, { kind, selector, place }: Declaration, head: number): TargetRow {
+  declare(name: string, { kind, selector, place, formerly }: Declaration, head: number): TargetRow {
     this.#declared.add(name)
+    this.#rename(formerly, name)
     const row = this.#statements.all.all().find((candidate) => candidate.name === name)
+    if (row !== undefined) this.#statements.setLeft.run(null, row.id)
     if (row === undefined) this.#statements.add.get(name, kind, selector, place)
     else if (row.selector !== selector) this.#statements.setSelector.run(selector, row.id)
     this.reload()
     if (row !== undefined && (row.kind !== kind || row.place !== place))
       this.#moveTo(row.id, name, { kind, place }, head)
     return this.get(name)
+  }
+
+  /** Once: what the new name has of its own by then stays as it is. */
+  #rename(from: string | undefined, to: string): void {
+    if (from === undefined || this.#byName.has(to) || !this.#byName.has(from) || this.#declared.has(from)) return
+    this.#statements.rename.run(to, from)
+    this.reload()
   }
 
   /** What the old place held says nothing of the new one: every copy is looked for there. */
@@ -168,13 +189,22 @@ export class Targets {
     this.offerAgain(name, { ...everything, look: 'entry' }, head)
   }
 
+  /** Those that did not leave. */
   names(): readonly string[] {
-    return [...this.#byName.keys()]
+    return this.#statements.all.all().flatMap(({ name, leftMs }) => (leftMs === null ? [name] : []))
   }
 
   declarationOf(name: string): Declaration | undefined {
     const row = this.#statements.all.all().find((candidate) => candidate.name === name)
-    return row === undefined ? undefined : { kind: row.kind, selector: row.selector, place: row.place }
+    // One that was given up comes back as a new one.
+    if (row === undefined || row.place === '') return undefined
+    return { kind: row.kind, selector: row.selector, place: row.place }
+  }
+
+  /** From when on the declared ones were the only ones. Those that left earlier keep their time. */
+  othersLeft(nowMs: number): void {
+    for (const { name, id } of this.#byName.values())
+      if (!this.#declared.has(name)) this.#statements.leave.run(nowMs, id)
   }
 
   /** It is no part of the present configuration any more. */

@@ -104,9 +104,9 @@ export class LaneSeat {
    */
   adopt(config: TargetConfig): boolean {
     if (placeOf(config) !== placeOf(this.#config)) return false
+    this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#config = config
     this.#order = laneOrder(config, this.#parts)
-    this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#lane?.changePace(config.pace)
     this.#lane?.offer()
     return true
@@ -125,7 +125,8 @@ export function laneOrder({ select, at, pace, onRemove }: Ordered, { clock, host
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
 export function declarationOf(target: TargetConfig): Declaration {
   const place = target.kind === 'directory' ? target.path : `${target.account.name}:/${target.folder}`
-  return { kind: target.kind, selector: JSON.stringify([target.select, target.at]), place }
+  const { kind, formerly } = target
+  return { kind, selector: JSON.stringify([target.select, target.at]), place, formerly }
 }
 
 /** The order that a declaration was made of. Its text was written by `declarationOf` only. */
@@ -136,5 +137,13 @@ export function declaredOrder({ selector: text }: Declaration, parts: OrderParts
 
 /** Whatever of a configuration a running lane cannot change. */
 function placeOf(config: TargetConfig): string {
-  return JSON.stringify({ ...config, select: null, at: null, onRemove: null, removeAfterMs: null, pace: null })
+  return JSON.stringify({
+    ...config,
+    select: null,
+    at: null,
+    onRemove: null,
+    removeAfterMs: null,
+    pace: null,
+    formerly: null,
+  })
 }

@@ -56,6 +56,7 @@ export class Pipeline {
   constructor(targets: readonly TargetConfig[], parts: PipelineParts) {
     this.#parts = parts
     for (const config of targets) this.#declare(config)
+    parts.journal.othersLeft()
     const selection = (facts: Facts): number[] => this.#takers(facts)
     const removers = (): Remover[] => this.seats.flatMap(({ remover }) => (remover === undefined ? [] : [remover]))
     this.#brake = new RemovalBrake(parts.clock)
@@ -126,27 +127,39 @@ export class Pipeline {
     return this.#seats.get(name)
   }
 
-  /** A target joins; what the journal knows is offered to it behind live changes. */
-  async add(config: TargetConfig): Promise<void> {
-    await this.#startLane(this.#declare(config))
+  async #add(config: TargetConfig): Promise<void> {
+    const seat = this.#declare(config)
+    try {
+      await this.#startLane(seat)
+    } catch (thrown) {
+      this.#leave(seat)
+      throw thrown
+    }
+  }
+
+  #leave({ name }: LaneSeat): void {
+    this.#seats.delete(name)
+    this.#parts.journal.undeclareTarget(name)
   }
 
   /** A target leaves: what is under way finishes or is kept for later; what it is owed stays in the journal. */
   async remove(name: string): Promise<void> {
     const seat = this.#seats.get(name)
     if (seat === undefined) return
-    this.#seats.delete(name)
-    this.#parts.journal.undeclareTarget(name)
+    this.#leave(seat)
     await (await this.#lanes).remove(name)
   }
 
-  /** A target's configuration is another one. Only where it stands somewhere else now does its lane begin anew. */
+  /**
+   * A target's configuration is another one: only where it stands somewhere else now does its lane begin anew. Or a target joins: what
+   * the journal knows is offered to it behind live changes.
+   */
   async change(config: TargetConfig): Promise<void> {
     const seat = this.#seats.get(config.name)
-    if (seat === undefined) return this.add(config)
+    if (seat === undefined) return this.#add(config)
     if (seat.adopt(config)) return
     await this.remove(config.name)
-    await this.add(config)
+    await this.#add(config)
   }
 
   /** The owner says that the removals of a source are meant. Answers how many copies were held back. */

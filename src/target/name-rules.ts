@@ -10,7 +10,7 @@ export interface NameRules {
   readonly first: string
   /** Substituted where they end a name. */
   readonly last: string
-  /** Refused names and sequences: the first character of each match, always ASCII, is written as its byte. Flags `g` and mostly `i`. */
+  /** Refused names and sequences: the first character of each match is written as its bytes. Flags `g` and mostly `i`. */
   readonly reserved: readonly RegExp[]
   /** As `reserved`, for what lies directly below the provider's own root. */
   readonly reservedAtRoot: readonly RegExp[]
@@ -40,6 +40,12 @@ const dropbox: NameRules = {
   pathUnitsMax: noLimit,
   key: 'folded-nfc',
 }
+
+/**
+ * Accounts were seen that refuse what lies beyond Unicode's first plane, most emoji among them, by `malformed_path` (rclone #6199).
+ * Each such character goes as its bytes.
+ */
+const dropboxFirstPlane: NameRules = { ...dropbox, reserved: [...dropbox.reserved, /[\u{10000}-\u{10ffff}]/gu] }
 
 /**
  * Source: Drive takes any Unicode string, any number of times in one folder; only bytes that are no UTF-8 have no place in
@@ -94,7 +100,11 @@ const oneDrive: NameRules = {
 
 const sharePoint: NameRules = { ...oneDrive, provider: 'SharePoint', reservedAtRoot: [/^forms$/gi] }
 
-export const nameRules = { dropbox, googleDrive, box, oneDrive, sharePoint } as const satisfies Record<
-  string,
-  NameRules
->
+export const nameRules = {
+  dropbox,
+  dropboxFirstPlane,
+  googleDrive,
+  box,
+  oneDrive,
+  sharePoint,
+} as const satisfies Record<string, NameRules>

@@ -7,7 +7,7 @@
  * An abort ends waiting at once; work that began is its own to end.
  */
 import { abortReason, type Clock } from '../base/clock.ts'
-import { isWithin, msUntilNextDay, msUntilWithin, showHours, showLocalMinute } from '../base/local-time.ts'
+import { msUntilNextDay } from '../base/local-time.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
@@ -20,6 +20,7 @@ import { Penalty, shareStepMs, type StoredPause } from './penalty.ts'
 import { shareOf, SlidingWindow } from './sliding-window.ts'
 import { TargetError } from './target.ts'
 import { called, Turns } from './turns.ts'
+import { closed, longest, outsideHours, refuseClosed, type Verdict } from './verdict.ts'
 
 /** The limits; how many deliveries are under way at once is the lane's. */
 export type PaceSettings = Omit<PaceConfig, 'concurrency'>
@@ -44,27 +45,6 @@ export interface PaceParts {
   readonly store: PaceStore
   /** A pause could not be written down. */
   readonly onFailure: (error: Error) => void
-}
-
-/** Whether copies may begin, and if not, for how long not. By the wall clock where the reason is one, so ask again now and then. */
-export type Verdict = { readonly kind: 'open' } | Closed
-
-export interface Closed {
-  readonly kind: 'closed'
-  readonly why: 'hours' | 'daily' | 'penalty'
-  /** At least this long. */
-  readonly waitMs: number
-  /** For people: why, and until when. */
-  readonly reason: string
-}
-
-/** The account takes nothing for a longer while. No delivery is to blame, none loses an attempt. */
-export class PaceClosed extends TargetError {
-  readonly closed: Closed
-  constructor(closed: Closed) {
-    super({ kind: 'pause-target', state: 'paused', againInMs: closed.waitMs }, closed.reason)
-    this.closed = closed
-  }
 }
 
 export interface PaceSnapshot {
@@ -285,32 +265,22 @@ class AccountPace implements Pace {
 
   /** The reason that holds longest. */
   verdict(): Verdict {
-    const all = [this.#spentDay(), this.#outsideHours(), this.#longPause()].filter((one) => one.kind === 'closed')
-    return all.reduce<Verdict>((longest, one) => (waitOf(one) > waitOf(longest) ? one : longest), { kind: 'open' })
+    const hours = outsideHours(this.#settings.hours, this.#parts.clock.wallMs())
+    return longest([this.#spentDay(), hours, this.#longPause()])
   }
 
   #spentDay(): Verdict {
     const { dailyBytes } = this.#settings
     const wallMs = this.#parts.clock.wallMs()
     if (dailyBytes === undefined || !this.#budget.isSpent(dailyBytes, wallMs)) return { kind: 'open' }
-    return this.#closed('daily', msUntilNextDay(wallMs), `the ${showBytes(dailyBytes)} of this day are spent`)
-  }
-
-  #outsideHours(): Verdict {
-    const { hours } = this.#settings
-    const wallMs = this.#parts.clock.wallMs()
-    if (hours === undefined || isWithin(hours, wallMs)) return { kind: 'open' }
-    return this.#closed('hours', msUntilWithin(hours, wallMs), `outside its hours (${showHours(hours)})`)
+    const reason = `the ${showBytes(dailyBytes)} of this day are spent`
+    return closed({ why: 'daily', waitMs: msUntilNextDay(wallMs), reason }, wallMs)
   }
 
   #longPause(): Verdict {
     const waitMs = this.#penalty.waitMs(this.#parts.clock.monotonicMs())
-    return waitMs <= heldMsMax ? { kind: 'open' } : this.#closed('penalty', waitMs, this.#penalty.reason)
-  }
-
-  #closed(why: Closed['why'], waitMs: number, reason: string): Closed {
-    const until = showLocalMinute(this.#parts.clock.wallMs() + waitMs)
-    return { kind: 'closed', why, waitMs, reason: `${reason}, until ${until}` }
+    if (waitMs <= heldMsMax) return { kind: 'open' }
+    return closed({ why: 'penalty', waitMs, reason: this.#penalty.reason }, this.#parts.clock.wallMs())
   }
 
   snapshot(): PaceSnapshot {
@@ -340,15 +310,6 @@ class AccountPace implements Pace {
   }
 }
 
-/** @throws PaceClosed where nothing may begin. */
-export function refuseClosed(verdict: Verdict): void {
-  if (verdict.kind === 'closed') throw new PaceClosed(verdict)
-}
-
 function windowWaitMs(began: SlidingWindow, rate: Rate | undefined, nowMs: number): number {
   return rate === undefined ? 0 : began.waitMs(rate, nowMs)
-}
-
-function waitOf(verdict: Verdict): number {
-  return verdict.kind === 'open' ? 0 : verdict.waitMs
 }

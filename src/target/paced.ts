@@ -1,6 +1,7 @@
 /** A target held to a pace, where it does not keep one by itself. How the pace is kept is not said here. */
-import { type Pace, refuseClosed } from './pace.ts'
+import type { Pace } from './pace.ts'
 import type { PutWork, Target } from './target.ts'
+import { refuseClosed } from './verdict.ts'
 
 /**
  * `target` at its pace: each verb is a request, each put an upload, bytes as `allow` is asked for them. While the pace is closed it

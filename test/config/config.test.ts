@@ -51,6 +51,7 @@ test('what is left out has its default, and relative paths are relative to the f
         },
         at: '{source}/{path}',
         onRemove: 'keep',
+        formerly: undefined,
         removeAfterMs: 86_400_000,
         pace: {
           concurrency: 64,

@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Status } from '../../src/control/control.ts'
 import { aDropbox, type Rig } from '../emulator/dropbox-rig.ts'
+import { proxyFor } from '../emulator/emulators.ts'
+import type { InterceptingProxy } from '../emulator/proxy/proxy.ts'
 import { treeOf } from '../tree.ts'
 import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
 
@@ -18,14 +20,18 @@ interface CloudBench extends Bench {
   held(path: string): Buffer | undefined
 }
 
-async function aCloudBench(lines = ''): Promise<CloudBench> {
+/** @param proxy the way to the emulator under Dropbox's own names; else it is the target's endpoint. */
+async function aCloudBench(lines = '', proxy?: (rig: Rig) => Promise<InterceptingProxy>): Promise<CloudBench> {
   const rig = await aDropbox()
   const bench = aBench({ unused: '' })
-  const target = `  - { name: cloud, kind: dropbox, account: main, folder: Archive, endpoint: '${rig.emulator.url}', at: '{path}'${lines} }\n`
+  const way = proxy === undefined ? `, endpoint: '${rig.emulator.url}'` : ''
+  const http = proxy === undefined ? '' : `http: { proxy: '${(await proxy(rig)).url}', ca-file: ./ca.pem }\n`
+  const target = `  - { name: cloud, kind: dropbox, account: main, folder: Archive, at: '{path}'${way}${lines} }\n`
   writeFileSync(
     bench.config,
     `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\ntargets:\n${target}` +
-      'accounts:\n  - { name: main, kind: dropbox, client-id: emulatedappkey1 }\n',
+      'accounts:\n  - { name: main, kind: dropbox, client-id: emulatedappkey1 }\n' +
+      http,
   )
   const login = (): void => {
     const folder = join(bench.folder, 'state', 'accounts')
@@ -123,6 +129,49 @@ describe('its owner sees', () => {
     const status = await daemon.until((seen) => targetOf(seen, 'cloud').state === state && isQueued(seen))
 
     expect(targetOf(status, 'cloud').reason).toContain(word)
+  })
+
+  test('F119: which file of certificates is missing, and it goes on when that is there, without a restart', async () => {
+    let authority = ''
+    const bench = await aCloudBench('', async ({ emulator }) => {
+      const proxy = proxyFor([emulator])
+      onTestFinished(() => proxy.stop())
+      await proxy.start()
+      authority = proxy.authority
+      return proxy
+    })
+    bench.login()
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    const daemon = await startDaemon(bench)
+
+    const status = await daemon.until((seen) => targetOf(seen, 'cloud').state === 'unreachable')
+    writeFileSync(join(bench.folder, 'ca.pem'), authority)
+    await daemon.until((seen) => targetOf(seen, 'cloud').delivered === 1)
+
+    expect(targetOf(status, 'cloud').reason).toContain(`http.ca-file ${join(bench.folder, 'ca.pem')} cannot be read`)
+    expect(bench.held('x')?.toString()).toBe('x')
+  })
+
+  test('F67: a rest that was asked of one target at all targets of the account', async () => {
+    const bench = await aCloudBench()
+    bench.login()
+    const yaml = readFileSync(bench.config, 'utf8')
+    const second = (/^ {2}- \{ name: cloud.*\n/m.exec(yaml)?.[0] ?? '')
+      .replace('name: cloud', 'name: second')
+      .replace('folder: Archive', 'folder: Other, select: { include: ["*.txt"] }')
+    writeFileSync(bench.config, yaml.replace('accounts:', `${second}accounts:`))
+    const throttled = { do: 'refuse', name: 'throttle', retryAfterS: 300 } as const
+    bench.rig.emulator.fault({ route: 'files/upload', contains: 'Archive', fault: throttled })
+    const daemon = await startDaemon(bench)
+    await daemon.until((seen) => seen.targets.every(({ state }) => state === 'running'))
+
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    await daemon.until((seen) => targetOf(seen, 'cloud').state === 'paused')
+    writeFileSync(join(bench.inbox, 'y.txt'), 'y')
+    const status = await daemon.until((seen) => targetOf(seen, 'second').state === 'paused')
+
+    expect(targetOf(status, 'second')).toMatchObject({ waiting: 1, delivered: 0 })
+    expect(targetOf(status, 'second').reason).toContain('429')
   })
 
   test('F75: nothing of an access token that ended', async () => {

@@ -39,6 +39,26 @@ describe('a changed configuration', () => {
     expect((await daemon.status()).targets.map(({ name }) => name)).toEqual(['nas', 'usb'])
   })
 
+  test('F96: a target with another name goes on where it was', async () => {
+    const bench = aBench({ nas: '' })
+    for (const name of ['a', 'b', 'c']) put(bench, name)
+    const daemon = await startDaemon(bench)
+    await delivered(daemon, 'nas', 3)
+
+    writeFileSync(
+      bench.config,
+      readFileSync(bench.config, 'utf8').replace('name: nas', 'name: vault\n    formerly: nas'),
+    )
+    const planned = await fanfold(bench, 'plan', '--json')
+    const reloaded = await fanfold(bench, 'reload')
+    put(bench, 'd')
+    const status = await delivered(daemon, 'vault', 4)
+
+    expect(JSON.parse(planned.stdout)).toMatchObject({ targets: [{ name: 'vault', isNew: false }], removedTargets: [] })
+    expect(reloaded.stdout).toBe('target nas removed\ntarget vault added\n')
+    expect(status.targets.map(({ name, bytesSent }) => [name, bytesSent])).toEqual([['vault', 1]])
+  })
+
   test('F95: a file that cannot be used changes nothing, and says so until it can', async () => {
     const bench = aBench({ nas: '' })
     const daemon = await startDaemon(bench)
@@ -85,7 +105,7 @@ describe('a changed configuration', () => {
     mkdirSync(extra)
     writeFileSync(join(extra, 'more.txt'), 'more')
 
-    expect((await fanfold(bench, 'reload')).stdout).toBe('source extra added\ntarget nas changed\n')
+    expect((await fanfold(bench, 'reload')).stdout).toBe('target nas changed\nsource extra added\n')
     await delivered(daemon, 'nas', 1)
 
     expect(readFileSync(join(bench.copies('nas'), 'extra/more.txt'), 'utf8')).toBe('more')

@@ -36,7 +36,8 @@ CREATE TABLE target (
   held TEXT,
   cursor INTEGER NOT NULL,
   offer TEXT,
-  offer_left INTEGER NOT NULL
+  offer_left INTEGER NOT NULL,
+  left_ms INTEGER
 ) STRICT;
 
 CREATE TABLE delivery (
@@ -49,7 +50,7 @@ CREATE TABLE delivery (
   due_ms INTEGER,
   attempts INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
-  look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove')),
+  look TEXT NOT NULL CHECK (look IN ('trust', 'entry', 'hash', 'receipt', 'remove', 'remove-in-doubt')),
   reason TEXT,
   PRIMARY KEY (target_id, file_id)
 ) WITHOUT ROWID, STRICT;

@@ -86,7 +86,7 @@ describe('lanes under their supervisor', () => {
     for (const name of ['nas', 'usb']) await vi.waitUntil(() => copiesIn(world.copies(name)).length === 1, soon)
     const usb = world.seat('usb').lane
 
-    await world.pipeline.add(aTargetConfig(world.folder, 'disk'))
+    await world.pipeline.change(aTargetConfig(world.folder, 'disk'))
     await world.pipeline.remove('nas')
     await world.put('second', '2')
     await vi.waitUntil(() => copiesIn(world.copies('disk')).length === 2, soon)
@@ -111,7 +111,7 @@ describe('lanes under their supervisor', () => {
     await vi.waitUntil(() => gates.get('usb')?.waiting() === 1, soon)
 
     await world.pipeline.change(aTargetConfig(world.folder, 'nas', { path: join(world.folder, 'copies', 'nas-2') }))
-    await world.pipeline.add(aTargetConfig(world.folder, 'disk'))
+    await world.pipeline.change(aTargetConfig(world.folder, 'disk'))
     gates.get('usb')?.letGo()
 
     await vi.waitUntil(() => existsSync(join(world.copies('usb'), 'long')), soon)

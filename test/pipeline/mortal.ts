@@ -20,6 +20,9 @@ export class Life {
   readonly #atPoint: number
   readonly #fate: Fate
   readonly #journalFile: string
+  /** Resolves when it came to its point. */
+  readonly struck: Promise<void>
+  #resolveStruck: () => void = () => {}
   #points = 0
   #isStruck = false
   #isOver = false
@@ -30,6 +33,7 @@ export class Life {
     this.#atPoint = atPoint
     this.#fate = fate
     this.#journalFile = journalFile
+    this.struck = new Promise((resolve) => (this.#resolveStruck = resolve))
   }
 
   /** It came to its point. */
@@ -61,6 +65,7 @@ export class Life {
     this.#points++
     if (this.#points !== this.#atPoint) return
     this.#isStruck = true
+    this.#resolveStruck()
     this.#lastPoint = `point ${this.#points}, ${name}`
     if (this.#fate === 'fail') throw failure()
     this.#isOver = true

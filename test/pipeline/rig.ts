@@ -40,6 +40,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
     select: all,
     at: '{path}',
     onRemove: 'keep',
+    formerly: undefined,
     removeAfterMs: 0,
     pace: {
       concurrency: 8,

@@ -29,12 +29,12 @@ afterEach(async () => {
 })
 
 /** As a lane: what was saved is given to the next attempt. Answers how many it took. */
-async function putUntilDone(copy: LocalCopy): Promise<number> {
+async function putUntilDone(copy: LocalCopy, path = at): Promise<number> {
   let session: UploadSession | undefined
   for (let attempts = 1; attempts <= 4; attempts++) {
     const work = aWork({ session })
     try {
-      await fixture.target.put(copy, at, work, never)
+      await fixture.target.put(copy, path, work, never)
       return attempts
     } catch (thrown) {
       if (!(thrown instanceof TargetError)) throw thrown
@@ -45,13 +45,13 @@ async function putUntilDone(copy: LocalCopy): Promise<number> {
   throw new Error('not done after four attempts')
 }
 
-async function revisionCount(): Promise<number> {
+async function revisionCount(name = 'x'): Promise<number> {
   const { raw, emulator } = fixture.rig
   const { body } = await raw('/2/files/list_revisions', {
     method: 'POST',
     // Its own login, since one of the faults ends all of before.
     headers: { Authorization: `Bearer ${emulator.auth.login().accessToken}`, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ path: '/Archive/x' }),
+    body: JSON.stringify({ path: `/Archive/${name}` }),
   })
   return (body as { entries: unknown[] }).entries.length
 }
@@ -70,6 +70,10 @@ const faults: [title: string, fault: FaultScript['fault']][] = [
   ],
   ['asked for rest', { do: 'refuse', name: 'throttle', retryAfterS: 0 }],
   ['without a login', { do: 'expire-token' }],
+  ['refused before all of it was sent', { do: 'early', bytes: 10, name: 'throttle' }],
+  ['cut when it was slow', { do: 'cut-request', bytes: 0 }],
+  ['answered with nothing', { do: 'answer', status: 200, headers: { 'Content-Type': 'application/json' }, body: '' }],
+  ['told that the server is broken', { do: 'answer', status: 503, headers: { 'Retry-After': '0' }, body: 'busy' }],
 ]
 
 const small = ['files/upload']
@@ -93,4 +97,45 @@ describe.each(faults)('%s', (_title, fault) => {
       expect(await revisionCount()).toBe(1)
     },
   )
+})
+
+const batch = ['start_batch', 'append_batch', 'finish_batch_v2'].map((route) => `files/upload_session/${route}`)
+const batchFaults: [title: string, route: string, fault: FaultScript['fault']][] = [
+  ...faults.flatMap(([title, fault]) => batch.map((route): [string, string, typeof fault] => [title, route, fault])),
+  ['which lets two of its entries wait', '*finish_batch_v2', { do: 'behave', name: 'entries-write-lock', value: 2 }],
+  ['which lets all of its entries wait', '*finish_batch_v2', { do: 'behave', name: 'entries-write-lock' }],
+  ['of which somebody else holds the lock', '*finish_batch_v2', { do: 'behave', name: 'write-lock' }],
+  ['that finds no space', '*finish_batch_v2', { do: 'behave', name: 'full' }],
+  ['that tells no hashes', '*finish_batch_v2', { do: 'behave', name: 'no-hash' }],
+  ['that tells wrong hashes', '*finish_batch_v2', { do: 'behave', name: 'wrong-hash' }],
+]
+const names = ['a', 'b', 'c', 'd', 'e']
+
+describe.each(batchFaults)('a batch %s: %s', (_title, route, fault) => {
+  test('ends as one object of each file', async () => {
+    const copies = await Promise.all(names.map((name) => aCopy(source, `content of ${name}`, { name })))
+    const armed = fixture.rig.emulator.fault({ route, fault })
+
+    await Promise.all(copies.map((copy, n) => putUntilDone(copy, remotePath(names[n] ?? ''))))
+
+    expect(armed.struck).toBe(1)
+    expect(await fixture.names()).toEqual(names)
+    for (const name of names) expect((await fixture.held(name))?.toString()).toBe(`content of ${name}`)
+    // What arrived wrong went to the trash, and is another version there.
+    const isTrashed = fault.do === 'behave' && fault.name === 'wrong-hash'
+    for (const name of names) expect(await revisionCount(name)).toBe(isTrashed ? 2 : 1)
+  })
+})
+
+test('a batch in which one name is refused and one is taken ends well for the others', async () => {
+  await fixture.alter('c', 'somebody else’s')
+  const paths = ['a', 'b', 'c', 'd', `${'x'.repeat(250)}/${'y'.repeat(100)}`]
+  await fixture.alter(paths[4]?.split('/')[0] ?? '', 'a file where a folder has to be')
+  const copies = await Promise.all(paths.map((_, n) => aCopy(source, `content ${n}`, { name: String(n) })))
+
+  const ends = await Promise.allSettled(copies.map((copy, n) => putUntilDone(copy, remotePath(paths[n] ?? ''))))
+
+  expect(ends.map(({ status }) => status)).toEqual([...Array<string>(4).fill('fulfilled'), 'rejected'])
+  for (const n of [0, 1, 2, 3]) expect((await fixture.held(paths[n] ?? ''))?.toString()).toBe(`content ${n}`)
+  expect(await revisionCount('c')).toBe(2)
 })

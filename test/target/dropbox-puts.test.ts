@@ -246,12 +246,43 @@ describe('a small copy', () => {
     expect(failure.message).toContain('expected the content hash')
   })
 
+  test('F65: that arrives wrong goes to the trash, is sent three times more, and then only when its owner says so', async () => {
+    fixture.rig.emulator.fault({ route: 'files/upload', count: 'all', fault: { do: 'behave', name: 'wrong-hash' } })
+    const copy = await aCopy(source, 'x')
+    const ends: string[] = []
+
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const failure = await failureOf(fixture.target.put(copy, at('x'), aWork(), never))
+      ends.push(`${failure.next.kind} ${/verify-failed/.exec(failure.message)?.[0] ?? ''}`.trim())
+      expect(await fixture.names()).toEqual([])
+    }
+    fixture.rig.emulator.faults.disarmAll()
+    await fixture.target.put(copy, at('x'), aWork(), never)
+
+    expect(ends).toEqual(['retry', 'retry', 'retry', 'park verify-failed'])
+    expect(await fixture.names()).toEqual(['x'])
+  })
+
   test('F65: of which Dropbox tells no hash is asked about', async () => {
     fixture.rig.emulator.fault({ route: 'files/upload', fault: { do: 'behave', name: 'no-hash' } })
 
     const receipt = await fixture.target.put(await aCopy(source, 'x'), at('x'), aWork(), never)
 
     expect(receipt.size).toBe(1)
+  })
+
+  test('F52: whose emoji are refused goes with them as bytes, and is read back by its own name', async () => {
+    fixture.rig.emulator.provider.set({ refusesAstral: true })
+    const names = ['\u{1f4f7} photo.jpg', 'in \u{1f4c1}/\u{1f4f7}.jpg']
+
+    for (const name of names) await fixture.target.put(await aCopy(source, name), at(name), aWork(), never)
+    const again = fixture.again()
+    await again.open(undefined, never)
+    const listed = await all(again.list(remotePath(''), { hash: false }, never))
+
+    expect(await fixture.names()).toEqual(['in ‛F0‛9F‛93‛81', '‛F0‛9F‛93‛B7 photo.jpg'])
+    expect(listed.map(({ path }) => path).sort()).toEqual([...names].sort())
+    expect(await revisions('‛F0‛9F‛93‛B7 photo.jpg')).toBe(1)
   })
 
   test('F80: takes the place of what somebody else wrote, whose version stays to be had', async () => {

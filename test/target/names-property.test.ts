@@ -24,6 +24,12 @@ const providers: Readonly<Record<string, Provider>> = {
     refused: /[/\\\x7f\0]| $|^\.\.?$|^(desktop\.ini|thumbs\.db|\.ds_store|icon\r|\.dropbox|\.dropbox\.attr)$/i,
     key: (name) => name.normalize('NFC').toLowerCase(),
   },
+  dropboxFirstPlane: {
+    rules: nameRules.dropboxFirstPlane,
+    refused:
+      /[/\\\x7f\0\u{10000}-\u{10ffff}]| $|^\.\.?$|^(desktop\.ini|thumbs\.db|\.ds_store|icon\r|\.dropbox|\.dropbox\.attr)$/iu,
+    key: (name) => name.normalize('NFC').toLowerCase(),
+  },
   googleDrive: { rules: nameRules.googleDrive, refused: /\0|^$/, key: (name) => name },
   box: {
     rules: nameRules.box,

@@ -1,6 +1,6 @@
 /** What an account does after "too much": all of it waits, goes on slower, and comes back step by step. */
 import { expect, test } from 'vitest'
-import { PaceClosed } from '../../src/target/pace.ts'
+import { PaceClosed } from '../../src/target/verdict.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { aPace, breathe, MemoryStore, never, pass, watched } from './pace-rig.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { remotePath } from '../../src/base/path.ts'
-import { PaceClosed } from '../../src/target/pace.ts'
+import { PaceClosed } from '../../src/target/verdict.ts'
 import { gated, paced } from '../../src/target/paced.ts'
 import type { LocalCopy, PutWork, Receipt, Target } from '../../src/target/target.ts'
 import { ManualClock } from '../manual-clock.ts'

@@ -1,16 +1,14 @@
 /** Trust and tunnels: who is believed, through whom the transport goes, and that nobody but configuration says so. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttp, type IncomingMessage } from 'node:http'
 import { createServer as createHttps } from 'node:https'
 import { connect, createServer as createTcp, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
-import { silentLog } from '../../src/base/log.ts'
-import { openTransport, type Call } from '../../src/target/transport/transport.ts'
-import { failureOf, listening, never, openPace, sendJson, serve, transportTo } from './transport-fixture.ts'
+import type { Call } from '../../src/target/transport/transport.ts'
+import { failureOf, listening, never, sendJson, serve, transportTo } from './transport-fixture.ts'
 
 let folder: string
 const inFolder = (name: string): string => join(folder, name)
@@ -172,20 +170,37 @@ describe('trust', () => {
     expect(await failureOf(transportTo(url).request(call, never))).toMatchObject({ kind: 'tls' })
   })
 
-  test('a file of certificates that cannot be used is told at once', () => {
-    const open = (caFile: string) => (): unknown =>
-      openTransport({
-        name: 'x',
-        settings: { caFile },
-        pace: openPace(),
-        credentials: undefined,
-        clock: systemClock,
-        log: silentLog,
-      })
-    writeFileSync(inFolder('empty.pem'), 'nothing')
+  test.each([
+    ['that is missing', undefined, /http\.ca-file .*late\.pem cannot be read \(ENOENT\); put it there/],
+    ['that has none', 'nothing', /http\.ca-file .*late\.pem: expected certificates in PEM form, got none/],
+  ])('a file of certificates %s pauses the target until it is there', async (_what, text, told) => {
+    const { url } = await serveTls('good')
+    const caFile = inFolder('late.pem')
+    onTestFinished(() => rmSync(caFile))
+    if (text !== undefined) writeFileSync(caFile, text)
+    const transport = transportTo('', { settings: { endpoints: endpoints(url), caFile } })
 
-    expect(open(inFolder('none.pem'))).toThrow(/http\.ca-file .*none\.pem cannot be read: ENOENT/)
-    expect(open(inFolder('empty.pem'))).toThrow('expected certificates in PEM form')
+    const failure: unknown = await transport.request(call, never).catch((thrown: unknown) => thrown)
+    copyFileSync(inFolder('ca.pem'), caFile)
+    const answer = await transport.request(call, never)
+
+    expect(failure).toMatchObject({ next: { kind: 'pause-target', state: 'unreachable' } })
+    expect(String(failure)).toMatch(told)
+    expect(answer.status).toBe(200)
+  })
+
+  test('a file of certificates is read again after nobody was believed', async () => {
+    const { url } = await serveTls('good')
+    const caFile = inFolder('other.pem')
+    onTestFinished(() => rmSync(caFile))
+    copyFileSync(inFolder('stranger.pem'), caFile)
+    const transport = transportTo('', { settings: { endpoints: endpoints(url), caFile } })
+
+    const failure = await failureOf(transport.request(call, never))
+    copyFileSync(inFolder('ca.pem'), caFile)
+    const answer = await transport.request(call, never)
+
+    expect([failure.kind, answer.status]).toEqual(['tls', 200])
   })
 })
 

@@ -2,7 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { expect, test, describe } from 'vitest'
-import { openLog } from '../../src/base/log.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { openLog, silentLog } from '../../src/base/log.ts'
 import type { Call, Credentials } from '../../src/target/transport/transport.ts'
 import {
   apiUrl,
@@ -15,6 +16,7 @@ import {
   serve,
   transportTo,
   type Loopback,
+  until,
 } from './transport-fixture.ts'
 
 const get = (path: string, over: Partial<Call> = {}): Call => ({
@@ -156,7 +158,25 @@ test('F46: after a refresh no idle connection is left, and the next call has a n
   await transport.request(get('/'), never)
 
   expect(server.connectionCount()).toBe(2)
-  expect(server.sockets.size).toBe(1)
+  await until(() => server.sockets.size === 1)
+})
+
+test('F47: a clock that is not the server’s is told once, until they agree again', async () => {
+  const server = await echo()
+  const told: unknown[] = []
+  const offsetsMs = [0, 400_000, 400_000, 0, -400_000]
+  let offsetMs = 0
+  const clock = { ...systemClock, wallMs: () => Date.now() + offsetMs }
+  const log = { ...silentLog, warn: (event: string, fields?: object) => told.push([event, fields]) }
+  const transport = transportTo(server.url, { clock, log })
+
+  for (const next of offsetsMs) {
+    offsetMs = next
+    await transport.request(get('/'), never)
+  }
+
+  expect(told.length).toBe(2)
+  expect(JSON.stringify(told[0])).toMatch(/clock differs.*6m (39|40)s ahead of the server.*set it/)
 })
 
 test('nothing goes in the clear to a host that configuration does not name', async () => {

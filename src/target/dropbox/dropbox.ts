@@ -179,7 +179,9 @@ class DropboxTarget implements Target {
     try {
       return parseNode(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.filesGetMetadata({ path }), signal))
     } catch (thrown) {
-      if (thrown instanceof Refused && thrown.says('path/not_found')) return undefined
+      const isNothing =
+        thrown instanceof Refused && (thrown.says('path/not_found') || thrown.says('path/malformed_path'))
+      if (isNothing) return undefined
       throw thrown
     }
   }

@@ -3,12 +3,13 @@
  * beside what is there (F53, F54). Folders are looked at once and remembered; nothing here writes.
  */
 import { folderOf, joinPath, nameOf, type RemotePath, remotePath } from '../../base/path.ts'
-import { nameRules } from '../name-rules.ts'
+import { nameRules, type NameRules } from '../name-rules.ts'
 import { chooseName, decodeName, encodeName, encodeTwin, nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
 import { TargetError } from '../target.ts'
 import type { FileNode, FolderNode, Node } from './metadata.ts'
 
+/** For all that is read or compared, which both sets of rules do alike. */
 const rules = nameRules.dropbox
 /** No limit of a path's length, nothing reserved at the root. */
 const anywhere = { unitsMax: Number.POSITIVE_INFINITY, isAtRoot: false }
@@ -33,6 +34,7 @@ export class Places {
   readonly #spelled = new Map<string, string>()
   /** Which of our folders has what Dropbox takes for one name, by that name's key. */
   readonly #owners = new Map<string, string>()
+  #rules: NameRules = rules
 
   /** @param root as Dropbox spells it, `''` for its own. */
   constructor(root: string, lookUp: LookUp) {
@@ -46,16 +48,24 @@ export class Places {
     this.#owners.clear()
   }
 
+  /** The account refused a name as malformed. Answers whether another spelling is worth a try, which all names have from now on. */
+  respell(path: string): boolean {
+    if (!/[\u{10000}-\u{10ffff}]/u.test(path)) return false
+    this.#rules = nameRules.dropboxFirstPlane
+    this.forget()
+    return true
+  }
+
   /** The spelling that is right unless a twin lies there, without looking for one. */
   async plain(at: RemotePath, signal: AbortSignal): Promise<Omit<Spot, 'held'>> {
     const folder = await this.folder(folderOf(at), signal)
-    return placed(folder, encodeName(nameOf(at), rules, anywhere))
+    return placed(folder, encodeName(nameOf(at), this.#rules, anywhere))
   }
 
   /** The spelling beside the twin that was found. */
   async besideTwin(at: RemotePath, signal: AbortSignal): Promise<Omit<Spot, 'held'>> {
     const folder = await this.folder(folderOf(at), signal)
-    return placed(folder, encodeTwin(nameOf(at), rules, anywhere))
+    return placed(folder, encodeTwin(nameOf(at), this.#rules, anywhere))
   }
 
   /** Looks where a file lies or would lie. */
@@ -67,7 +77,7 @@ export class Places {
       nodes.set(spelled, node)
       return node?.name
     }
-    const spot = placed(folder, await chooseName(nameOf(at), rules, heldAs, anywhere, signal))
+    const spot = placed(folder, await chooseName(nameOf(at), this.#rules, heldAs, anywhere, signal))
     const held = nodes.get(spot.name)
     return { ...spot, held: held?.kind === 'file' ? held : undefined }
   }
@@ -94,7 +104,7 @@ export class Places {
       const ours = this.#owners.get(keyOf(parent, spelled))
       return ours === undefined ? (await this.#lookUp(`${parent}/${spelled}`, signal))?.name : nameOf(ours)
     }
-    return placed(parent, await chooseName(nameOf(path), rules, heldAs, anywhere, signal)).path
+    return placed(parent, await chooseName(nameOf(path), this.#rules, heldAs, anywhere, signal)).path
   }
 }
 

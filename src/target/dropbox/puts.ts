@@ -22,6 +22,10 @@ export const fileBytesMax = 2 ** 41 - 2 ** 22
 const oneCallBytesMax = 8 * 2 ** 20
 /** Looks again when somebody else wrote meanwhile; who loses so often leaves it to the lane. */
 const commitTriesMax = 3
+/** Copies that arrive wrong so often in a row are parked. */
+const mismatchesMax = 4
+/** Paths with a mismatch remembered; beyond they are counted anew. */
+const mismatchesKept = 10_000
 /** Dropbox puts hundreds of GiB together in one answer. Unit: ms. */
 const finishMs = 600_000
 
@@ -47,6 +51,8 @@ type Give = (path: string, mode: Mode) => Promise<{ readonly node: FileNode; rea
 export class Puts {
   readonly #parts: PutsParts
   readonly #smallUploads: SmallUploads
+  /** How often in a row what arrived was not what was sent, by path. */
+  readonly #mismatches = new Map<RemotePath, number>()
 
   constructor(parts: PutsParts) {
     this.#parts = parts
@@ -129,7 +135,7 @@ export class Puts {
         // Equal content is no conflict, so nothing was written: it is a twin's.
         next = { ...(await places.besideTwin(at, signal)), mode: { kind: 'add' } }
       } catch (thrown) {
-        if (!(thrown instanceof Refused) || !thrown.says('conflict/file')) throw thrown
+        if (!this.#mayGoElsewhere(thrown, next.path)) throw thrown
         const spot = await places.find(at, signal)
         const there = await this.#adopt(spot.held, errand, signal)
         if (there !== undefined) return there
@@ -137,6 +143,11 @@ export class Puts {
       }
     }
     throw new TargetError({ kind: 'retry' }, `${api.what(verb)}: somebody else writes there; it is tried again`)
+  }
+
+  #mayGoElsewhere(thrown: unknown, path: string): boolean {
+    if (!(thrown instanceof Refused)) return false
+    return thrown.says('conflict/file') || (thrown.says('malformed_path') && this.#parts.places.respell(path))
   }
 
   #inOneCall(errand: Errand, signal: AbortSignal): Give {
@@ -199,15 +210,35 @@ export class Puts {
     return node?.kind === 'file' && node.contentHash === proof.hash.hex() ? node : undefined
   }
 
-  /** Holds what Dropbox has against what was sent (F65). */
-  async #proven(given: FileNode, proof: Proof, { verb }: Errand, signal: AbortSignal): Promise<FileNode> {
+  /** Holds what Dropbox has against what was sent (F65). What is wrong there goes to the trash, and after some times nobody sends it again. */
+  async #proven(given: FileNode, proof: Proof, { verb, at }: Errand, signal: AbortSignal): Promise<FileNode> {
     const { api, lookUp } = this.#parts
     const sent = proof.hash.hex()
     const node = given.contentHash === undefined ? await lookUp(given.id, signal) : given
-    if (node?.kind === 'file' && node.rev === given.rev && node.contentHash === sent) return node
+    if (node?.kind === 'file' && node.rev === given.rev && node.contentHash === sent) {
+      this.#mismatches.delete(at)
+      return node
+    }
     const has = node?.kind === 'file' ? (node.contentHash ?? 'nothing') : 'nothing'
-    const message = `${api.what(verb)}: expected the content hash ${sent}, got ${has}; it is sent again`
-    throw new TargetError({ kind: 'retry' }, message)
+    const fault = `${api.what(verb)}: expected the content hash ${sent}, got ${has}`
+    // Somebody else's version is not ours to take away.
+    if (node?.kind === 'file' && node.rev === given.rev) await this.#trash(node, verb, signal)
+    throw this.#mismatch(fault, at)
+  }
+
+  async #trash({ id, rev }: FileNode, verb: string, signal: AbortSignal): Promise<void> {
+    const arg = { path: id, parent_rev: rev }
+    await this.#parts.api.rpc(`removal after ${verb}`, (sdk) => sdk.filesDeleteV2(arg), signal)
+  }
+
+  #mismatch(fault: string, at: RemotePath): TargetError {
+    const count = (this.#mismatches.get(at) ?? 0) + 1
+    if (this.#mismatches.size >= mismatchesKept) this.#mismatches.clear()
+    this.#mismatches.set(at, count)
+    if (count < mismatchesMax) return new TargetError({ kind: 'retry' }, `${fault}; it is sent again`)
+    this.#mismatches.delete(at)
+    const step = 'something on the way damages it: check the network and this machine, then run "fanfold retry"'
+    return new TargetError({ kind: 'park' }, `verify-failed: ${fault}, ${count} times; ${step}`)
   }
 }
 

@@ -21,7 +21,8 @@ import type { CallPace } from './pace.ts'
 import { Watch } from './watch.ts'
 
 export interface ExchangeParts {
-  readonly dispatcher: Dispatcher
+  /** The connections to use now. */
+  readonly dispatcher: () => Dispatcher
   readonly pace: CallPace
   readonly counters: Counters
   readonly clock: Clock
@@ -113,7 +114,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { method, address, headers } = this.#sent
     const { origin, path } = address
     try {
-      this.#parts.dispatcher.dispatch({ origin, path, method, headers: { ...headers }, body: this.#fed() }, this)
+      this.#parts.dispatcher().dispatch({ origin, path, method, headers: { ...headers }, body: this.#fed() }, this)
     } catch (thrown) {
       this.#broke(asError(thrown))
     }

@@ -9,6 +9,7 @@ import type { Log } from '../../base/log.ts'
 import { Tasks } from '../../base/tasks.ts'
 import { Addresses, type Address, type Endpoints } from './address.ts'
 import { usualTimes, type Answer, type Call } from './call.ts'
+import { ClockCheck } from './clock-check.ts'
 import { Counters, isLimit, type TransportCounters } from './counters.ts'
 import { exchange, type Arrived, type Reading, type Sent } from './exchange.ts'
 import { TransportError } from './failure.ts'
@@ -70,13 +71,15 @@ class HttpTransport implements Transport {
   readonly #counters = new Counters()
   readonly #login: Login | undefined
   readonly #tasks: Tasks
+  readonly #clockCheck: ClockCheck
 
   constructor(parts: TransportParts) {
     const { credentials, settings, log, name } = parts
     this.#parts = parts
+    this.#clockCheck = new ClockCheck(parts)
     this.#addresses = new Addresses(settings.endpoints ?? {})
-    this.#sockets = new Sockets(settings)
     this.#tasks = new Tasks((task, error) => log.warn(`${task} failed`, { target: name, reason: error.message }))
+    this.#sockets = new Sockets(settings, this.#tasks)
     if (credentials !== undefined)
       this.#login = new Login(credentials, () => this.#counters.renewals++, this.#tasks.signal)
     this.fetch = this.fetchAs({})
@@ -99,7 +102,7 @@ class HttpTransport implements Transport {
   }
 
   refresh(): void {
-    this.#tasks.run('closing idle connections', () => this.#sockets.renew())
+    this.#sockets.renew()
   }
 
   async close(): Promise<void> {
@@ -140,6 +143,7 @@ class HttpTransport implements Transport {
 
   async #try<T>(call: Call, to: Destination, reading: Reading<T>): Promise<T> {
     const { clock, pace } = this.#parts
+    await this.#sockets.ready(to.joined.signal)
     const end: Ending = { startMs: clock.monotonicMs(), status: undefined, failure: undefined }
     const asked = sentOf(call, to)
     const letGo = to.joined.hold()
@@ -150,10 +154,11 @@ class HttpTransport implements Transport {
         this.#done(call, to, end, failure)
       },
     }
-    const parts = { dispatcher: this.#sockets.current, pace, counters: this.#counters, clock }
+    const parts = { dispatcher: () => this.#sockets.current, pace, counters: this.#counters, clock }
     const arrived = await exchange(sent, parts, to.joined.signal)
     end.status = arrived.status
     this.#counters.countAnswer(arrived.status)
+    this.#clockCheck.look(arrived.headers['date'])
     if (isLimit(arrived.status)) this.#limited(arrived, to.address)
     try {
       return await reading(arrived, to.address.shown)
@@ -172,6 +177,8 @@ class HttpTransport implements Transport {
     const { log, name, clock } = this.#parts
     end.failure = failure
     if (failure instanceof TransportError) this.#counters.countFailure(failure.kind)
+    // The owner may have given other certificates meanwhile.
+    if (failure instanceof TransportError && failure.kind === 'tls') this.refresh()
     if (!log.hasDebug) return
     log.debug('call', {
       target: name,

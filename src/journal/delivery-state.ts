@@ -1,0 +1,169 @@
+/**
+ * The states of what one target is owed of one file: a pure machine from what happened to what follows. Holds no row and no clock; the
+ * spool and the feed write what it says, and a test holds their rows against it.
+ *
+ *   done        nothing is owed. The receipt, or that there is none, says what the target holds. Left by `changed`, `offered`, `leaves`.
+ *   waiting     to be claimed, in the order of priority and age.
+ *   postponed   waiting for a time after a failure. Left when due, by `retried`, or by anything newer.
+ *   parked      out of the queue with a reason: back by its owner, by anything newer, or when due where a rule set a time.
+ *   leaving     the file is gone and its copy follows when the grace is over. Left when due, or by the file's return.
+ *   active      leased to an attempt. Held in memory only: a crash returns it to where it was claimed from.
+ *   superseded  leased to an attempt at a state of the file that is old by now; what is owed instead begins when that attempt has ended.
+ *
+ * `isDoubtful`: an attempt may have changed the object at the target without our having recorded it, so that no receipt is trusted.
+ */
+import { assert, unreachable } from '../base/errors.ts'
+import type { Outcome } from './delivery.ts'
+
+export type Resting =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'waiting'; readonly attempts: number; readonly isDoubtful: boolean }
+  | { readonly kind: 'postponed'; readonly dueMs: number; readonly attempts: number; readonly reason: string }
+  | { readonly kind: 'parked'; readonly dueMs: number | null; readonly attempts: number; readonly reason: string }
+  | { readonly kind: 'leaving'; readonly dueMs: number; readonly isDoubtful: boolean }
+
+export type DeliveryState =
+  | Resting
+  /** `attempts`: those before this one. */
+  | { readonly kind: 'active'; readonly attempts: number; readonly from: Resting }
+  | { readonly kind: 'superseded'; readonly by: Resting }
+
+export type DeliveryEvent =
+  /** The file has a newer state, of which the target is to have a copy. */
+  | { readonly kind: 'changed' }
+  /** The target is to have a copy of the state that is known; `isLooked`: whatever its receipt says. */
+  | { readonly kind: 'offered'; readonly isLooked: boolean }
+  /** The target is to have no newer copy; what it has stays. */
+  | { readonly kind: 'unowed' }
+  /** The file is gone, and its copy is to follow it at this wall time. */
+  | { readonly kind: 'leaves'; readonly dueMs: number; readonly hasCopy: boolean }
+  | { readonly kind: 'claimed' }
+  | { readonly kind: 'ended'; readonly outcome: Outcome; readonly nowMs: number }
+  /** The owner wants it done now. */
+  | { readonly kind: 'retried' }
+  /** The owner says that removals which were held back are meant. */
+  | { readonly kind: 'approved'; readonly nowMs: number }
+  /** The process ended, and another one goes on. */
+  | { readonly kind: 'reopened' }
+
+const done: Resting = { kind: 'done' }
+const waiting = (isDoubtful: boolean): Resting => ({ kind: 'waiting', attempts: 0, isDoubtful })
+
+export function nextDeliveryState(state: DeliveryState, event: DeliveryEvent): DeliveryState {
+  if (state.kind === 'active') return nextActive(state, event)
+  if (state.kind === 'superseded') return nextSuperseded(state.by, event)
+  return nextResting(state, event)
+}
+
+function nextResting(state: Resting, event: DeliveryEvent): DeliveryState {
+  switch (event.kind) {
+    case 'changed':
+      return waiting(isDoubtful(state))
+    case 'offered':
+      return waiting(isDoubtful(state) || event.isLooked)
+    case 'unowed':
+      // A copy that was to leave is there still, but nobody knows since when as it is.
+      return state.kind === 'leaving' || isDoubtful(state) ? waiting(true) : done
+    case 'leaves':
+      if (state.kind === 'done' && !event.hasCopy) return done
+      return { kind: 'leaving', dueMs: event.dueMs, isDoubtful: isDoubtful(state) }
+    case 'claimed':
+      return state.kind === 'done' ? state : { kind: 'active', attempts: attemptsOf(state), from: state }
+    case 'retried':
+      return state.kind === 'postponed' || state.kind === 'parked' ? waiting(true) : state
+    case 'approved':
+      return state.kind === 'parked' ? { kind: 'leaving', dueMs: event.nowMs, isDoubtful: true } : state
+    case 'reopened':
+      return doubted(state)
+    case 'ended':
+      return state
+    default:
+      return unreachable(event)
+  }
+}
+
+/** What was tried and failed has left who knows what. */
+function isDoubtful(state: Resting): boolean {
+  if (state.kind === 'waiting' || state.kind === 'leaving') return state.isDoubtful
+  return state.kind === 'postponed' || state.kind === 'parked'
+}
+
+function doubted(state: Resting): Resting {
+  return 'isDoubtful' in state ? { ...state, isDoubtful: true } : state
+}
+
+function attemptsOf(state: Resting): number {
+  return 'attempts' in state ? state.attempts : 0
+}
+
+type Active = Extract<DeliveryState, { kind: 'active' }>
+
+function nextActive(state: Active, event: DeliveryEvent): DeliveryState {
+  const { from } = state
+  switch (event.kind) {
+    case 'ended':
+      return ended(state, event)
+    case 'changed':
+      return { kind: 'superseded', by: waiting(from.kind === 'leaving' || isDoubtful(from)) }
+    case 'unowed':
+      return { kind: 'superseded', by: waiting(true) }
+    case 'leaves':
+      return { kind: 'superseded', by: { kind: 'leaving', dueMs: event.dueMs, isDoubtful: true } }
+    case 'reopened':
+      return doubted(from)
+    case 'offered':
+    case 'retried':
+    case 'approved':
+      return { ...state, from: atRest(nextResting(from, event)) }
+    case 'claimed':
+      return state
+    default:
+      return unreachable(event)
+  }
+}
+
+function nextSuperseded(by: Resting, event: DeliveryEvent): DeliveryState {
+  if (event.kind === 'reopened') return doubted(by)
+  if (event.kind === 'ended') return isCertain(event.outcome) ? by : doubted(by)
+  if (event.kind === 'claimed') return { kind: 'superseded', by }
+  // Under a lease nothing ends for good: the attempt may still write.
+  if (event.kind === 'unowed') return { kind: 'superseded', by: waiting(true) }
+  const next = atRest(nextResting(by, event))
+  return { kind: 'superseded', by: event.kind === 'leaves' ? doubted(next) : next }
+}
+
+/** Nothing but a claim leases. */
+function atRest(state: DeliveryState): Resting {
+  assert(state.kind !== 'active' && state.kind !== 'superseded', 'a lease came of no claim')
+  return state
+}
+
+/** After these the receipt says what the target holds; an attempt that was never begun changed nothing. */
+export function isCertain({ kind }: Outcome): boolean {
+  return ['delivered', 'looked', 'removed', 'kept', 'released'].includes(kind)
+}
+
+function ended({ attempts, from }: Active, { outcome, nowMs }: Extract<DeliveryEvent, { kind: 'ended' }>): Resting {
+  switch (outcome.kind) {
+    case 'delivered':
+    case 'looked':
+    case 'removed':
+    case 'kept':
+      return done
+    case 'released':
+      return from
+    case 'interrupted':
+      return doubted(from)
+    case 'postponed': {
+      const { delayMs, isCounted, reason } = outcome
+      const dueMs = Math.round(nowMs + delayMs)
+      return { kind: 'postponed', dueMs, attempts: attempts + (isCounted ? 1 : 0), reason }
+    }
+    case 'parked': {
+      const dueMs = outcome.againInMs === null ? null : Math.round(nowMs + outcome.againInMs)
+      return { kind: 'parked', dueMs, attempts: attempts + 1, reason: outcome.reason }
+    }
+    default:
+      return unreachable(outcome)
+  }
+}
