@@ -11,10 +11,12 @@ export interface Fault {
 /** All that can be logged in to. */
 export const cloudKinds = ['box', 'dropbox', 'google-drive', 'onedrive'] as const satisfies readonly CloudKind[]
 /** Those of them that a target can be. */
-export const availableClouds = ['dropbox'] as const satisfies readonly CloudKind[]
+export const availableClouds = ['dropbox', 'google-drive'] as const satisfies readonly CloudKind[]
 
 const directoryKeys = ['path']
-const cloudKeys = ['account', 'folder', 'endpoint']
+const cloudKeys = ['account', 'folder', 'endpoint', 'drive']
+/** Clouds whose accounts hold several drives. */
+const driveKinds: ReadonlySet<string> = new Set<CloudKind>(['google-drive'])
 
 export function kindFaults(value: unknown): Fault[] {
   const targets = entryIn(value, 'targets')
@@ -30,7 +32,7 @@ export function kindFaults(value: unknown): Fault[] {
     return [
       ...missing(target, where, 'account', 'the name of an account of the list "accounts"'),
       ...strangeAccount(target, where, kind, accounts),
-      ...strangers(target, where, kind, directoryKeys),
+      ...strangers(target, where, kind, driveKinds.has(kind) ? directoryKeys : [...directoryKeys, 'drive']),
     ]
   })
   return [...faults, ...sharedFolders(targets), ...formerNames(targets)]
@@ -99,7 +101,10 @@ function sharedFolders(targets: readonly unknown[]): Fault[] {
     const names = (textIn(target, 'folder') ?? '').toLowerCase().split('/')
     return account === undefined
       ? undefined
-      : `${account}:/${names.filter((name) => name !== '').join('/')}/`.replace('//', '/')
+      : `${account}:${textIn(target, 'drive') ?? ''}/${names.filter((name) => name !== '').join('/')}/`.replace(
+          '//',
+          '/',
+        )
   })
   return places.flatMap((place, at) => {
     const other = places.slice(0, at).findIndex((earlier) => isNested(earlier, place))

@@ -183,7 +183,8 @@ function assembleTarget(
   const account = accounts.find(({ name }) => name === target.account)
   assert(account !== undefined, `target ${target.name} has no account although it was checked`)
   const folder = (target.folder ?? '').replace(/^\//, '')
-  return { ...common, kind: target.kind, account, folder, endpoint: target.endpoint }
+  const { kind, drive, endpoint } = target
+  return { ...common, kind, account, folder, drive, endpoint }
 }
 
 function commonOf(target: FileValue['targets'][number]) {

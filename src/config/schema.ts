@@ -206,6 +206,11 @@ const target = block({
   folder: remoteFolderText.optional().meta({
     description: 'Of a cloud: the folder for the copies, such as Archive/office; all the login sees where left out.',
   }),
+  drive: z
+    .string(expected('the id of a drive'))
+    .regex(/^[\w!-]{1,200}$/, expected('the id of a drive, as its address in a browser ends'))
+    .optional()
+    .meta({ description: "Of Google Drive: the id of a shared drive; the account's own drive where left out." }),
   endpoint: ruled('a URL, such as "https://gateway.example"', endpointFault)
     .optional()
     .meta({ description: 'Of a cloud: another base URL in the place of its own, for gateways and tests.' }),

@@ -51,6 +51,8 @@ export interface CloudConfig extends AnyTargetConfig {
   readonly account: AccountConfig
   /** Below what the login may see, names with `/` between them; '' for all of that. */
   readonly folder: string
+  /** Id of one of several drives that the account sees; undefined for its own. */
+  readonly drive: string | undefined
   /** Base URL that takes the place of the kind's own hosts. */
   readonly endpoint: string | undefined
 }

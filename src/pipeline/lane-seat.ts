@@ -124,7 +124,8 @@ export function laneOrder({ select, at, pace, onRemove }: Ordered, { clock, host
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
 export function declarationOf(target: TargetConfig): Declaration {
-  const place = target.kind === 'directory' ? target.path : `${target.account.name}:/${target.folder}`
+  const place =
+    target.kind === 'directory' ? target.path : `${target.account.name}:${target.drive ?? ''}/${target.folder}`
   const { kind, formerly } = target
   return { kind, selector: JSON.stringify([target.select, target.at]), place, formerly }
 }

@@ -5,6 +5,7 @@ import { assert } from '../base/errors.ts'
 import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
 import { directoryTarget } from './directory/directory.ts'
 import { dropboxTarget } from './dropbox/dropbox.ts'
+import { googleDriveTarget } from './google-drive/google-drive.ts'
 import type { FolderMemory } from './folder-memory.ts'
 import type { Pace } from './pace.ts'
 import { gated, paced } from './paced.ts'
@@ -23,6 +24,7 @@ export interface TargetParts {
 }
 
 const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']
+const googleHosts = ['www.googleapis.com', 'oauth2.googleapis.com']
 
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
 const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
@@ -43,7 +45,10 @@ function openCloud(config: CloudConfig, parts: TargetParts): Target {
   return open(config, parts)
 }
 
-const clouds: Partial<Record<CloudKind, typeof openDropbox>> = { dropbox: openDropbox }
+const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
+  dropbox: openDropbox,
+  'google-drive': openGoogleDrive,
+}
 
 function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
   return paced(directoryTarget({ name, root: path, log, clock }), pace)
@@ -53,4 +58,11 @@ function openDropbox(config: CloudConfig, { pace, transport }: TargetParts): Tar
   const { name, account, folder } = config
   const way = transport(config, dropboxHosts)
   return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)
+}
+
+function openGoogleDrive(config: CloudConfig, { log, clock, pace, transport, folders }: TargetParts): Target {
+  const { name, account, folder, drive } = config
+  const way = transport(config, googleHosts)
+  const common = { name, account: account.name, folder, drive, folders, clock, log }
+  return gated(googleDriveTarget({ ...common, transport: way }), pace)
 }

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Emulator } from './core/emulator.ts'
 import { dropboxEmulator } from './dropbox/dropbox.ts'
+import { googleDriveEmulator } from './google-drive/google-drive.ts'
 import { oneDriveEmulator } from './onedrive/onedrive.ts'
 import { InterceptingProxy } from './proxy/proxy.ts'
 
@@ -20,6 +21,8 @@ export type DriveType = 'personal' | 'business'
 
 const makers = {
   dropbox: ({ folder, checksAnswers }) => dropboxEmulator({ folder: join(folder, 'dropbox'), checksAnswers }),
+  'google-drive': ({ folder, checksAnswers }) =>
+    googleDriveEmulator({ folder: join(folder, 'google-drive'), checksAnswers }),
   onedrive: ({ folder, checksAnswers, driveType }) =>
     oneDriveEmulator({ folder: join(folder, 'onedrive'), checksAnswers, driveType }),
 } as const satisfies Readonly<Record<string, (options: EmulatorsOptions) => Emulator>>

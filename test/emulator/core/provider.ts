@@ -50,7 +50,7 @@ export interface Provider {
   /** What a client has to know besides the address and its tokens. */
   readonly facts?: Readonly<Record<string, string>>
   /** A short name for faults and records. Each request has one, unknown ones too. */
-  routeOf(method: string, path: string): string
+  routeOf(method: string, path: string, query: URLSearchParams): string
   answer(exchange: Exchange): Promise<Answer>
   refusal(name: string, retryAfterS: number | undefined): Answer
   /** Turns switches of the running provider. @throws Error that names what is wrong */
