@@ -278,7 +278,7 @@ describe.each(['personal', 'business'] as const)('a copy to a %s drive', (driveT
     const failure = await failureOf(fixture.target.put(await aCopy(source, 'x'), at('x'), aWork(), never))
 
     expect(failure.next).toEqual({ kind: 'retry' })
-    expect(failure.message).toContain('expected the hash')
+    expect(failure.message).toContain('of the hash')
   })
 
   test('F65: of which OneDrive tells no hash yet is asked about', async () => {

@@ -4,6 +4,7 @@
  * An abort rejects at once. What is under way then is left where its saved session tells.
  */
 import type { Readable } from 'node:stream'
+import { abortFirst } from '../../base/abort.ts'
 import { abortReason } from '../../base/clock.ts'
 import { BrokenInvariant } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
@@ -67,7 +68,7 @@ class OneDriveTarget implements Target {
   }
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const { name, folder, drive: choice, log } = this.#options
       const root = await foundRoot({ api: this.#api, name, folder, drive: choice }, expected, signal)
       const drive = new Drive(this.#api, root)
@@ -80,13 +81,13 @@ class OneDriveTarget implements Target {
   }
 
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
-    return this.#judged(signal, () =>
+    return abortFirst(signal, () =>
       this.#turns.take(at, signal, async () => receiptOf(await this.#open.puts.put(copy, at, work, signal), at, copy)),
     )
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const node = await moved({ api: this.#api, ...this.#open }, receipt.remoteId, to, signal)
       return receiptOf(node, to, receipt)
     })
@@ -94,7 +95,7 @@ class OneDriveTarget implements Target {
 
   /** A personal drive purges nothing: what was purged there stays in the recycle bin for its time. */
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const { drive } = this.#open
       const verb = `removal of ${showPath(receipt.path)}`
       const path = drive.path(receipt.remoteId)
@@ -108,7 +109,7 @@ class OneDriveTarget implements Target {
   }
 
   look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       const held = (await this.#open.places.find(at, signal))?.held
       return held?.kind === 'file' ? this.#hashed(entryOf(held, at), want, signal) : undefined
     })
@@ -131,11 +132,11 @@ class OneDriveTarget implements Target {
   }
 
   get(entry: RemoteEntry, range: { readonly start: number }, signal: AbortSignal): Promise<Readable> {
-    return this.#judged(signal, () => gotten(this.#reading, entry, range.start, signal))
+    return abortFirst(signal, () => gotten(this.#reading, entry, range.start, signal))
   }
 
   about(signal: AbortSignal): Promise<Space> {
-    return this.#judged(signal, async () => {
+    return abortFirst(signal, async () => {
       try {
         const { owner, usedBytes, freeBytes } = await driveFacts({ api: this.#api, drive: this.#options.drive }, signal)
         return { account: owner, usedBytes, freeBytes }
@@ -193,16 +194,6 @@ class OneDriveTarget implements Target {
   async #hashed(entry: RemoteEntry, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry> {
     if (!want.hash) return entry
     return { ...entry, sha256: await sha256Of(await gotten(this.#reading, entry, 0, signal)) }
-  }
-
-  /** Whatever broke when the caller had enough, it broke because of that. */
-  async #judged<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    try {
-      signal.throwIfAborted()
-      return await work()
-    } catch (thrown) {
-      throw signal.aborted ? abortReason(signal) : thrown
-    }
   }
 }
 

@@ -5,6 +5,7 @@
 import type { Log } from '../../base/log.ts'
 import { showPath, type RemotePath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
+import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { nothingRead, SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
@@ -43,6 +44,7 @@ interface Errand {
 
 export class Puts {
   readonly #parts: PutsParts
+  readonly #mismatches = new Mismatches()
 
   constructor(parts: PutsParts) {
     this.#parts = parts
@@ -164,22 +166,46 @@ export class Puts {
     return node?.kind === 'file' && node.name === spot.name && !isOld ? this.#adopted(node, errand, signal) : undefined
   }
 
-  /** Holds what OneDrive has against what was sent (F65). */
-  async #proven({ node: given, proof }: Sent, { verb, copy, at }: Errand, signal: AbortSignal): Promise<FileNode> {
-    const { api, drive, log } = this.#parts
-    const sent = proof.hash.base64()
-    const node = given.hash === undefined ? await this.#lookedAgain(given, verb, signal) : given
-    if (node.size === copy.size && node.hash === sent) return node
-    if (node.size === copy.size && node.hash === undefined) {
-      if ((await this.#downloadedSha256(node, verb, signal)) === copy.sha256) return node
-      throw this.#again(verb, 'what can be downloaded is not what was sent')
+  /** Holds what OneDrive has against what was sent (F65). What is wrong there goes to the bin, and after some times nobody sends it again. */
+  async #proven(sent: Sent, errand: Errand, signal: AbortSignal): Promise<FileNode> {
+    const { copy, at, verb } = errand
+    const { drive } = this.#parts
+    const hash = sent.proof.hash.base64()
+    const node = sent.node.hash === undefined ? await this.#lookedAgain(sent.node, verb, signal) : sent.node
+    const isSame = node.size === copy.size && (await this.#hasHash(node, hash, errand, signal))
+    if (isSame) {
+      this.#mismatches.forget(at)
+      return node
     }
-    if (drive.root.type === 'personal' || !rewrittenKinds.test(at))
-      throw this.#again(verb, `expected the hash ${sent}, got ${node.hash ?? 'none'}`)
-    // Sending it again would only have it rewritten again (F66): what SharePoint made of it is accepted if it can be had back whole.
+    if (drive.root.type !== 'personal' && rewrittenKinds.test(at)) return this.#rewritten(node, errand, signal)
+    await this.#trash(node, verb, signal)
+    const has = `${node.size} bytes of the hash ${node.hash ?? 'unknown'}`
+    const fault = `${this.#parts.api.what(verb)}: expected ${copy.size} bytes of the hash ${hash}, got ${has}`
+    throw this.#mismatches.error(fault, at)
+  }
+
+  async #hasHash(node: FileNode, hash: string, { copy, verb }: Errand, signal: AbortSignal): Promise<boolean> {
+    if (node.hash !== undefined) return node.hash === hash
+    return (await this.#downloadedSha256(node, verb, signal)) === copy.sha256
+  }
+
+  /** Sending it again would only have it rewritten again (F66): what SharePoint made of it is accepted if it can be had back whole. */
+  async #rewritten(node: FileNode, { copy, at, verb }: Errand, signal: AbortSignal): Promise<FileNode> {
     await this.#downloadedSha256(node, verb, signal)
-    log.warn('rewritten by SharePoint', { path: at, sentBytes: copy.size, keptBytes: node.size, what: api.what(verb) })
+    const bytes = { sentBytes: copy.size, keptBytes: node.size }
+    this.#parts.log.warn('rewritten by SharePoint', { copy: this.#parts.api.what(verb), path: at, ...bytes })
     return node
+  }
+
+  /** Only this version: somebody else's is not ours to take away. */
+  async #trash({ id, eTag }: FileNode, verb: string, signal: AbortSignal): Promise<void> {
+    const { api, drive } = this.#parts
+    const call = { method: 'DELETE', path: drive.path(id), headers: { 'if-match': eTag } } as const
+    try {
+      await api.json(`removal after ${verb}`, call, signal)
+    } catch (thrown) {
+      if (!isRefused(thrown, 404, 412)) throw thrown
+    }
   }
 
   async #lookedAgain(given: FileNode, verb: string, signal: AbortSignal): Promise<FileNode> {
