@@ -54,7 +54,9 @@ export async function aDriveTarget({
     })
     onTestFinished(() => transport.close())
     const folders = journal.foldersAt('cloud')
-    const common = { name: 'cloud', account: 'main', transport, folders, clock: systemClock, log: silentLog }
+    // Small ones prove the same as large ones, in less time.
+    const sizes = { oneCallBytesMax: 100_000, chunkBytes: 256 * 1024 }
+    const common = { sizes, name: 'cloud', account: 'main', transport, folders, clock: systemClock, log: silentLog }
     return googleDriveTarget({ ...common, folder: root, drive })
   }
   const at = (path: string): string => `/${root}/${path}`.replace('//', '/')

@@ -4,6 +4,16 @@ import type { SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
 import type { RemotePath } from '../../base/path.ts'
 
+export interface UploadSizes {
+  /** Up to here one call is cheaper than two, and what a crash costs is little. */
+  readonly oneCallBytesMax: number
+  /** What a crash costs at most. A multiple of 256 KiB, which Google wants of all but the last; a larger one costs no memory. */
+  readonly chunkBytes: number
+}
+
+/** Source: Drive, "Choose an upload type". */
+export const usualSizes: UploadSizes = { oneCallBytesMax: 5 * 2 ** 20, chunkBytes: 16 * 2 ** 20 }
+
 export interface Errand {
   readonly copy: LocalCopy
   readonly at: RemotePath
@@ -14,6 +24,7 @@ export interface Errand {
   /** Where it goes. */
   readonly folder: string
   readonly spelled: string
+  readonly chunkBytes: number
 }
 
 /** Google keeps milliseconds. */

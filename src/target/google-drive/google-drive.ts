@@ -15,6 +15,7 @@ import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target,
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { allDrives, DriveApi } from './api.ts'
+import { type UploadSizes, usualSizes } from './errand.ts'
 import { Refused } from './errors.ts'
 import { Folders } from './folders.ts'
 import { IdPool } from './id-pool.ts'
@@ -23,7 +24,6 @@ import { type About, aboutFields, type FileNode, parseAbout } from './metadata.t
 import { moved } from './moves.ts'
 import { fileBytesMax, Puts } from './puts.ts'
 import { entryOf, gotten, listed } from './reading.ts'
-import { chunkBytes } from './session.ts'
 
 export interface GoogleDriveOptions {
   readonly name: string
@@ -39,6 +39,8 @@ export interface GoogleDriveOptions {
   readonly folders: FolderMemory
   readonly clock: Clock
   readonly log: Log
+  /** Of uploads; the usual ones where left out. */
+  readonly sizes?: UploadSizes
 }
 
 export function googleDriveTarget(options: GoogleDriveOptions): Target {
@@ -49,7 +51,7 @@ export function googleDriveTarget(options: GoogleDriveOptions): Target {
 const lookMs = 1000
 
 class GoogleDriveTarget implements Target {
-  readonly traits: Traits = { caseSensitive: true, fileBytesMax, revisionIsContent: true, chunkBytes }
+  readonly traits: Traits
   readonly #options: GoogleDriveOptions
   readonly #names: readonly string[]
   readonly #api: DriveApi
@@ -60,7 +62,9 @@ class GoogleDriveTarget implements Target {
   readonly #turns = new PathTurns()
 
   constructor(options: GoogleDriveOptions) {
-    const { name, log, folders: memory, clock } = options
+    const { name, log, folders: memory, clock, sizes = usualSizes } = options
+    const { chunkBytes } = sizes
+    this.traits = { caseSensitive: true, fileBytesMax, revisionIsContent: true, chunkBytes }
     this.#options = options
     this.#names = options.folder.split('/').filter((part) => part !== '')
     const api = new DriveApi(options)
@@ -71,7 +75,7 @@ class GoogleDriveTarget implements Target {
     this.#ids = ids
     this.#inventory = inventory
     this.#folders = folders
-    this.#puts = new Puts({ api, ids, inventory, folders })
+    this.#puts = new Puts({ api, ids, inventory, folders, sizes })
   }
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {

@@ -7,7 +7,7 @@ import { risingProgress } from '../progress.ts'
 import { nothingRead, type Proof, SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
 import type { DriveApi } from './api.ts'
-import { type Errand, isTimeOf, metadataOf, timeOf } from './errand.ts'
+import { type Errand, isTimeOf, metadataOf, timeOf, type UploadSizes } from './errand.ts'
 import { Refused } from './errors.ts'
 import { Folders } from './folders.ts'
 import type { IdPool } from './id-pool.ts'
@@ -15,7 +15,7 @@ import type { Inventory } from './inventory.ts'
 import type { DriveNode, FileNode } from './metadata.ts'
 import { Md5 } from './md5.ts'
 import { type Begun, keep, nothingOf, savedOf, uploadBySession } from './session.ts'
-import { oneCallBytesMax, type Uploaded, uploadSmall } from './small-upload.ts'
+import { type Uploaded, uploadSmall } from './small-upload.ts'
 
 /** Source: Drive, files.create. Unit: bytes. */
 export const fileBytesMax = 5 * 2 ** 40
@@ -27,6 +27,7 @@ export interface PutsParts {
   readonly folders: Folders
   readonly inventory: Inventory
   readonly ids: IdPool
+  readonly sizes: UploadSizes
 }
 
 export class Puts {
@@ -50,7 +51,9 @@ export class Puts {
       return await SourceFile.with(copy, what, async (source) => {
         const spelled = Folders.spelled(at)
         const folder = await folders.make(folderOf(at), signal)
-        return this.#put({ copy, at, work, source, verb, progress: risingProgress(work), folder, spelled }, signal)
+        const { chunkBytes } = this.#parts.sizes
+        const errand = { copy, at, work, source, verb, progress: risingProgress(work), folder, spelled, chunkBytes }
+        return this.#put(errand, signal)
       })
     } catch (thrown) {
       if (thrown instanceof Refused && thrown.status === 404) throw await folders.misplaced(signal)
@@ -129,7 +132,7 @@ export class Puts {
         : nothingOf(held?.id ?? (await this.#parts.ids.take(signal)))
     const of = held === undefined ? undefined : held.id
     const what = { begun, of, metadata: metadataOf(errand, of === undefined ? begun.id : undefined) }
-    const isSmall = copy.size <= oneCallBytesMax
+    const isSmall = copy.size <= this.#parts.sizes.oneCallBytesMax
     if (of === undefined) this.#mayCome(at, begun.id)
     // Before the first byte. What is there already is found by its id whatever happens.
     if (begun !== saved && (of === undefined || !isSmall)) await keep(begun, errand)

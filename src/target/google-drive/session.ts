@@ -13,8 +13,6 @@ import { type FileNode, parseNode } from './metadata.ts'
 import { Md5 } from './md5.ts'
 import type { Uploaded } from './small-upload.ts'
 
-/** What a crash costs at most. A multiple of 256 KiB, which Google wants of all but the last; a larger one costs no memory. */
-export const chunkBytes = 16 * 2 ** 20
 /** Google puts hundreds of GiB together in one answer. Unit: ms. */
 const finishMs = 600_000
 /** Failures in a row without a byte gained that are gone on from at once; after that the lane waits. */
@@ -151,6 +149,7 @@ class SessionUpload {
   async #send(open: Open, signal: AbortSignal): Promise<Open | Done> {
     const { copy, source, work, progress } = this.#errand
     const { offset } = open.proof
+    const { chunkBytes } = this.#errand
     const until = Math.min(offset - (offset % chunkBytes) + chunkBytes, copy.size)
     await work.allow(until - offset, signal)
     let after: Proof<Md5> | undefined

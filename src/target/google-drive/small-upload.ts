@@ -6,9 +6,6 @@ import { type FileNode, parseNode } from './metadata.ts'
 import { Md5 } from './md5.ts'
 import { type Errand, noFile } from './errand.ts'
 
-/** Up to here one call is cheaper than two, and what a crash costs is little. Source: Drive, "Choose an upload type". Unit: bytes. */
-export const oneCallBytesMax = 5 * 2 ** 20
-
 /** In no file: 128 bits of chance would do, a text that is ours does as well, since the length says where the bytes end. */
 const boundary = 'fanfold-6d0c2a9e1b7f4853'
 

@@ -1,11 +1,13 @@
 /**
  * The connections of one transport: how many, how trusted, through which proxy. From settings only; the environment is never asked.
- * Certificates are read with the first call, so that a file that is missing keeps nothing but the target from working.
+ * Certificates are read with the first call, so that a file that is missing keeps nothing but the target from working; the client is loaded
+ * with it, too, which takes a third of a start that has no cloud.
  */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici'
+import type * as Client from 'undici'
+import type { Agent, Dispatcher } from 'undici'
 import { orAbort } from '../../base/abort.ts'
 import { asError, assert, errnoOf } from '../../base/errors.ts'
 import type { Tasks } from '../../base/tasks.ts'
@@ -69,8 +71,10 @@ export class Sockets {
     const { caFile, proxy } = this.#settings
     const ca = caFile === undefined ? {} : { ca: [...rootCertificates, await certificates(caFile)] }
     const trust = { timeout: connectMs, rejectUnauthorized: true, ...ca }
+    const client = await import('undici')
     const old = this.#current
-    this.#current = proxy === undefined ? new Agent({ ...pool, connect: trust }) : tunnels(new URL(proxy), trust)
+    this.#current =
+      proxy === undefined ? new client.Agent({ ...pool, connect: trust }) : tunnels(client, new URL(proxy), trust)
     this.#isStale = false
     if (old !== undefined) this.#tasks.run('closing old connections', () => old.close())
   }
@@ -85,7 +89,7 @@ export class Sockets {
   }
 }
 
-function tunnels(proxy: URL, trust: Trust): Dispatcher {
+function tunnels({ Pool, ProxyAgent }: typeof Client, proxy: URL, trust: Trust): Dispatcher {
   const { username, password } = proxy
   const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
   return new ProxyAgent({

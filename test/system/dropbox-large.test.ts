@@ -1,0 +1,142 @@
+/**
+ * Large files and Dropbox: killed again and again, in flat memory, and what is not needed is not loaded. `FANFOLD_LARGE_GIB` says how large
+ * the file for the memory is; 1 where it is not set.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import type { Rig } from '../emulator/dropbox-rig.ts'
+import { aCloudBench } from '../e2e/dropbox-bench.ts'
+import { fanfold, isAtRest, startDaemon, targetOf } from '../e2e/rig.ts'
+import { ContentHash } from '../../src/target/dropbox/content-hash.ts'
+
+const mebibyte = 2 ** 20
+const gibibyte = 2 ** 30
+const chunkBytes = 16 * mebibyte
+const kills = 10
+const largeBytes = Number(process.env['FANFOLD_LARGE_GIB'] ?? '1') * gibibyte
+/** What garbage and the allocator may add to what is needed. */
+const grownBytesMax = 64 * mebibyte
+
+/** Whoever else wants the loop waits no longer. Unit: ms. */
+const busyMsMax = 50
+
+/** A file of which no two pages are alike; its hash as Dropbox has it. */
+async function fill(path: string, bytes: number): Promise<string> {
+  await using file = await open(path, 'w')
+  const hash = new ContentHash()
+  const piece = Buffer.alloc(4 * mebibyte)
+  for (let at = 0; at < bytes; at += piece.length) {
+    for (let place = 0; place < piece.length; place += 4096) piece.writeUInt32LE((at + place) / 4096, place)
+    hash.update(piece)
+    await file.write(piece)
+  }
+  return hash.hex()
+}
+
+/** Of content, the one under way included. */
+function arrivedBytes({ emulator }: Rig): number {
+  return emulator.recorder.records
+    .filter(({ route }) => route === 'files/upload_session/append_v2')
+    .reduce((sum, { requestBytes }) => sum + requestBytes, 0)
+}
+
+test('F61: killed with -9 at ten points of 1 GiB it goes on each time, sends at most one chunk again, and leaves one object', async () => {
+  const bench = await aCloudBench()
+  const { recorder, provider } = bench.rig.emulator
+  bench.login()
+  const hash = await fill(join(bench.inbox, 'large'), gibibyte)
+
+  for (let kill = 1; kill <= kills; kill++) {
+    const daemon = await startDaemon(bench)
+    const before = arrivedBytes(bench.rig)
+    const wanted = Math.max(0, gibibyte - before) / (kills + 2 - kill)
+    await daemon.until(() => arrivedBytes(bench.rig) - before >= wanted, 60_000)
+    await daemon.end('SIGKILL')
+  }
+  const last = await startDaemon(bench)
+  await last.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1, 60_000)
+
+  expect(recorder.count('files/upload_session/start')).toBe(1)
+  expect(arrivedBytes(bench.rig)).toBeLessThanOrEqual(gibibyte + kills * (chunkBytes + mebibyte))
+  expect(provider.owner.list().filter(({ kind }) => kind === 'file')).toEqual([
+    expect.objectContaining({ path: '/Archive/large', size: gibibyte, hash }),
+  ])
+}, 400_000)
+
+function rssBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
+
+test(`${largeBytes / gibibyte} GiB go up and come back in flat memory, and the loop stays free meanwhile`, async () => {
+  const bench = await aCloudBench()
+  bench.login()
+  // A first one, so that what the program itself takes is there.
+  await fill(join(bench.inbox, 'first'), 64 * mebibyte)
+  const turnsFile = join(bench.folder, 'turns.json')
+  const look = fileURLToPath(new URL('loop-look.cjs', import.meta.url))
+  const daemon = await startDaemon(bench, { NODE_OPTIONS: `--require ${look}`, FANFOLD_LOOP_LOOK: turnsFile })
+  await daemon.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1)
+  const fromMs = Date.now()
+  const restBytes = rssBytes(daemon.pid)
+  let mostBytes = 0
+
+  const hash = await fill(join(bench.inbox, 'large'), largeBytes)
+  await daemon.until((status) => {
+    mostBytes = Math.max(mostBytes, rssBytes(daemon.pid))
+    return isAtRest(status) && targetOf(status, 'cloud').delivered === 2
+  }, 300_000)
+  const untilMs = Date.now()
+  await daemon.end('SIGTERM')
+  const down = await promisify(execFile)(process.execPath, [
+    fileURLToPath(new URL('dropbox-download.mjs', import.meta.url)),
+    bench.rig.emulator.url,
+    bench.rig.accessToken,
+    'large',
+  ])
+
+  const { grownBytes, contentHash } = JSON.parse(down.stdout) as { grownBytes: number; contentHash: string }
+  process.stdout.write(
+    `up +${Math.round((mostBytes - restBytes) / mebibyte)} MiB, down +${Math.round(grownBytes / mebibyte)} MiB\n`,
+  )
+  const turns = JSON.parse(readFileSync(turnsFile, 'utf8')) as { atMs: number; busyMs: number }[]
+  const meanwhile = turns.filter(({ atMs }) => atMs >= fromMs && atMs <= untilMs).map(({ busyMs }) => busyMs)
+  const busiestMs = Math.max(...meanwhile)
+  process.stdout.write(`the loop was kept for ${busiestMs.toFixed(1)} ms at most\n`)
+  expect(meanwhile.length).toBeGreaterThan(10)
+  expect(busiestMs).toBeLessThan(busyMsMax)
+  expect(mostBytes - restBytes).toBeLessThan(grownBytesMax)
+  expect(contentHash).toBe(hash)
+  expect(grownBytes).toBeLessThan(grownBytesMax)
+}, 600_000)
+
+test('who has no Dropbox target never loads its SDK', async () => {
+  const bench = await aCloudBench()
+  bench.login()
+  writeFileSync(join(bench.inbox, 'x'), 'x')
+  const look = join(bench.folder, 'look.cjs')
+  const told = join(bench.folder, 'loaded.json')
+  // What is CommonJS is in this list however it was imported.
+  const line = `require('fs').writeFileSync(${JSON.stringify(told)}, JSON.stringify(Object.keys(require('module')._cache)))`
+  writeFileSync(look, `process.on('exit', () => { ${line} })\n`)
+  const loaded = async (): Promise<boolean> => {
+    process.env['NODE_OPTIONS'] = `--require ${look}`
+    try {
+      expect((await fanfold(bench, 'run', '--until-idle')).code).toBe(0)
+    } finally {
+      delete process.env['NODE_OPTIONS']
+    }
+    return readFileSync(told, 'utf8').includes('node_modules/dropbox/')
+  }
+
+  const withTarget = await loaded()
+  mkdirSync(join(bench.folder, 'copies'))
+  const head = readFileSync(bench.config, 'utf8').split('targets:')[0] ?? ''
+  writeFileSync(bench.config, `${head}targets:\n  - { name: disk, kind: directory, path: ./copies }\n`)
+
+  expect([withTarget, await loaded()]).toEqual([true, false])
+})
