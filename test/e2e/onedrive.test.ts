@@ -4,34 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Status } from '../../src/control/control.ts'
-import type { OneDriveOptions } from '../emulator/onedrive/onedrive.ts'
-import { aOneDrive, type OneDriveRig } from '../emulator/onedrive-rig.ts'
 import { treeOf } from '../tree.ts'
-import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
+import { aCloudBench } from './onedrive-bench.ts'
+import { fanfold, isAtRest, startDaemon, targetOf } from './rig.ts'
 
 const mebibyte = 2 ** 20
-
-interface CloudBench extends Bench {
-  readonly rig: OneDriveRig
-  /** What lies at OneDrive below the target's folder. */
-  held(path: string): Buffer | undefined
-}
-
-async function aCloudBench(options: Partial<OneDriveOptions> = {}, lines = ''): Promise<CloudBench> {
-  const rig = await aOneDrive({ ...options, rules: { refusesBearer: true, alignsFragments: true } })
-  const bench = aBench({ unused: '' })
-  const place = `account: main, folder: Archive, endpoint: '${rig.emulator.url}', at: '{path}'`
-  writeFileSync(
-    bench.config,
-    `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\n` +
-      `targets:\n  - { name: cloud, kind: onedrive, ${place}${lines} }\n` +
-      'accounts:\n  - { name: main, kind: onedrive, client-id: emulated-app-1 }\n',
-  )
-  const folder = join(bench.folder, 'state', 'accounts')
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  writeFileSync(join(folder, 'main.json'), JSON.stringify({ refreshToken: rig.refreshToken }), { mode: 0o600 })
-  return { ...bench, rig, held: (path) => rig.emulator.provider.owner.read(`/Archive/${path}`) }
-}
 
 test('archives a tree, and a resync that verifies neither sends nor downloads content (F115)', async () => {
   const bench = await aCloudBench({ driveType: 'business' })
