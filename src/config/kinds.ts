@@ -33,7 +33,7 @@ export function kindFaults(value: unknown): Fault[] {
       ...missing(target, where, 'account', 'the name of an account of the list "accounts"'),
       ...strangeAccount(target, where, kind, accounts),
       ...strangers(target, where, kind, driveKinds.has(kind) ? directoryKeys : [...directoryKeys, 'drive']),
-      ...(kind === 'onedrive' ? refusedNames(target, where) : []),
+      ...(kind === 'onedrive' ? [...refusedNames(target, where), ...missingDrive(value, target, where)] : []),
     ]
   })
   return [...faults, ...sharedFolders(targets), ...formerNames(targets)]
@@ -58,6 +58,23 @@ function refusedNames(target: unknown, where: Where): Fault[] {
   const refused = names.find((name) => refusedName.test(name))
   if (refused === undefined) return []
   return [{ where: [...where, 'folder'], message: `OneDrive has no folder called "${refused}"; choose another name` }]
+}
+
+/** A program that logs in as itself has no drive of its own. */
+function missingDrive(value: unknown, target: unknown, where: Where): Fault[] {
+  const accounts = entryIn(value, 'accounts')
+  const name = textIn(target, 'account')
+  const account: unknown = Array.isArray(accounts)
+    ? accounts.find((candidate: unknown) => name !== undefined && textIn(candidate, 'name') === name)
+    : undefined
+  const drive = textIn(target, 'drive')
+  if (entryIn(account, 'service') === undefined || (drive !== undefined && drive !== 'app-folder')) return []
+  return [
+    {
+      where: [...where, 'drive'],
+      message: `expected the id of a drive: the service "${name ?? ''}" has none of its own`,
+    },
+  ]
 }
 
 /** Kinds by names. */

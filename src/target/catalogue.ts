@@ -74,11 +74,12 @@ function openGoogleDrive(config: CloudConfig, { log, clock, pace, transport, fol
 function openOneDrive(config: CloudConfig, { log, pace, transport }: TargetParts): Target {
   const { name, account, folder } = config
   const way = transport(config, microsoftHosts)
-  const drive = choiceOf(config.drive)
+  const drive = choiceOf(config)
   return gated(oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log }), pace)
 }
 
-function choiceOf(drive: string | undefined): DriveChoice {
-  if (drive === undefined) return 'own'
+/** What the configuration lets the login see says where the copies go: it sees nothing but the folder of its app, unless more is asked for. */
+function choiceOf({ drive, account }: CloudConfig): DriveChoice {
+  if (drive === undefined) return (account.access ?? 'least') === 'least' ? 'app-folder' : 'own'
   return drive === 'app-folder' ? drive : { id: drive }
 }

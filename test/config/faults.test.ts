@@ -454,6 +454,11 @@ describe('each kind of target has keys of its own', () => {
       ['12:72 targets[1].folder: targets[0] uses this folder too, or one inside of it or around it: give each its own'],
     ],
     [
+      'a service at OneDrive without the id of a drive',
+      'kind: onedrive\n    account: fifth\n    drive: app-folder',
+      ['10:12 targets[0].drive: expected the id of a drive: the service "fifth" has none of its own'],
+    ],
+    [
       'a folder that OneDrive does not take',
       'kind: onedrive\n    account: fourth\n    drive: app-folder\n    folder: a/b?',
       ['11:13 targets[0].folder: OneDrive has no folder called "b?"; choose another name'],
@@ -467,7 +472,7 @@ describe('each kind of target has keys of its own', () => {
 
   test.each(cases)('%s', async (_, target, faults) => {
     const accounts =
-      'accounts:\n  - { name: main, kind: dropbox, client-id: app }\n  - { name: other, kind: box, client-id: app }\n  - { name: third, kind: google-drive, client-id: app }\n  - { name: fourth, kind: onedrive, client-id: app }'
+      'accounts:\n  - { name: main, kind: dropbox, client-id: app }\n  - { name: other, kind: box, client-id: app }\n  - { name: third, kind: google-drive, client-id: app }\n  - { name: fourth, kind: onedrive, client-id: app }\n  - { name: fifth, kind: onedrive, client-id: app, tenant: t, service: {} }'
     const text = `state: ./state\nsources:\n  - name: papers\n    path: ./papers\n    settle: 2s\ntargets:\n  - name: nas\n    ${target}\n${accounts}`
 
     expect(await faultsOf(text)).toEqual(faults)

@@ -19,7 +19,7 @@ export async function aCloudBench(options: Partial<OneDriveOptions> = {}, lines 
     bench.config,
     `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\n` +
       `targets:\n  - { name: cloud, kind: onedrive, ${place}${lines} }\n` +
-      'accounts:\n  - { name: main, kind: onedrive, client-id: emulated-app-1 }\n',
+      'accounts:\n  - { name: main, kind: onedrive, client-id: emulated-app-1, access: files }\n',
   )
   const folder = join(bench.folder, 'state', 'accounts')
   mkdirSync(folder, { recursive: true, mode: 0o700 })

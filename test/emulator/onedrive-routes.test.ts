@@ -391,7 +391,7 @@ describe('logins', () => {
     const first = await form(rig, ask)
     const second = await form(rig, ask)
 
-    expect(first.body).toMatchObject({ token_type: 'Bearer', scope: 'Files.ReadWrite offline_access' })
+    expect(first.body).toMatchObject({ token_type: 'Bearer', scope: 'https://graph.microsoft.com/Files.ReadWrite' })
     expect(field(first, 'refresh_token')).not.toBe(rig.refreshToken)
     expect(second.status).toBe(200)
   })

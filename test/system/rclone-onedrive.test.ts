@@ -177,7 +177,7 @@ describe.each(['personal', 'business', 'documentLibrary'] as const)('a %s drive'
       bench.config,
       `state: ./state\nsources:\n  - { name: inbox, path: ./inbox }\n` +
         `targets:\n  - { name: cloud, kind: onedrive, account: main, folder: ByFanfold, at: '{path}' }\n` +
-        `accounts:\n  - { name: main, kind: onedrive, client-id: emulated-app-1 }\n` +
+        `accounts:\n  - { name: main, kind: onedrive, client-id: emulated-app-1, access: files }\n` +
         `http: { proxy: '${proxy.url}', ca-file: '${join(folder, 'ca.pem')}' }\n`,
     )
 

@@ -18,12 +18,18 @@ export interface AuthOptions {
   readonly scopes: readonly string[]
 }
 
+/** Who logs in where nobody says. */
+export const ownerName = 'owner'
+
 export interface Login {
   readonly refreshToken: string
+  /** Whose it is: the owner's, or somebody else's. */
+  readonly user: string
   readonly scopes: readonly string[]
 }
 
 export interface Grant {
+  readonly user: string
   readonly accessToken: string
   readonly expiresInS: number
   readonly refreshToken: string
@@ -34,6 +40,7 @@ export type TokenState =
   { readonly kind: 'good'; readonly login: Login } | { readonly kind: 'unknown' } | { readonly kind: 'expired' }
 
 interface Consent {
+  readonly user: string
   readonly scopes: readonly string[]
   /** Of PKCE: the verifier's SHA-256, base64url. */
   readonly challenge: string | undefined
@@ -52,16 +59,16 @@ export class Auth {
   }
 
   /** A login as after consent, for those who do not test consent. */
-  login(scopes = this.#options.scopes): Grant {
-    const login = { refreshToken: secret('refresh-'), scopes }
+  login(scopes = this.#options.scopes, user = ownerName): Grant {
+    const login = { refreshToken: secret('refresh-'), scopes, user }
     this.#logins.set(login.refreshToken, login)
     return this.#grant(login)
   }
 
   /** The owner said yes: the code to exchange. */
-  consent(scopes: readonly string[], challenge: string | undefined): string {
+  consent(scopes: readonly string[], challenge: string | undefined, user = ownerName): string {
     const code = secret('code-')
-    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge })
+    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge, user })
     return code
   }
 
@@ -71,7 +78,7 @@ export class Auth {
     this.#codes.delete(code)
     if (consent === undefined) return undefined
     const given = verifier === undefined ? undefined : createHash('sha256').update(verifier).digest('base64url')
-    return consent.challenge === given ? this.login(consent.scopes) : undefined
+    return consent.challenge === given ? this.login(consent.scopes, consent.user) : undefined
   }
 
   refresh(refreshToken: string): Grant | undefined {
@@ -79,7 +86,7 @@ export class Auth {
     if (login === undefined) return undefined
     if (this.#options.refreshTokens === 'stay') return this.#grant(login)
     if (this.#options.refreshTokens === 'rotate') this.#logins.delete(refreshToken)
-    return this.login(login.scopes)
+    return this.login(login.scopes, login.user)
   }
 
   stateOf(accessToken: string): TokenState {
@@ -100,11 +107,11 @@ export class Auth {
     this.#logins.clear()
   }
 
-  /** One login ends, by its access token. */
-  revoke(accessToken: string): void {
-    const ended = this.#access.get(accessToken)?.login
+  /** One login ends, by its access token or its refresh token. */
+  revoke(token: string): void {
+    const ended = this.#access.get(token)?.login ?? this.#logins.get(token)
     if (ended !== undefined) this.#logins.delete(ended.refreshToken)
-    for (const [token, { login }] of this.#access) if (login === ended) this.#access.delete(token)
+    for (const [each, { login }] of this.#access) if (login === ended) this.#access.delete(each)
   }
 
   #grant(login: Login): Grant {

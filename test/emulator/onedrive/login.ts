@@ -1,10 +1,14 @@
-/** Microsoft's token address: a refresh token brings a new one with each use, the old one stays good. Tokens live in core/auth.ts. */
-import type { Auth, Grant } from '../core/auth.ts'
+/** Microsoft's token address: refreshing, which brings a new token each time while the old one stays good, and apps by themselves. First logins: core/login-pages.ts. */
+import type { Auth } from '../core/auth.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { granted, refused } from '../core/login-pages.ts'
+import { loginProfiles } from '../core/login-profiles.ts'
 import { type Answer, json } from '../core/provider.ts'
 import { badGrant } from './refusal.ts'
 
 export const scopes = ['Files.ReadWrite', 'offline_access'] as const
+
+const profile = loginProfiles.onedrive
 
 export async function token(auth: Auth, exchange: Exchange): Promise<Answer> {
   const asked = new URLSearchParams(await exchange.text())
@@ -15,32 +19,20 @@ export async function token(auth: Auth, exchange: Exchange): Promise<Answer> {
     .map(decodeURIComponent)
   const clientId = asked.get('client_id') ?? basicId
   const secret = asked.get('client_secret') ?? basicSecret ?? ''
-  if (clientId !== auth.client.clientId || (secret !== '' && secret !== auth.client.clientSecret)) {
-    return fault('invalid_client', 'AADSTS7000215: Invalid client secret provided.', 7000215)
-  }
+  const isClient = clientId === auth.client.clientId && (secret === '' || secret === auth.client.clientSecret)
+  if (!isClient) return refused(profile.badClient)
   switch (asked.get('grant_type')) {
     case 'refresh_token': {
       const grant = auth.refresh(asked.get('refresh_token') ?? '')
-      return grant === undefined ? badGrant() : granted(grant, true)
-    }
-    case 'authorization_code': {
-      const grant = auth.exchange(asked.get('code') ?? '', asked.get('code_verifier') ?? undefined)
-      return grant === undefined ? badGrant() : granted(grant, true)
+      return grant === undefined ? badGrant() : granted(profile, grant, 'refresh')
     }
     case 'client_credentials':
-      if (secret === '') return fault('invalid_client', 'AADSTS7000218: client_secret is missing.', 7000218)
-      return granted(auth.login(['.default']), false)
+      return secret === '' ? refused(profile.badClient) : granted(profile, auth.login(['.default']), 'service')
     case null:
     default:
-      return fault('unsupported_grant_type', 'AADSTS70003: The grant type is not supported.', 70003)
+      return json(400, {
+        error: 'unsupported_grant_type',
+        error_description: 'AADSTS70003: grant_type is not supported',
+      })
   }
-}
-
-function granted({ accessToken, expiresInS, refreshToken, scopes: given }: Grant, isDelegated: boolean): Answer {
-  const common = { token_type: 'Bearer', expires_in: expiresInS, ext_expires_in: expiresInS, access_token: accessToken }
-  return json(200, { ...common, ...(isDelegated ? { scope: given.join(' '), refresh_token: refreshToken } : {}) })
-}
-
-function fault(error: string, description: string, number: number): Answer {
-  return json(error === 'invalid_client' ? 401 : 400, { error, error_description: description, error_codes: [number] })
 }

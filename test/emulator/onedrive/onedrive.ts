@@ -10,6 +10,7 @@ import { ByteStore } from '../core/bytes.ts'
 import { MovableClock } from '../core/clock.ts'
 import { Emulator } from '../core/emulator.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { LoginPages } from '../core/login-pages.ts'
 import { type Answer, json, plainText, type Provider } from '../core/provider.ts'
 import { Csdl } from '../spec/csdl.ts'
 import { type Address, addressOf, type ItemAddress } from './address.ts'
@@ -112,6 +113,8 @@ class OneDrive implements Provider {
   readonly refusals = refusals
   readonly behaviours = behaviours
   readonly drive: Drive
+  /** Consent, devices' codes, first tokens. */
+  readonly pages: LoginPages
   readonly owner: OwnersDrive
   readonly facts: Readonly<Record<string, string>>
   readonly #auth: Auth
@@ -120,6 +123,7 @@ class OneDrive implements Provider {
 
   constructor(drive: Drive, auth: Auth, checksAnswers: boolean) {
     this.drive = drive
+    this.pages = new LoginPages(auth, drive.clock, 'onedrive')
     this.owner = new OwnersDrive(drive)
     this.facts = { driveId: drive.id, driveType: drive.rules.driveType }
     this.#auth = auth
@@ -159,6 +163,8 @@ class OneDrive implements Provider {
   async #answered(exchange: Exchange): Promise<Answer> {
     try {
       const route = this.routeOf(exchange.method, exchange.url.pathname)
+      const page = await this.pages.answer(exchange)
+      if (page !== undefined) return page
       if (route === 'token') return await token(this.#auth, exchange)
       const answer = (await this.#byUrl(route, exchange)) ?? (await this.#byLogin(route, exchange))
       this.#check(route, answer)
