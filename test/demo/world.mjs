@@ -18,6 +18,7 @@ const emulatorProgram = fileURLToPath(new URL('../emulator/dist/main.js', import
 export const clouds = {
   dropbox: { kind: 'dropbox', chunkBytes: 16 * 2 ** 20 },
   'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
+  onedrive: { kind: 'onedrive', chunkBytes: 10 * 2 ** 20 },
 }
 
 const directories = ['disk', 'stick']
