@@ -10,6 +10,7 @@ import type { FactFlags } from './flags.ts'
 import type { HistoryFlags } from './history.ts'
 import type { DoctorFlags } from './doctor.ts'
 import type { InstallFlags } from './install.ts'
+import type { LoginFlags } from './login.ts'
 import type { QuickstartFlags } from './quickstart.ts'
 import type { ResyncFlags } from './resync.ts'
 import type { RunFlags } from './run.ts'
@@ -75,6 +76,7 @@ function buildProgram(end: End): Command {
   addOrderCommands(program, end)
   addApproval(program, end)
   addConfigCommands(program, end)
+  addLoginCommands(program, end)
   addServiceCommands(program, end)
   return program
 }
@@ -197,6 +199,37 @@ function addConfigCommands(program: Command, end: End): void {
         end(await (await import('./hold.ts')).hold(verb, targets, flags)),
       )
   }
+}
+
+function addLoginCommands(program: Command, end: End): void {
+  withFacts(program.command('login'))
+    .description('log in to an account at a cloud, in a browser; with or without a running daemon')
+    .argument('<account>', 'name of the account')
+    .option('--paste', 'the browser is on another machine: paste what it shows')
+    .option('--device', 'type a short code in any browser (Google, Microsoft)')
+    .option('--check', 'only prove the login that is there, by a call to the cloud')
+    .option('--other-user', 'another user than before is meant')
+    .option('--port <port>', 'port of this machine that is registered with the app', portNumber)
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold login main', 'a browser on this machine'],
+        ['fanfold login main --paste', 'a server without one'],
+        ['fanfold login main --check', 'exits 1 when it is none any more'],
+      ),
+    )
+    .action(async (account: string, flags: LoginFlags) => end(await (await import('./login.ts')).login(account, flags)))
+  withFacts(program.command('logout'))
+    .description('take a login back at the cloud and forget it; what is owed stays queued')
+    .argument('<account>', 'name of the account')
+    .addHelpText('after', examples(['fanfold logout main', '']))
+    .action(async (account: string, flags: FactFlags) => end(await (await import('./login.ts')).logout(account, flags)))
+}
+
+function portNumber(text: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port
+  throw new InvalidArgumentError('expected a port from 1 to 65535')
 }
 
 function addServiceCommands(program: Command, end: End): void {

@@ -27,6 +27,7 @@ export async function doctor(flags: DoctorFlags): Promise<ExitCode> {
 
 async function examine(patient: Patient): Promise<readonly Finding[]> {
   const { accessFindings, serviceFindings } = await import('./service-checks.ts')
+  const { loginFindings } = await import('./login-checks.ts')
   const { clockFindings, spaceFindings, watchFindings } = await import('./machine-checks.ts')
   return [
     good('configuration', `${patient.config.file} is valid`),
@@ -35,6 +36,7 @@ async function examine(patient: Patient): Promise<readonly Finding[]> {
     ...spaceFindings(patient),
     ...accessFindings(patient),
     ...(await serviceFindings(patient)),
+    ...(await loginFindings(patient)),
   ]
 }
 

@@ -63,9 +63,11 @@ async function watchStatus(
 
 /** The status as tables; reasons stand below them, whole, since their end says what to do. */
 export function statusLines(now: Status, isRunning: boolean): Line[] {
-  const remarks = [{ name: now.journal.state, reason: now.journal.reason }, ...now.sources, ...now.targets].flatMap(
-    ({ name, reason }): Line[] =>
-      reason === null ? [] : [[span(`${harmless(name)}: `, 'bold'), span(harmless(reason), 'warn')]],
+  // A login that is needed already is told by its target.
+  const ending = now.accounts.filter(({ state }) => state === 'ends-soon' || state === 'ends-today')
+  const journal = { name: now.journal.state, reason: now.journal.reason }
+  const remarks = [journal, ...now.sources, ...now.targets, ...ending].flatMap(({ name, reason }): Line[] =>
+    reason === null ? [] : [[span(`${harmless(name)}: `, 'bold'), span(harmless(reason), 'warn')]],
   )
   return [
     ...(isRunning ? [] : [[span('not running', 'bad'), span(' · start it with "fanfold run"', 'dim')]]),

@@ -10,8 +10,8 @@ export { parseConfig } from './parse.ts'
 export { ConfigError } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
 export { directoriesOf } from './settings.ts'
-export type { AccountConfig, CloudConfig, CloudKind, Config, DirectoryConfig } from './settings.ts'
-export type { HttpConfig, Pace, Select, SourceConfig, TargetConfig } from './settings.ts'
+export type { Access, AccountConfig, CloudConfig, CloudKind, Config, DirectoryConfig } from './settings.ts'
+export type { HttpConfig, Pace, Select, ServiceConfig, SourceConfig, TargetConfig } from './settings.ts'
 
 /** A larger file is none that a person wrote, and would be held in memory several times over. */
 const configBytesMax = 2 ** 20

@@ -8,6 +8,7 @@ import { clashesOf, type Place } from './places.ts'
 import { ConfigError, showGot, showKey, suggestion, type Problem, type Where } from './problems.ts'
 import { fileSchema, type FileValue } from './schema.ts'
 import type { AccountConfig, Config, SourceConfig, TargetConfig } from './settings.ts'
+import { accountFaults } from './accounts.ts'
 import { kindFaults } from './kinds.ts'
 import { entryIn, textIn } from './document.ts'
 
@@ -65,6 +66,7 @@ function tiesOf(source: ConfigText, base: string): Problem[] {
     ...mixedSources(sources, targets),
     ...repeatedNames(namedOf(source.value, 'account'), source),
     ...kindFaults(source.value),
+    ...accountFaults(source.value),
     ...clashesOf(placesOf(source.value, [...sources, ...targets], base), (where) => source.lineOf(where)),
   ]
   return found.map(({ where, message }) => ({ ...source.problemAt(where, message), key: showKey(where) }))
@@ -136,7 +138,7 @@ function namedOf(value: unknown, role: Named['role']): Named[] {
 
 function assemble(file: string, value: FileValue): Config {
   const base = dirname(file)
-  const accounts = value.accounts.map((account) => assembleAccount(base, account))
+  const accounts = value.accounts.map((account) => assembleAccount(base, account, value.targets))
   return {
     file,
     state: resolve(base, value.state),
@@ -148,6 +150,7 @@ function assemble(file: string, value: FileValue): Config {
     },
     sources: value.sources.map((source) => assembleSource(base, source)),
     targets: value.targets.map((target) => assembleTarget(base, target, accounts)),
+    accounts,
   }
 }
 
@@ -163,13 +166,31 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
   }
 }
 
-function assembleAccount(base: string, account: FileValue['accounts'][number]): AccountConfig {
-  const secret = account['client-secret-file']
+function assembleAccount(
+  base: string,
+  account: FileValue['accounts'][number],
+  targets: FileValue['targets'],
+): AccountConfig {
+  const { service, name } = account
+  const below = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(base, path))
+  const secretEnds = account['client-secret-expires']
+  // A gateway that a target goes through is the login's way, too.
+  const ofTarget = targets.find((target) => target.account === name && target.endpoint !== undefined)?.endpoint
   return {
-    name: account.name,
+    name,
     kind: account.kind,
-    clientId: account['client-id'],
-    clientSecretFile: secret === undefined ? undefined : resolve(base, secret),
+    clientId: account['client-id'] ?? '',
+    clientSecretFile: below(account['client-secret-file']),
+    access: account.access,
+    tenant: account.tenant,
+    endpoint: account.endpoint ?? ofTarget,
+    service: service && {
+      keyFile: below(service['key-file']),
+      subject: service.subject,
+      enterprise: service.enterprise,
+    },
+    loginLastsMs: account['login-lasts'],
+    secretEndsAtMs: secretEnds === undefined ? undefined : Date.parse(`${secretEnds}T00:00:00Z`),
   }
 }
 
@@ -183,7 +204,7 @@ function assembleTarget(
   const account = accounts.find(({ name }) => name === target.account)
   assert(account !== undefined, `target ${target.name} has no account although it was checked`)
   const folder = (target.folder ?? '').replace(/^\//, '')
-  const { kind, drive, endpoint } = target
+  const { kind, drive, endpoint = account.endpoint } = target
   return { ...common, kind, account, folder, drive, endpoint }
 }
 

@@ -263,18 +263,61 @@ const node = block({
     .meta({ description: 'What this machine does.' }),
 })
 
+const appId = 'the id of an app that you registered at the cloud'
+
+function dayFault(text: string): string | undefined {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(`${text}T00:00:00Z`))
+  return isDay ? undefined : 'expected a day in quotes, such as "2027-01-31"'
+}
+
+const service = block({
+  'key-file': pathText('a file')
+    .optional()
+    .meta({ description: 'Key file (JSON) that Google or Box handed out. Relative to this file.' }),
+  subject: z
+    .string(expected('a user'))
+    .regex(/^[\w.@+-]{1,200}$/, expected('a user: an address at Google, a number at Box'))
+    .optional()
+    .meta({ description: 'For whom the service acts: a user’s address at Google, a user’s number at Box.' }),
+  enterprise: z
+    .string(expected('the number of an enterprise, in quotes'))
+    .regex(/^\d{1,20}$/, expected('the number of an enterprise, in quotes'))
+    .optional()
+    .meta({ description: 'Of Box: the enterprise of which this is the service account.' }),
+})
+
 const account = block({
   name: nameText.meta({ description: 'What this account is called by targets and commands.' }),
   kind: z
     .enum(cloudKinds, expected(`one of the kinds available in this version (${cloudKinds.join(', ')})`))
     .meta({ description: 'Whose account it is.' }),
   'client-id': z
-    .string(expected('the id of an app that you registered at the cloud'))
-    .regex(/^[\w.-]{1,200}$/, expected('the id of an app that you registered at the cloud'))
+    .string(expected(appId))
+    .regex(/^[\w.-]{1,200}$/, expected(appId))
+    .optional()
     .meta({ description: 'The id (app key) of an app that you registered at the cloud.' }),
   'client-secret-file': pathText('a file')
     .optional()
     .meta({ description: "File with the app's secret, where the cloud asks for one. Relative to this file." }),
+  'client-secret-expires': ruled('a day, such as "2027-01-31"', dayFault)
+    .optional()
+    .meta({ description: "The day on which the app's secret ends, to be warned before, such as '2027-01-31'." }),
+  access: z
+    .enum(['least', 'files', 'all'], expected('least, files or all'))
+    .default('least')
+    .meta({ description: 'How much the login may see: as little as will do, all own files, or all shared ones too.' }),
+  tenant: z
+    .string(expected('a tenant'))
+    .regex(/^[\w.-]{1,200}$/, expected('a tenant: its id or domain, or common, consumers or organizations'))
+    .optional()
+    .meta({ description: 'Of OneDrive: whose users may log in; all (common) where left out.' }),
+  'login-lasts': duration('a duration with a unit between 1d and 10y, such as 7d', 24 * hourMs, 3660 * 24 * hourMs)
+    .optional()
+    .meta({ description: 'How long a login lasts at most, to be warned before: 7d for a Google app in testing.' }),
+  endpoint: ruled('a URL, such as "https://gateway.example"', endpointFault)
+    .optional()
+    .meta({ description: 'Another base URL in the place of the cloud’s own, for gateways and tests.' }),
+  service: service.optional().meta({ description: "A program's own login in the place of a person's." }),
 })
 
 export const fileSchema = block({

@@ -12,6 +12,8 @@ export interface Config {
   readonly http: HttpConfig
   readonly sources: readonly SourceConfig[]
   readonly targets: readonly TargetConfig[]
+  /** Those that no target uses, too. */
+  readonly accounts: readonly AccountConfig[]
 }
 
 /** How this machine reaches clouds. The environment is never asked. */
@@ -61,9 +63,34 @@ export interface CloudConfig extends AnyTargetConfig {
 export interface AccountConfig {
   readonly name: string
   readonly kind: CloudKind
+  /** '' where a key file of a service says it. */
   readonly clientId: string
   /** Absolute; undefined where the cloud asks for no secret. */
   readonly clientSecretFile: string | undefined
+  /** How much the login may see; undefined: as little as will do. */
+  readonly access?: Access | undefined
+  /** Of OneDrive: whose users may log in. */
+  readonly tenant?: string | undefined
+  /** Base URL that takes the place of the cloud's own hosts, the consent page's included. */
+  readonly endpoint?: string | undefined
+  /** A program's own login in the place of a person's. */
+  readonly service?: ServiceConfig | undefined
+  /** How long a login lasts at most, where the cloud does not tell. */
+  readonly loginLastsMs?: number | undefined
+  /** When the app's secret ends, as its owner noted it. Unit: ms since 1970. */
+  readonly secretEndsAtMs?: number | undefined
+}
+
+/** The app's own folder or files, the person's files, or all that the person may see. */
+export type Access = 'least' | 'files' | 'all'
+
+export interface ServiceConfig {
+  /** Absolute; the key file that the cloud handed out. */
+  readonly keyFile: string | undefined
+  /** For whom the service acts: a person's address (Google), a user's number (Box); undefined: for itself. */
+  readonly subject: string | undefined
+  /** Of Box: the enterprise's number. */
+  readonly enterprise: string | undefined
 }
 
 interface AnyTargetConfig {

@@ -8,6 +8,7 @@ import {
   type Approved,
   type Held,
   type HistoryLine,
+  type LoginDesk,
   type PathVerdict,
   type Plan,
   type Reloaded,
@@ -27,6 +28,10 @@ import {
   heldAnswer,
   helloAnswer,
   historyAnswer,
+  loggedOutAnswer,
+  loginBegunAnswer,
+  loginCheckedAnswer,
+  loginProgressAnswer,
   planAnswer,
   reloadAnswer,
   resyncAnswer,
@@ -41,7 +46,7 @@ const answerMsMax = 60_000
 const answerBytesMax = 64 * 2 ** 20
 
 /** The Desk's verbs, with an answer that takes its time. */
-export interface DeskClient {
+export interface DeskClient extends LoginDesk {
   status(signal: AbortSignal): Promise<Status>
   /** A status every 500 ms until the signal is aborted or the daemon ends. Ends without error in both cases. */
   watch(signal: AbortSignal): AsyncIterable<Status>
@@ -84,6 +89,10 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     approve: (source, given) => post('/approve', { source }, approveAnswer, given),
     reload: (given) => post('/reload', {}, reloadAnswer, given),
     plan: (given) => get('/plan', planAnswer, given),
+    login: (asked, given) => post('/login', asked, loginBegunAnswer, given),
+    answerLogin: (ticket, text, given) => post('/login/answer', { ticket, text }, loginProgressAnswer, given),
+    checkLogin: (account, given) => post('/login/check', { account }, loginCheckedAnswer, given),
+    logout: (account, given) => post('/logout', { account }, loggedOutAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>
       get(`/history?limit=${limit}${path === null ? '' : `&path=${encodeQueryPath(path)}`}`, historyAnswer, given),
@@ -150,6 +159,7 @@ function refuseFailure(answer: IncomingMessage, text: string): void {
   const status = answer.statusCode ?? 0
   if (status < 300) return
   const { error } = parseAnswer(text, errorAnswer)
+  if (status === 409) throw new OwnerError(error)
   throw status < 500 ? new AskError(error) : new DeskFailed(`the daemon could not answer: ${error}`)
 }
 

@@ -1,10 +1,17 @@
 /** The door of the control room: what can be asked of a daemon, and the server that carries it. Who asks imports client.ts. */
 export {
   AskError,
+  type AccountStatus,
   type Amount,
   type Approved,
   type Desk,
   type HistoryLine,
+  type LoggedOut,
+  type LoginAsked,
+  type LoginBegun,
+  type LoginChecked,
+  type LoginDesk,
+  type LoginProgress,
   type PathVerdict,
   type Plan,
   type PlannedTarget,

@@ -14,6 +14,7 @@ export interface Status {
   readonly journal: JournalStatus
   readonly sources: readonly SourceStatus[]
   readonly targets: readonly TargetStatus[]
+  readonly accounts: readonly AccountStatus[]
 }
 
 export interface JournalStatus {
@@ -162,8 +163,80 @@ export interface Plan {
   readonly removedSources: readonly string[]
 }
 
+/** A login at a cloud. */
+export interface AccountStatus {
+  readonly name: string
+  readonly kind: string
+  /** `logged-in`, `ends-soon` (in a week), `ends-today`, `needs-login`, `unknown` (not looked at yet). */
+  readonly state: string
+  /** As the cloud calls him; null where that was never asked. */
+  readonly user: string | null
+  /** ISO 8601; when the login ends by itself unless it is used; null where nothing is known of an end. */
+  readonly endsAt: string | null
+  /** What its owner should do; null when nothing. */
+  readonly reason: string | null
+}
+
+export interface LoginAsked {
+  readonly account: string
+  /** How the answer comes back; a service has a manner of its own, whatever is asked for. */
+  readonly manner: 'browser' | 'paste' | 'device'
+  /** Of a browser: where it is to be sent. */
+  readonly redirectUri: string | null
+  /** Of a pasted address: another port than usual. */
+  readonly port: number | null
+  /** Another user than before is meant. */
+  readonly acceptsOther: boolean
+}
+
+export interface LoginBegun {
+  /** Names this handshake; no secret of the cloud. */
+  readonly ticket: string
+  readonly manner: 'browser' | 'paste' | 'device' | 'service'
+  /** To be opened in a browser; null for a service. */
+  readonly address: string | null
+  readonly userCode: string | null
+  /** When to ask whether a device's code was typed, ms; null where nobody has to ask. */
+  readonly againInMs: number | null
+  readonly endsInMs: number
+  /** Why the login asks for more than usual; null where it does not. */
+  readonly reason: string | null
+}
+
+export type LoginProgress =
+  | { readonly kind: 'done'; readonly account: string; readonly user: string | null }
+  | { readonly kind: 'pending'; readonly againInMs: number }
+  /** That answer belongs to another handshake; this one's own may still come. */
+  | { readonly kind: 'stray'; readonly reason: string }
+
+export interface LoginChecked {
+  readonly account: string
+  readonly user: string | null
+  readonly endsAt: string | null
+  /** That it ends soon; null where it does not. */
+  readonly notice: string | null
+  /** Whether the file is sealed with a key of the service manager; null where there is no file. */
+  readonly isSealed: boolean | null
+}
+
+export interface LoggedOut {
+  readonly account: string
+  /** What its owner has to do at the cloud himself; null where nothing is left. */
+  readonly left: string | null
+}
+
+/** Logging in and out. Answers carry no token; the code of an answer is worth nothing without what the daemon keeps to itself. */
+export interface LoginDesk {
+  login(asked: LoginAsked, signal: AbortSignal): Promise<LoginBegun>
+  /** @param text the address the browser was sent to, a code that was copied, or nothing */
+  answerLogin(ticket: string, text: string, signal: AbortSignal): Promise<LoginProgress>
+  /** Proves a login by a call to the cloud. @throws OwnerError where it is none, with the next step */
+  checkLogin(account: string, signal: AbortSignal): Promise<LoginChecked>
+  logout(account: string, signal: AbortSignal): Promise<LoggedOut>
+}
+
 /** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
-export interface Desk {
+export interface Desk extends LoginDesk {
   status(): Status
   /** Sets cursors back. Answers how many files will be offered again, per target. */
   resync(request: ResyncRequest): Resynced

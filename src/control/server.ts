@@ -11,12 +11,15 @@ import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
 import {
+  accountBody,
   approveBody,
   apiHeader,
   apiVersion,
   bodyBytesMax,
   decodeQuery,
   historyLinesMax,
+  loginAnswerBody,
+  loginBody,
   resyncBody,
   targetsBody,
 } from './wire.ts'
@@ -90,14 +93,33 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
   app.post('/approve', async (context) => context.json(desk.approve((await bodyOf(context, approveBody)).source)))
   app.post('/reload', async (context) => context.json(await desk.reload()))
   app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
+  loginRoutes(app, desk)
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))
   app.onError((thrown, context) => {
-    // What its owner can put right is an answer, not a failure.
-    if (thrown instanceof OwnerError) return context.json({ error: thrown.message }, 400)
+    // What its owner can put right is an answer, not a failure; a wrong question is told from a right one that cannot be fulfilled.
+    if (thrown instanceof AskError) return context.json({ error: thrown.message }, 400)
+    if (thrown instanceof OwnerError) return context.json({ error: thrown.message }, 409)
     log.error('question failed', { path: context.req.path, error: asError(thrown).stack ?? thrown.message })
     return context.json({ error: thrown.message }, 500)
   })
   return app
+}
+
+function loginRoutes(app: Hono<Bindings>, desk: Desk): void {
+  const signalOf = (context: Context): AbortSignal => context.req.raw.signal
+  app.post('/login', async (context) => {
+    return context.json(await desk.login(await bodyOf(context, loginBody), signalOf(context)))
+  })
+  app.post('/login/answer', async (context) => {
+    const { ticket, text } = await bodyOf(context, loginAnswerBody)
+    return context.json(await desk.answerLogin(ticket, text, signalOf(context)))
+  })
+  app.post('/login/check', async (context) => {
+    return context.json(await desk.checkLogin((await bodyOf(context, accountBody)).account, signalOf(context)))
+  })
+  app.post('/logout', async (context) => {
+    return context.json(await desk.logout((await bodyOf(context, accountBody)).account, signalOf(context)))
+  })
 }
 
 function streamAnswer(context: Context, feed: StatusFeed): Response {

@@ -5,6 +5,11 @@ import type {
   Approved,
   Held,
   HistoryLine,
+  LoggedOut,
+  LoginAsked,
+  LoginBegun,
+  LoginChecked,
+  LoginProgress,
   PathVerdict,
   Plan,
   Reloaded,
@@ -76,7 +81,61 @@ export const statusAnswer: z.ZodType<Status> = z.object({
   journal: z.object({ state: z.enum(['open', 'state-disk-full']), reason: z.string().nullable() }),
   sources: z.array(source),
   targets: z.array(target),
+  accounts: z.array(
+    z.object({
+      name: z.string(),
+      kind: z.string(),
+      state: z.string(),
+      user: z.string().nullable(),
+      endsAt: z.string().nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
 })
+
+/** An address with an answer in it; clouds' codes are long. Unit: characters. */
+const answerLengthMax = 16_384
+const accountName = z.string().max(pathLengthMax)
+
+export const loginBody: z.ZodType<LoginAsked> = z.strictObject({
+  account: accountName,
+  manner: z.enum(['browser', 'paste', 'device']),
+  redirectUri: z.string().max(pathLengthMax).nullable().default(null),
+  port: z.int().min(1).max(65_535).nullable().default(null),
+  acceptsOther: z.boolean().default(false),
+})
+
+export const loginAnswerBody = z.strictObject({
+  ticket: z.string().max(pathLengthMax),
+  text: z.string().max(answerLengthMax),
+})
+export const accountBody = z.strictObject({ account: accountName })
+
+export const loginBegunAnswer: z.ZodType<LoginBegun> = z.object({
+  ticket: z.string(),
+  manner: z.enum(['browser', 'paste', 'device', 'service']),
+  address: z.string().nullable(),
+  userCode: z.string().nullable(),
+  againInMs: count.nullable(),
+  endsInMs: count,
+  reason: z.string().nullable(),
+})
+
+export const loginProgressAnswer: z.ZodType<LoginProgress> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('done'), account: z.string(), user: z.string().nullable() }),
+  z.object({ kind: z.literal('pending'), againInMs: count }),
+  z.object({ kind: z.literal('stray'), reason: z.string() }),
+])
+
+export const loginCheckedAnswer: z.ZodType<LoginChecked> = z.object({
+  account: z.string(),
+  user: z.string().nullable(),
+  endsAt: z.string().nullable(),
+  notice: z.string().nullable(),
+  isSealed: z.boolean().nullable(),
+})
+
+export const loggedOutAnswer: z.ZodType<LoggedOut> = z.object({ account: z.string(), left: z.string().nullable() })
 
 export const resyncAnswer: z.ZodType<Resynced> = z.object({
   offered: z.array(z.object({ target: z.string(), files: count })),

@@ -1,8 +1,5 @@
 /** Wires the parts of one daemon together, in the order in which they need each other, and takes them apart in reverse. */
-import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { showPath } from '../base/path.ts'
-import type { Random } from '../base/random.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -11,20 +8,14 @@ import { openSources, type Sources } from '../source/source.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
 import { Clouds } from './clouds.ts'
+import { Logins } from './logins.ts'
+import type { DaemonOptions } from './options.ts'
 import type { ConfigStep } from './reload.ts'
-
-export interface DaemonOptions {
-  /** Opens the log of a room. */
-  readonly log: (room: string) => Log
-  readonly clock: Clock
-  readonly random: Random
-  /** Where the service manager is found: its variables (NOTIFY_SOCKET, WATCHDOG_USEC). Without them nobody is told. */
-  readonly environment?: NodeJS.ProcessEnv
-}
 
 export interface Assembly {
   readonly pipeline: Pipeline
   readonly sources: Sources
+  readonly logins: Logins
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
   /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
@@ -64,7 +55,8 @@ async function assembled(
 ): Promise<Assembly> {
   const { log, clock, random } = options
   const roots = new Map(config.sources.map(({ name, path }) => [name, path]))
-  const clouds = new Clouds({ config, clock, log })
+  const logins = new Logins(config, { ...options, onLogin: (account) => wakeLanes(pipeline, account) })
+  const clouds = new Clouds({ config, logins, clock, log })
   const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
@@ -91,33 +83,40 @@ async function assembled(
   return {
     pipeline,
     sources,
+    logins,
     async start() {
+      logins.start()
       await pipeline.start()
       for (const source of config.sources) await sources.add(source)
     },
-    apply: (step) =>
-      step.role === 'target' ? applyTarget(step, pipeline) : applySource(step, { journal, roots, sources }),
-    stop: () => stopInOrder({ sources, pipeline, digest }),
+    apply: (step) => applied(step, { journal, roots, pipeline, sources, logins }),
+    stop: () => stopInOrder({ sources, pipeline, digest, logins }),
   }
 }
 
-type TargetStep = Extract<ConfigStep, { role: 'target' }>
-type SourceStep = Extract<ConfigStep, { role: 'source' }>
-
-function applyTarget({ verb, entry }: TargetStep, pipeline: Pipeline): Promise<void> {
-  return verb === 'removed' ? pipeline.remove(entry.name) : pipeline.change(entry)
+interface Standing extends Pick<Assembly, 'pipeline' | 'sources' | 'logins'> {
+  readonly journal: Journal
+  /** Folders of sources. */
+  readonly roots: Map<string, string>
 }
 
-async function applySource(
-  { verb, entry }: SourceStep,
-  { journal, roots, sources }: { journal: Journal; roots: Map<string, string>; sources: Sources },
-): Promise<void> {
+async function applied(step: ConfigStep, { journal, roots, pipeline, sources, logins }: Standing): Promise<void> {
+  if (step.role === 'account') return logins.change(step)
+  const { name } = step.entry
+  if (step.role === 'target') return step.verb === 'removed' ? pipeline.remove(name) : pipeline.change(step.entry)
   // What the journal refuses is refused before anything is taken apart.
-  if (verb !== 'removed') journal.declareSource(entry.name)
-  await sources.remove(entry.name)
-  if (verb === 'removed') return void roots.delete(entry.name)
-  roots.set(entry.name, entry.path)
-  await sources.add(entry)
+  if (step.verb !== 'removed') journal.declareSource(name)
+  await sources.remove(name)
+  if (step.verb === 'removed') return void roots.delete(name)
+  roots.set(name, step.entry.path)
+  await sources.add(step.entry)
+}
+
+/** Lanes that wait for this account's login look again at once. */
+function wakeLanes(pipeline: Pipeline, account: string): void {
+  for (const { config, lane } of pipeline.seats) {
+    if (config.kind !== 'directory' && config.account.name === account) lane?.nudge()
+  }
 }
 
 /** Who shares a pace: a directory is a place of its own, a cloud's account is one whatever goes there. */
@@ -154,8 +153,14 @@ function openerOf(
   }
 }
 
-async function stopInOrder(parts: { sources: Sources; pipeline: Pipeline; digest: Digest }): Promise<void> {
+async function stopInOrder(parts: {
+  sources: Sources
+  pipeline: Pipeline
+  digest: Digest
+  logins: Logins
+}): Promise<void> {
   await parts.sources.stop()
   await parts.pipeline.stop()
   await parts.digest.stop()
+  await parts.logins.close()
 }

@@ -9,16 +9,18 @@ import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
 import { Announcer } from './announcer.ts'
-import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
+import { assemble, type Assembly } from './assemble.ts'
+import type { DaemonOptions } from './options.ts'
 import { openDesk as deskOf, type DeskParts } from './desk.ts'
 import { liveTarget } from './live.ts'
+import { Logins } from './logins.ts'
 import { openNotifier } from './notify.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
 import { StateDisk } from './state-disk.ts'
 
-export type { DaemonOptions } from './assemble.ts'
+export type { DaemonOptions } from './options.ts'
 
 export interface Daemon {
   readonly desk: Desk
@@ -168,7 +170,7 @@ function liveParts(
   reloader: Reloader,
   journal: Journal,
   { clock }: DaemonOptions,
-  { pipeline, sources }: Assembly,
+  { pipeline, sources, logins }: Assembly,
   disk: StateDisk,
 ): DeskParts {
   return {
@@ -181,6 +183,7 @@ function liveParts(
     source: (name) => sources.all.find((source) => source.name === name),
     approve: (source) => pipeline.approve(source),
     reload: () => reloader.reload(),
+    logins,
     plan: (signal) => {
       const bytesPerSecond = (name: string): number | undefined => pipeline.seat(name)?.bytesPerSecond
       return planOf(readConfig(reloader.config.file), { journal, clock, bytesPerSecond }, signal)
@@ -189,11 +192,21 @@ function liveParts(
 }
 
 /** The desk of a daemon that does not run: answers from the journal, and what it changes is done at the next start. */
-export function openDesk(config: Config, options: DaemonOptions): Promise<{ desk: Desk; close(): Promise<void> }> {
+export async function openDesk(
+  config: Config,
+  options: DaemonOptions,
+): Promise<{ desk: Desk; close(): Promise<void> }> {
   const state = openState(config, options)
   const { journal } = state
   for (const target of config.targets) journal.declareTarget(target.name, declarationOf(target))
   journal.othersLeft()
+  const logins = new Logins(config, options)
+  // What cannot be read is told by its status.
+  for (const account of config.accounts)
+    await logins
+      .account(account)
+      .look()
+      .catch(() => undefined)
   const notRunning = (): Promise<never> => {
     return Promise.reject(new AskError('no daemon is running; the next start reads the configuration'))
   }
@@ -208,14 +221,15 @@ export function openDesk(config: Config, options: DaemonOptions): Promise<{ desk
     approve: (source) => journal.approve(source),
     reload: notRunning,
     plan: notRunning,
+    logins,
   })
-  return Promise.resolve({
+  return {
     desk,
-    close() {
+    async close() {
+      await logins.close()
       state.release()
-      return Promise.resolve()
     },
-  })
+  }
 }
 
 /** What the next start would do with this configuration, without a daemon. */

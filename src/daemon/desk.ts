@@ -7,7 +7,9 @@ import type { Config } from '../config/config.ts'
 import {
   AskError,
   type Approved,
+  type AccountStatus,
   type Desk,
+  type LoginDesk,
   type HistoryLine,
   type PathVerdict,
   type Plan,
@@ -55,6 +57,7 @@ export interface DeskParts {
   readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
+  readonly logins: LoginDesk & { statuses(): readonly AccountStatus[] }
 }
 
 const historyLinesMax = 10_000
@@ -71,6 +74,10 @@ export function openDesk(parts: DeskParts): Desk {
     approve: (source) => approve(parts, source),
     reload: () => parts.reload(),
     plan: (signal) => parts.plan(signal),
+    login: (asked, signal) => parts.logins.login(asked, signal),
+    answerLogin: (ticket, text, signal) => parts.logins.answerLogin(ticket, text, signal),
+    checkLogin: (account, signal) => parts.logins.checkLogin(account, signal),
+    logout: (account, signal) => parts.logins.logout(account, signal),
   }
 }
 
@@ -81,10 +88,17 @@ function status(parts: DeskParts): Status {
   const targets = config.targets.map(({ name, kind }) => targetStatus(name, kind, parts))
   const ages = targets.flatMap(({ oldestMs }) => (oldestMs === null ? [] : [oldestMs]))
   const journal = parts.journalState()
-  const circumstances = { sources, targets, journalReason: journal.reason, configProblem: parts.configProblem() }
+  const accounts = parts.logins.statuses()
+  const circumstances = {
+    sources,
+    targets,
+    accounts,
+    journalReason: journal.reason,
+    configProblem: parts.configProblem(),
+  }
   const reasons = unhealthyReasons(circumstances)
   const oldestMs = ages.length === 0 ? null : Math.max(...ages)
-  return { healthy: reasons.length === 0, reasons, oldestMs, journal, sources, targets }
+  return { healthy: reasons.length === 0, reasons, oldestMs, journal, sources, targets, accounts }
 }
 
 function sourceStatus(name: string, files: number, parts: DeskParts): SourceStatus {

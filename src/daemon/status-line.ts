@@ -6,7 +6,7 @@ import type { Status } from '../control/control.ts'
 const troublesMax = 3
 
 /** @param isConfigRefused the configuration file is not in force as it stands now (F95). */
-export function statusLine({ sources, targets, oldestMs }: Status, isConfigRefused: boolean): string {
+export function statusLine({ sources, targets, accounts, oldestMs }: Status, isConfigRefused: boolean): string {
   const sum = (of: (target: Status['targets'][number]) => number): number =>
     targets.reduce((total, target) => total + of(target), 0)
   const owed = sum(({ waiting, active }) => waiting + active)
@@ -18,6 +18,9 @@ export function statusLine({ sources, targets, oldestMs }: Status, isConfigRefus
   const troubles = [
     ...sources.filter(({ state }) => !['watching', 'polling'].includes(state)),
     ...targets.filter(({ state }) => state !== 'running'),
+    ...accounts
+      .filter(({ state }) => state === 'ends-soon' || state === 'ends-today')
+      .map(({ name, state }) => ({ name: `login ${name}`, state })),
   ].map(({ name, state }) => `${name} ${state}`)
   const more = troubles.length > troublesMax ? [`${troubles.length - troublesMax} more`] : []
   const refused = isConfigRefused ? ['configuration not taken over, the one before stays in force (see the log)'] : []

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Account, type Caller } from '../../src/account/account.ts'
+import { Account, type Caller, CredentialsFolder } from '../../src/account/account.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { AccountConfig } from '../../src/config/config.ts'
 import { TargetError } from '../../src/target/target.ts'
@@ -23,8 +23,9 @@ beforeEach(() => {
   clock = new ManualClock(1_000_000)
 })
 
-function anAccount(some: Partial<AccountConfig> = {}): Account {
-  return new Account({ config: { ...config, ...some }, folder, clock, log: silentLog })
+function anAccount(call: Caller, some: Partial<AccountConfig> = {}): Account {
+  const credentials = new CredentialsFolder(undefined)
+  return new Account({ config: { ...config, ...some }, folder, credentials, call, clock, log: silentLog })
 }
 
 function keepLogin(login: object): void {
@@ -62,7 +63,7 @@ test('an access token is had with the refresh token, which travels in the body',
   keepLogin({ refreshToken: 'refresh' })
   const cloud = aCloud(granting)
 
-  const token = await anAccount().credentials(cloud.call).bearer(signal)
+  const token = await anAccount(cloud.call).credentials().bearer(signal)
 
   expect(token).toBe('access-1')
   expect(Object.fromEntries(cloud.forms[0] ?? [])).toEqual({
@@ -78,7 +79,7 @@ test('the app’s secret goes along where there is one', async () => {
   writeFileSync(clientSecretFile, 'hush\n')
   const cloud = aCloud(granting)
 
-  await anAccount({ clientSecretFile }).credentials(cloud.call).bearer(signal)
+  await anAccount(cloud.call, { clientSecretFile }).credentials().bearer(signal)
 
   expect(cloud.forms[0]?.get('client_secret')).toBe('hush')
 })
@@ -86,8 +87,8 @@ test('the app’s secret goes along where there is one', async () => {
 test('F75: however many ask, over however many transports, one renewal is made', async () => {
   keepLogin({ refreshToken: 'refresh' })
   const cloud = aCloud(granting)
-  const account = anAccount()
-  const [one, other] = [account.credentials(cloud.call), account.credentials(cloud.call)]
+  const account = anAccount(cloud.call)
+  const [one, other] = [account.credentials(), account.credentials()]
 
   const tokens = await Promise.all([one.bearer(signal), other.bearer(signal), one.bearer(signal)])
   const later = await Promise.all([one.renew('access-1', signal), other.renew('access-1', signal)])
@@ -100,11 +101,11 @@ test('F75: however many ask, over however many transports, one renewal is made',
 test('a token is used until shortly before its end, also after a restart', async () => {
   keepLogin({ refreshToken: 'refresh' })
   const cloud = aCloud(granting)
-  await anAccount().credentials(cloud.call).bearer(signal)
+  await anAccount(cloud.call).credentials().bearer(signal)
 
-  const kept = await anAccount().credentials(cloud.call).bearer(signal)
+  const kept = await anAccount(cloud.call).credentials().bearer(signal)
   clock.setWall(1_000_000 + 14_390_000)
-  const fresh = await anAccount().credentials(cloud.call).bearer(signal)
+  const fresh = await anAccount(cloud.call).credentials().bearer(signal)
 
   expect([kept, fresh]).toEqual(['access-1', 'access-2'])
 })
@@ -115,12 +116,14 @@ test('F76: a token is kept, for its owner only, before anybody has it', async ()
     answer(200, { access_token: `access-${n}`, expires_in: 14_400, refresh_token: `refresh-${n}` }),
   )
 
-  await anAccount().credentials(cloud.call).bearer(signal)
+  await anAccount(cloud.call).credentials().bearer(signal)
 
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({
     refreshToken: 'refresh-1',
     accessToken: 'access-1',
     expiresAtMs: 15_400_000,
+    renewedAtMs: 1_000_000,
+    previousRefreshToken: 'old',
   })
   expect(statSync(file).mode & 0o777).toBe(0o600)
   expect(statSync(folder).mode & 0o777).toBe(0o700)
@@ -131,7 +134,7 @@ test('F76: a token that cannot be kept is not used', async () => {
   keepLogin({ refreshToken: 'old' })
   mkdirSync(`${file}.new`)
 
-  const bearer = anAccount().credentials(aCloud(granting).call).bearer(signal)
+  const bearer = anAccount(aCloud(granting).call).credentials().bearer(signal)
 
   await expect(bearer).rejects.toThrow('EISDIR')
 })
@@ -140,7 +143,7 @@ describe('F77: the owner is asked for a login, by its command,', () => {
   const needed = { kind: 'pause-target', state: 'needs-login' }
 
   test('where there is none; it is found without a restart', async () => {
-    const credentials = anAccount().credentials(aCloud(granting).call)
+    const credentials = anAccount(aCloud(granting).call).credentials()
 
     const failure = await failureOf(credentials.bearer(signal))
     keepLogin({ refreshToken: 'refresh' })
@@ -153,7 +156,7 @@ describe('F77: the owner is asked for a login, by its command,', () => {
   test('where it was taken back, and the cloud is not asked again with it', async () => {
     keepLogin({ refreshToken: 'refresh' })
     const cloud = aCloud((n) => (n === 1 ? answer(400, { error: 'invalid_grant' }) : granting(n)))
-    const credentials = anAccount().credentials(cloud.call)
+    const credentials = anAccount(cloud.call).credentials()
 
     const failure = await failureOf(credentials.bearer(signal))
     const again = await failureOf(credentials.bearer(signal))
@@ -168,13 +171,13 @@ test('a cloud in trouble is waited for, and an app that it does not know is the 
   keepLogin({ refreshToken: 'refresh' })
 
   const trouble = await failureOf(
-    anAccount()
-      .credentials(aCloud(() => answer(503, {})).call)
+    anAccount(aCloud(() => answer(503, {})).call)
+      .credentials()
       .bearer(signal),
   )
   const stranger = await failureOf(
-    anAccount()
-      .credentials(aCloud(() => answer(401, { error: 'invalid_client' })).call)
+    anAccount(aCloud(() => answer(401, { error: 'invalid_client' })).call)
+      .credentials()
       .bearer(signal),
   )
 
@@ -183,10 +186,10 @@ test('a cloud in trouble is waited for, and an app that it does not know is the 
 })
 
 test('no message repeats what stands in a file that is no login', async () => {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(file, '{"refreshToken": "very-secret')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  writeFileSync(file, '{"refreshToken": "very-secret', { mode: 0o600 })
 
-  const bearer = anAccount().credentials(aCloud(granting).call).bearer(signal)
+  const bearer = anAccount(aCloud(granting).call).credentials().bearer(signal)
 
   await expect(bearer).rejects.toThrow(/^((?!very-secret).)*log in again$/)
 })

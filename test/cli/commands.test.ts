@@ -26,6 +26,8 @@ const commands = [
   'install',
   'uninstall',
   'doctor',
+  'login',
+  'logout',
 ]
 
 interface Ended {

@@ -63,6 +63,7 @@ test('what is left out has its default, and relative paths are relative to the f
         },
       },
     ],
+    accounts: [],
   })
 })
 
@@ -179,7 +180,7 @@ test('the example file is valid and says what it means to', () => {
     ['stick', '/media/stick/papers', '{yyyy}/{path}'],
     ['cloud', 'main:Archive/office', '{source}/{path}'],
     ['drive', 'google:Archive/office', '{source}/{path}'],
-    ['office', 'office:Archive/office', '{source}/{path}'],
+    ['office', 'office-box:Archive/office', '{source}/{path}'],
   ])
   expect(config.targets[0]?.pace).toEqual({
     concurrency: 4,
@@ -215,6 +216,36 @@ test('the schema describes every key for editors', () => {
 
   expect(schema).toMatchObject({ type: 'object', additionalProperties: false, required: ['sources', 'targets'] })
   expect(undescribed(schema)).toEqual([])
+})
+
+test('an account’s keys are told apart by its cloud', async () => {
+  const folder = await tempFolder()
+  const file = join(folder, 'fanfold.yaml')
+  const problemsOf = async (account: string): Promise<string> => {
+    await writeFile(
+      file,
+      `sources: [{ name: a, path: in }]\ntargets: [{ name: t, kind: directory, path: /mnt/t }]\naccounts: [${account}]\n`,
+    )
+    try {
+      readConfig(file)
+      return 'good'
+    } catch (thrown) {
+      return thrown instanceof Error ? thrown.message : 'strange'
+    }
+  }
+
+  expect(await problemsOf('{ name: m, kind: google-drive }')).toContain('accounts[0].client-id')
+  expect(await problemsOf('{ name: m, kind: google-drive, service: { key-file: k } }')).toBe('good')
+  expect(await problemsOf('{ name: m, kind: google-drive, service: {} }')).toContain('key-file')
+  expect(await problemsOf('{ name: m, kind: dropbox, client-id: a, access: all }')).toContain('has no "all"')
+  expect(await problemsOf('{ name: m, kind: dropbox, client-id: a, service: {} }')).toContain('log in as a person')
+  expect(await problemsOf('{ name: m, kind: box, client-id: a, service: {} }')).toContain('the number of an enterprise')
+  expect(await problemsOf("{ name: m, kind: box, client-id: a, service: { enterprise: '7' } }")).toBe('good')
+  expect(await problemsOf('{ name: m, kind: onedrive, client-id: a, service: {} }')).toContain('tenant')
+  expect(await problemsOf('{ name: m, kind: box, client-id: a, tenant: t }')).toContain('has no "tenant"')
+  expect(await problemsOf('{ name: m, kind: box, client-id: a, client-secret-expires: 2027-02-31x }')).toContain(
+    'a day',
+  )
 })
 
 test('a target at a cloud carries its account', async () => {

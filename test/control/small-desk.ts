@@ -11,6 +11,7 @@ export function aStatus(changes: Partial<Status> = {}): Status {
       { name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0, removalsHeld: false },
     ],
     targets: [aLane()],
+    accounts: [],
     ...changes,
   }
 }
@@ -88,6 +89,23 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
     reload() {
       asked.push('reload')
       return Promise.resolve({ changes: ['target nas added'] })
+    },
+    login(asked) {
+      this.asked.push(['login', asked])
+      const begun = { ticket: 't', address: 'https://consent.example', userCode: null, againInMs: null, endsInMs: 1000 }
+      return Promise.resolve({ ...begun, manner: asked.manner, reason: null })
+    },
+    answerLogin(ticket, text) {
+      asked.push(['answer', ticket, text])
+      return Promise.resolve({ kind: 'done', account: 'main', user: 'anna' })
+    },
+    checkLogin(account) {
+      asked.push(['check', account])
+      return Promise.resolve({ account, user: 'anna', endsAt: null, notice: null, isSealed: false })
+    },
+    logout(account) {
+      asked.push(['logout', account])
+      return Promise.resolve({ account, left: null })
     },
     plan() {
       asked.push('plan')

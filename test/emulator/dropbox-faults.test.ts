@@ -456,7 +456,8 @@ describe('logins', () => {
     // RFC 7636, appendix B.
     const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
     const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
-    const page = await rig.raw(`/oauth2/authorize?client_id=${clientId}&response_type=code&code_challenge=${challenge}`)
+    const asked = `/oauth2/authorize?client_id=${clientId}&response_type=code&code_challenge=${challenge}`
+    const page = await rig.raw(asked, { method: 'POST', body: new URLSearchParams({ decision: 'allow' }) })
     const code = /value="([^"]+)"/.exec(page.bytes.toString())?.[1] ?? ''
     const exchange = (): Promise<Reply> =>
       rig.raw('/oauth2/token', {

@@ -11,11 +11,11 @@ export interface AuthOptions {
   readonly clock: MovableClock
   readonly client: Client
   readonly accessLifeMs: number
-  /** What a refresh token is good for before it is replaced: for ever (Dropbox, Google) or once (Box). */
-  readonly refreshTokens: 'stay' | 'rotate'
-  /** Of those that rotate: how long the one before is still taken. Default 0. Unit: ms. */
+  /** What a refresh token is good for: it is the only one (Dropbox, Google), once (Box), or each use brings a new one beside it (Microsoft). */
+  readonly refreshTokens: 'stay' | 'rotate' | 'renew'
+  /** Of those that are good once: how long one is still taken after its use. Default 0. Unit: ms. */
   readonly graceMs?: number
-  /** Of those that rotate: whether the access tokens of before end at once. Default false. */
+  /** Of those that are good once: whether a use ends the access tokens of before. Default false. */
   readonly rotationEndsAccess?: boolean
   /** How long a refresh token lives unused, and a code of the consent page. Default for ever. Unit: ms. */
   readonly refreshLifeMs?: number
@@ -25,13 +25,19 @@ export interface AuthOptions {
   readonly scopes: readonly string[]
 }
 
+/** Who logs in where nobody says. */
+export const ownerName = 'owner'
+
 export interface Login {
   readonly refreshToken: string
   readonly endMs: number
+  /** Whose it is: the owner's, or somebody else's. */
+  readonly user: string
   readonly scopes: readonly string[]
 }
 
 export interface Grant {
+  readonly user: string
   readonly accessToken: string
   readonly expiresInS: number
   readonly refreshToken: string
@@ -42,8 +48,9 @@ export type TokenState =
   { readonly kind: 'good'; readonly login: Login } | { readonly kind: 'unknown' } | { readonly kind: 'expired' }
 
 interface Consent {
-  readonly scopes: readonly string[]
+  readonly user: string
   readonly endMs: number
+  readonly scopes: readonly string[]
   /** Of PKCE: the verifier's SHA-256, base64url. */
   readonly challenge: string | undefined
 }
@@ -63,18 +70,18 @@ export class Auth {
   }
 
   /** A login as after consent, for those who do not test consent. */
-  login(scopes = this.#options.scopes): Grant {
+  login(scopes = this.#options.scopes, user = ownerName): Grant {
     const endMs = this.#options.clock.nowMs() + (this.#options.refreshLifeMs ?? Infinity)
-    const login = { refreshToken: secret('refresh-'), scopes, endMs }
+    const login = { refreshToken: secret('refresh-'), scopes, user, endMs }
     this.#logins.set(login.refreshToken, login)
     return this.#grant(login)
   }
 
   /** The owner said yes: the code to exchange. */
-  consent(scopes: readonly string[], challenge: string | undefined): string {
+  consent(scopes: readonly string[], challenge: string | undefined, user = ownerName): string {
     const code = secret('code-')
     const endMs = this.#options.clock.nowMs() + (this.#options.codeLifeMs ?? Infinity)
-    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge, endMs })
+    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge, user, endMs })
     return code
   }
 
@@ -84,22 +91,19 @@ export class Auth {
     this.#codes.delete(code)
     if (consent === undefined || consent.endMs <= this.#options.clock.nowMs()) return undefined
     const given = verifier === undefined ? undefined : createHash('sha256').update(verifier).digest('base64url')
-    return consent.challenge === given ? this.login(consent.scopes) : undefined
+    return consent.challenge === given ? this.login(consent.scopes, consent.user) : undefined
   }
 
   refresh(refreshToken: string): Grant | undefined {
-    const { clock, refreshTokens, graceMs = 0, rotationEndsAccess = false } = this.#options
-    const nowMs = clock.nowMs()
-    const graced = this.#graced.get(refreshToken)
-    const login =
-      this.#logins.get(refreshToken) ?? (graced !== undefined && graced.endMs > nowMs ? graced.login : undefined)
+    const { refreshTokens, graceMs = 0, rotationEndsAccess = false } = this.#options
+    const nowMs = this.#options.clock.nowMs()
+    const login = this.#logins.get(refreshToken) ?? this.#graceOf(refreshToken, nowMs)
     if (login === undefined || login.endMs <= nowMs) return undefined
     if (refreshTokens === 'stay') return this.#grant(login)
-    if (this.#logins.delete(refreshToken) && graceMs > 0)
+    if (refreshTokens === 'rotate' && this.#logins.delete(refreshToken) && graceMs > 0)
       this.#graced.set(refreshToken, { login, endMs: nowMs + graceMs })
-    if (rotationEndsAccess)
-      for (const [token, access] of this.#access) if (access.login === login) this.#access.delete(token)
-    return this.login(login.scopes)
+    if (rotationEndsAccess) this.#endAccess(login)
+    return this.login(login.scopes, login.user)
   }
 
   stateOf(accessToken: string): TokenState {
@@ -124,16 +128,26 @@ export class Auth {
   /** One login ends, by its access token or its refresh token. */
   revoke(token: string): void {
     const ended = this.#access.get(token)?.login ?? this.#logins.get(token)
-    if (ended !== undefined) this.#logins.delete(ended.refreshToken)
+    if (ended === undefined) return
+    this.#logins.delete(ended.refreshToken)
+    this.#endAccess(ended)
+  }
+
+  #endAccess(ended: Login): void {
     for (const [each, { login }] of this.#access) if (login === ended) this.#access.delete(each)
+  }
+
+  #graceOf(refreshToken: string, nowMs: number): Login | undefined {
+    const graced = this.#graced.get(refreshToken)
+    return graced !== undefined && graced.endMs > nowMs ? graced.login : undefined
   }
 
   #grant(login: Login): Grant {
     const { clock, accessLifeMs, accessPrefix } = this.#options
     const accessToken = secret(accessPrefix)
     this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
-    const { refreshToken, scopes } = login
-    return { refreshToken, scopes, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+    const { refreshToken, scopes, user } = login
+    return { refreshToken, scopes, user, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
   }
 }
 

@@ -2,6 +2,7 @@
 import type { ByteStore } from '../core/bytes.ts'
 import type { MovableClock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { dropboxId } from '../core/login-profiles.ts'
 import type { Listings } from './listing.ts'
 import type { Sessions, SessionRules } from './sessions.ts'
 import type { Tree, TreeRules } from './tree.ts'
@@ -72,8 +73,6 @@ export class Account {
   }
 }
 
-/** Of the one account. Account ids have 40 characters. */
-const accountId = 'dbid:AAfanfoldAAAAAAAAAAAAAAAAAAAAAAAAA1'
 export const rootNamespace = '3235641'
 
 export const rootInfo = {
@@ -82,11 +81,10 @@ export const rootInfo = {
   home_namespace_id: rootNamespace,
 } as const
 
-export const loginFacts = { uid: '12345678', account_id: accountId } as const
-
-export function currentAccount(): unknown {
+/** The one that has the login. */
+export function currentAccount(user: string): unknown {
   return {
-    account_id: accountId,
+    account_id: dropboxId(user),
     name: {
       given_name: 'Fan',
       surname: 'Fold',
@@ -94,7 +92,7 @@ export function currentAccount(): unknown {
       display_name: 'Fan Fold',
       abbreviated_name: 'FF',
     },
-    email: 'owner@example.com',
+    email: `${user}@example.com`,
     email_verified: true,
     disabled: false,
     country: 'CH',

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { Auth } from '../core/auth.ts'
+import { Auth, ownerName } from '../core/auth.ts'
 import { ByteStore } from '../core/bytes.ts'
 import { MovableClock } from '../core/clock.ts'
 import { Emulator } from '../core/emulator.ts'
@@ -23,7 +23,8 @@ import {
 } from './account.ts'
 import * as filing from './filing.ts'
 import { Listings } from './listing.ts'
-import { consent, scopes, token } from './login.ts'
+import { LoginPages } from '../core/login-pages.ts'
+import { scopes, token } from './login.ts'
 import { OwnersFolder } from './owner.ts'
 import {
   BadRequest,
@@ -61,9 +62,11 @@ const handlers: Readonly<Record<string, Handler>> = {
   'files/upload_session/append_batch': uploading.appendBatch,
   'files/upload_session/finish': uploading.finish,
   'files/upload_session/finish_batch_v2': uploading.finishBatch,
-  'users/get_current_account': currentAccount,
   'users/get_space_usage': spaceUsage,
 }
+
+/** Routes whose answers hang on more than their argument. */
+const ownAnswers: ReadonlySet<string> = new Set(['files/download', 'auth/token/revoke', 'users/get_current_account'])
 
 const hostNames: Readonly<Record<string, string>> = {
   api: 'api.dropboxapi.com',
@@ -116,12 +119,14 @@ class Dropbox implements Provider {
   readonly refusals = refusals
   readonly behaviours = behaviours
   readonly account: Account
+  readonly pages: LoginPages
   readonly owner: OwnersHand
   readonly #auth: Auth
   readonly #stone: Stone
   readonly #checksAnswers: boolean
 
   constructor(account: Account, auth: Auth, checksAnswers: boolean) {
+    this.pages = new LoginPages(auth, account.clock, 'dropbox')
     this.account = account
     this.owner = new OwnersFolder(account)
     this.#auth = auth
@@ -149,10 +154,11 @@ class Dropbox implements Provider {
 
   async #dispatch(exchange: Exchange): Promise<Answer> {
     const { pathname } = exchange.url
+    const page = await this.pages.answer(exchange)
+    if (page !== undefined) return page
     if (/^\/[12]?\/?oauth2\/token$/.test(pathname)) return token(this.#auth, exchange)
-    if (/^(\/1)?\/oauth2\/authorize$/.test(pathname)) return consent(this.#auth, exchange)
     const name = this.routeOf(exchange.method, pathname)
-    const isKnown = handlers[name] !== undefined || name === 'files/download' || name === 'auth/token/revoke'
+    const isKnown = handlers[name] !== undefined || ownAnswers.has(name)
     if (!pathname.startsWith('/2/') || !isKnown || !this.#isAtHome(exchange, pathname)) {
       return badRequestAnswer(name, `Unknown API function: "${name}"`)
     }
@@ -194,6 +200,8 @@ class Dropbox implements Provider {
       if (name === 'files/download') {
         return filing.download(this.account, arg, exchange, (file) => asciiJson(this.#checked(path, file)))
       }
+      if (name === 'users/get_current_account')
+        return json(200, this.#checked(path, currentAccount(this.#userOf(exchange))))
       const result = await handlers[name]?.(this.account, arg, exchange)
       return json(200, this.#checked(path, result ?? null))
     } catch (error) {
@@ -202,6 +210,11 @@ class Dropbox implements Provider {
       if (this.#checksAnswers) this.#stone.checkError(path, error.tree)
       return refusedAnswer(error)
     }
+  }
+
+  #userOf(exchange: Exchange): string {
+    const state = this.#auth.stateOf(exchange.headers.authorization?.slice('Bearer '.length) ?? '')
+    return state.kind === 'good' ? state.login.user : ownerName
   }
 
   #checked(path: string, result: unknown): unknown {

@@ -1,0 +1,398 @@
+/**
+ * One account's login: the refresh token in its file, access tokens had with it, or the credentials of a service. A new token is durable
+ * before anybody uses it (F76), and is fetched once for all who wait, in all processes. How a person logs in is handshake.ts.
+ */
+import { orAbort } from '../base/abort.ts'
+import type { Clock } from '../base/clock.ts'
+import { asError, OwnerError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { Tasks } from '../base/tasks.ts'
+import type { AccountConfig } from '../config/config.ts'
+import type { Answer, Credentials } from '../target/transport/transport.ts'
+import { appSecret } from './app-secret.ts'
+import { cloudLogin, placedUrl, scopesOf } from './cloud-login.ts'
+import type { CredentialsFolder } from './credentials-folder.ts'
+import { userOf, type User } from './identity.ts'
+import { LoginFile, type StoredLogin } from './login-file.ts'
+import { endOf, type End } from './lifetime.ts'
+import { clockWords, clockWrongMsMin, isFinal, isOfApp, loginStep, needsLogin, refusalError } from './refusal.ts'
+import { revoked } from './revoking.ts'
+import { serviceForm } from './service-grant.ts'
+import { askForTokens, formCall } from './token-call.ts'
+import type { Caller, Form, Granted, Refused, TokenAnswer } from './token-call.ts'
+
+export interface AccountParts {
+  readonly config: AccountConfig
+  /** Where logins are kept. Absolute. */
+  readonly folder: string
+  readonly credentials: CredentialsFolder
+  readonly call: Caller
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What is known of the login without asking anybody. */
+export interface LoginFacts {
+  readonly state: 'unknown' | 'logged-in' | 'needs-login'
+  /** Why it is needed, in words. */
+  readonly reason: string | undefined
+  readonly user: string | undefined
+  readonly end: End | undefined
+  readonly renewedAtMs: number | undefined
+}
+
+/** One that ends sooner may end on its way. Unit: ms. */
+const leftMsMin = 60_000
+/** From then on a new one is fetched while the old one is still good, so that nobody waits. Unit: ms. */
+const aheadMs = 5 * 60_000
+
+export class Account {
+  readonly file: LoginFile
+  readonly #parts: AccountParts
+  readonly #tasks: Tasks
+  #login: StoredLogin | undefined
+  /** The cloud refused it for good; the owner's next login has another. */
+  #refusedToken: string | undefined
+  #trouble: string | undefined
+  #hasLooked = false
+  #flight: Promise<string> | undefined
+  #triedAheadMs = -Infinity
+  /** The cloud's clock less ours, as its last answer told. */
+  #clockAheadMs: number | undefined
+
+  constructor(parts: AccountParts) {
+    const { config, folder, credentials, log } = parts
+    this.#parts = parts
+    this.file = new LoginFile({ folder, account: config.name, seal: () => credentials.seal() })
+    this.#tasks = new Tasks((task, error) =>
+      log.warn(`${task} failed`, { account: config.name, reason: error.message }),
+    )
+  }
+
+  get config(): AccountConfig {
+    return this.#parts.config
+  }
+
+  get facts(): LoginFacts {
+    const login = this.#login
+    const needs = this.#trouble ?? (this.#hasLooked && !this.#isUsable(login) ? 'there is no login yet' : undefined)
+    return {
+      state: needs !== undefined ? 'needs-login' : this.#hasLooked ? 'logged-in' : 'unknown',
+      reason: needs,
+      user: login?.user?.name,
+      end: endOf(login, this.config),
+      renewedAtMs: login?.renewedAtMs,
+    }
+  }
+
+  /** For transports; accounts may have several. */
+  credentials(): Credentials {
+    return { bearer: (signal) => this.#bearer(signal), renew: (rejected, signal) => this.#replaced(rejected, signal) }
+  }
+
+  /** Looks into the file. @throws OwnerError for one that cannot be read */
+  async look(): Promise<LoginFacts> {
+    try {
+      this.#login = await this.#read()
+      if (this.#isUsable(this.#login) && this.#login?.refreshToken !== this.#refusedToken) this.#trouble = undefined
+    } catch (thrown) {
+      this.#trouble = asError(thrown).message
+      throw thrown
+    } finally {
+      this.#hasLooked = true
+    }
+    return this.facts
+  }
+
+  /** Renews the login although its token is good still: a login that is used lives on. */
+  async renew(signal: AbortSignal): Promise<void> {
+    const { accessToken } = await this.#current()
+    await this.#renewed(accessToken, signal)
+  }
+
+  /** Whose login it is, asked at the cloud. @throws TargetError, OwnerError */
+  async user(signal: AbortSignal): Promise<User | undefined> {
+    const token = await this.#bearer(signal)
+    try {
+      return await this.#userOf(token, signal)
+    } catch (thrown) {
+      const fresh = await this.#replaced(token, signal)
+      if (fresh === token) throw thrown
+      return await this.#userOf(fresh, signal)
+    }
+  }
+
+  /** A question for tokens with the app's secret, as handshakes to log in ask it. */
+  async ask(url: string, form: Form, signal: AbortSignal): Promise<TokenAnswer> {
+    const { call, clock, config, credentials } = this.#parts
+    const secret = await appSecret(config, credentials)
+    const whole = { client_id: config.clientId, ...(secret === undefined ? {} : { client_secret: secret }), ...form }
+    const answer = await askForTokens({ call, clock }, url, whole, signal)
+    this.#noteClock(answer)
+    return answer
+  }
+
+  /** Asks for nothing in particular, which every cloud refuses at once. @returns what is wrong with the clock, in words */
+  async reach(signal: AbortSignal): Promise<{ readonly host: string; readonly clock: string | null }> {
+    const { call, clock, config } = this.#parts
+    const { tokenUrl } = cloudLogin(config)
+    const { aheadMs: seenMs = 0 } = await askForTokens({ call, clock }, tokenUrl, { grant_type: 'none' }, signal)
+    const { host } = placedUrl(tokenUrl, config.endpoint)
+    return { host, clock: Math.abs(seenMs) < clockWrongMsMin ? null : clockWords(seenMs) }
+  }
+
+  /** A question for something else than tokens. */
+  post(url: string, form: Form, signal: AbortSignal): Promise<Answer> {
+    const { call, config } = this.#parts
+    return call(formCall(url, { client_id: config.clientId, ...form }), signal)
+  }
+
+  refusal(refused: Refused, wasCutOff = false): Error {
+    return refusalError(this.config, refused, { aheadMs: this.#clockAheadMs, wasCutOff })
+  }
+
+  /**
+   * Takes tokens that its owner allowed in the place of what is there.
+   * @throws OwnerError for another user's, or ones that may too little; nothing is kept then
+   */
+  async admit(
+    granted: Granted,
+    options: { readonly acceptsOther: boolean },
+    signal: AbortSignal,
+  ): Promise<User | undefined> {
+    const { clock, config, credentials } = this.#parts
+    const { name } = config
+    this.#refusePartial(granted)
+    const user = await this.#userOf(granted.accessToken, signal)
+    return this.file.locked(
+      async () => {
+        const before = (await this.file.read())?.user
+        if (before !== undefined && user !== undefined && before.id !== user.id && !options.acceptsOther) {
+          await this.#revoke({ refreshToken: granted.refreshToken, accessToken: granted.accessToken }, signal)
+          throw new OwnerError(
+            `account ${name}: this is the login of ${user.name}, the one before was of ${before.name}; log in as that user, or say --other-user if this is meant`,
+          )
+        }
+        const seed = (await credentials.seed(name))?.fingerprint
+        await this.#keep({ ...this.#fresh(granted, { user }), madeAtMs: clock.wallMs(), seed })
+        return user
+      },
+      clock,
+      signal,
+    )
+  }
+
+  /** Takes the login back at the cloud and forgets it. @returns why the cloud's part of it is not done, in words */
+  logout(signal: AbortSignal): Promise<string | undefined> {
+    const { clock, config, credentials } = this.#parts
+    const work = async (): Promise<string | undefined> => {
+      const login = await this.#read()
+      const left = login === undefined ? undefined : await this.#revoke(login, signal)
+      await this.file.write({ seed: (await credentials.seed(config.name))?.fingerprint })
+      this.#login = undefined
+      this.#trouble = undefined
+      return left
+    }
+    return this.file.locked(work, clock, signal)
+  }
+
+  /** Waits for what is under way. */
+  async close(): Promise<void> {
+    await this.#tasks.stop()
+  }
+
+  async #bearer(signal: AbortSignal): Promise<string> {
+    const { accessToken, expiresAtMs = 0 } = await this.#current()
+    const leftMs = expiresAtMs - this.#parts.clock.wallMs()
+    if (accessToken === undefined || leftMs <= leftMsMin) return this.#renewed(accessToken, signal)
+    if (leftMs <= aheadMs) this.#renewAhead(accessToken)
+    return accessToken
+  }
+
+  async #replaced(rejected: string, signal: AbortSignal): Promise<string> {
+    const { accessToken } = await this.#current()
+    return accessToken !== undefined && accessToken !== rejected ? accessToken : this.#renewed(rejected, signal)
+  }
+
+  /** Once a minute: a cloud in trouble is asked again soon enough. */
+  #renewAhead(accessToken: string): void {
+    const nowMs = this.#parts.clock.monotonicMs()
+    if (this.#flight !== undefined || nowMs - this.#triedAheadMs < leftMsMin) return
+    this.#triedAheadMs = nowMs
+    this.#tasks.run('renewal ahead of the end', async (signal) => {
+      await this.#renewed(accessToken, signal)
+    })
+  }
+
+  /** @throws TargetError `needs-login` where there is none; looks again each time, so that a login needs no restart. */
+  async #current(): Promise<StoredLogin> {
+    if (!this.#isUsable(this.#login) || this.#isRefused(this.#login)) await this.look()
+    return this.#usable(this.#login)
+  }
+
+  #usable(login: StoredLogin | undefined): StoredLogin {
+    const { config } = this.#parts
+    if (login === undefined || !this.#isUsable(login)) {
+      if (config.service !== undefined) return {}
+      throw needsLogin(config, `there is no login yet; ${loginStep(config)}`)
+    }
+    if (this.#isRefused(login))
+      throw needsLogin(config, this.#trouble ?? `the login was taken back; ${loginStep(config)}`)
+    return login
+  }
+
+  #isUsable(login: StoredLogin | undefined): boolean {
+    return this.config.service !== undefined || login?.refreshToken !== undefined
+  }
+
+  #isRefused(login: StoredLogin | undefined): boolean {
+    return this.#refusedToken !== undefined && login?.refreshToken === this.#refusedToken
+  }
+
+  /** From the file, or where that has none that is good, from the credential that came with the service, once (F104). */
+  async #read(): Promise<StoredLogin | undefined> {
+    const kept = await this.file.read()
+    if (kept?.refreshToken !== undefined && !this.#isRefused(kept)) return kept
+    const seed = await this.#parts.credentials.seed(this.config.name)
+    if (seed === undefined || seed.fingerprint === kept?.seed || seed.refreshToken === this.#refusedToken) return kept
+    return { refreshToken: seed.refreshToken, seed: seed.fingerprint }
+  }
+
+  #renewed(rejected: string | undefined, signal: AbortSignal): Promise<string> {
+    const { clock } = this.#parts
+    // Nobody's abort ends it, since others wait for it too; the transport's end does.
+    const endless = new AbortController().signal
+    const work = (): Promise<string> => this.#renewLocked(rejected, endless)
+    this.#flight ??= this.file.locked(work, clock, endless).finally(() => (this.#flight = undefined))
+    return orAbort(this.#flight, signal)
+  }
+
+  /** Another process may have renewed it meanwhile, or its owner logged in anew: the file tells. */
+  async #renewLocked(rejected: string | undefined, signal: AbortSignal): Promise<string> {
+    const login = this.#usable(await this.#read())
+    const { accessToken, expiresAtMs = 0 } = login
+    if (accessToken !== undefined && accessToken !== rejected && expiresAtMs - this.#parts.clock.wallMs() > leftMsMin) {
+      this.#login = login
+      return accessToken
+    }
+    const granted = await this.#granted(login, signal)
+    // Kept by what was sent: the one before has to outlive a new one that does not work.
+    const previous = granted.refreshToken === undefined ? undefined : login.refreshToken
+    await this.#keep({ ...login, ...this.#fresh(granted, login), previousRefreshToken: previous })
+    this.#parts.log.debug('login renewed', { account: this.config.name })
+    return granted.accessToken
+  }
+
+  async #granted(login: StoredLogin, signal: AbortSignal): Promise<Granted> {
+    if (this.config.service !== undefined) return this.#serviceGrant(signal)
+    const { refreshToken = '', previousRefreshToken, isRenewing } = login
+    const isOnce = cloudLogin(this.config).refreshTokens === 'once'
+    // Before it is sent: if this process ends now, the next one knows what became of the login.
+    if (isOnce && isRenewing !== true) await this.file.write({ ...login, isRenewing: true })
+    const answer = await this.#refresh(refreshToken, signal)
+    if (answer.kind === 'granted') return answer.granted
+    const { refused } = answer
+    if (isFinal(refused) && !isOfApp(refused) && previousRefreshToken !== undefined && !isOnce) {
+      const other = await this.#refresh(previousRefreshToken, signal)
+      if (other.kind === 'granted')
+        return { ...other.granted, refreshToken: other.granted.refreshToken ?? previousRefreshToken }
+    }
+    // A clear answer: nothing is under way any more.
+    if (isOnce && refused.word !== undefined) await this.file.write({ ...login, isRenewing: undefined })
+    return this.#refuse(refused, login)
+  }
+
+  async #refresh(refreshToken: string, signal: AbortSignal): Promise<TokenAnswer['result']> {
+    const form = { grant_type: 'refresh_token', refresh_token: refreshToken }
+    return (await this.ask(cloudLogin(this.config).tokenUrl, form, signal)).result
+  }
+
+  /** Assertions carry times: where our clock is wrong the cloud's answer tells, and the second one is right. */
+  async #serviceGrant(signal: AbortSignal): Promise<Granted> {
+    const believedMs = this.#clockAheadMs ?? 0
+    const first = await this.#askAsService(believedMs, signal)
+    if (first.result.kind === 'granted') return first.result.granted
+    const seenMs = first.aheadMs ?? believedMs
+    const isClock = isFinal(first.result.refused) && Math.abs(seenMs - believedMs) >= leftMsMin
+    const second = isClock ? await this.#askAsService(seenMs, signal) : first
+    return second.result.kind === 'granted' ? second.result.granted : this.#refuse(second.result.refused, {})
+  }
+
+  async #askAsService(cloudAheadMs: number, signal: AbortSignal): Promise<TokenAnswer> {
+    const { config, credentials, call, clock } = this.#parts
+    const service = config.service ?? { keyFile: undefined, subject: undefined, enterprise: undefined }
+    const secret = service.keyFile === undefined ? await appSecret(config, credentials) : undefined
+    const form = await serviceForm({ config, service, secret, cloudMs: clock.wallMs() + cloudAheadMs })
+    const answer = await askForTokens({ call, clock }, cloudLogin(config).tokenUrl, form, signal)
+    this.#noteClock(answer)
+    return answer
+  }
+
+  #refuse(refused: Refused, login: StoredLogin): never {
+    const error = this.refusal(refused, login.isRenewing === true)
+    if (isFinal(refused)) this.#trouble = error.message.replace(`account ${this.config.name}: `, '')
+    // A wrong secret is put right without another login.
+    if (isFinal(refused) && !isOfApp(refused)) this.#refusedToken = login.refreshToken
+    throw error
+  }
+
+  #fresh(granted: Granted, of: Pick<StoredLogin, 'refreshToken' | 'endsAtMs' | 'scope' | 'user'>): StoredLogin {
+    const nowMs = this.#parts.clock.wallMs()
+    return {
+      refreshToken: granted.refreshToken ?? of.refreshToken,
+      accessToken: granted.accessToken,
+      expiresAtMs: nowMs + granted.expiresInMs,
+      isRenewing: undefined,
+      renewedAtMs: nowMs,
+      endsAtMs: granted.endsInMs === undefined ? of.endsAtMs : nowMs + granted.endsInMs,
+      scope: granted.scope ?? of.scope,
+      user: of.user,
+    }
+  }
+
+  async #keep(login: StoredLogin): Promise<void> {
+    await this.file.write(login)
+    this.#login = login
+    this.#refusedToken = undefined
+    this.#trouble = undefined
+    this.#hasLooked = true
+  }
+
+  /** The owner may untick things on the page, and some clouds give no refresh token a second time. */
+  #refusePartial({ scope, refreshToken }: Granted): void {
+    const { config } = this.#parts
+    const again = `run "fanfold login ${config.name}" again and allow all it asks for`
+    if (refreshToken === undefined && config.service === undefined)
+      throw new OwnerError(`account ${config.name}: the cloud gave a login that lasts for an hour only; ${again}`)
+    if (scope === undefined || config.service !== undefined) return
+    const given = scope.toLowerCase().split(' ')
+    const lacking = scopesOf(config).scopes.filter(
+      (asked) => asked !== 'offline_access' && !given.some((one) => isScope(one, asked.toLowerCase())),
+    )
+    if (lacking.length > 0)
+      throw new OwnerError(`account ${config.name}: the login lacks the permission ${lacking.join(' and ')}; ${again}`)
+  }
+
+  #userOf(accessToken: string, signal: AbortSignal): Promise<User | undefined> {
+    const { config, call } = this.#parts
+    return userOf(config, accessToken, call, signal)
+  }
+
+  async #revoke(login: StoredLogin, signal: AbortSignal): Promise<string | undefined> {
+    const { config, call, credentials } = this.#parts
+    return revoked({ config, call, secret: await appSecret(config, credentials) }, login, signal)
+  }
+
+  #noteClock({ aheadMs: seenMs }: TokenAnswer): void {
+    if (seenMs === undefined) return
+    const isNews = Math.abs(seenMs) >= clockWrongMsMin && Math.abs(seenMs - (this.#clockAheadMs ?? 0)) >= leftMsMin
+    this.#clockAheadMs = seenMs
+    if (isNews)
+      this.#parts.log.warn('the clock is wrong', { account: this.config.name, reason: `${clockWords(seenMs)}; set it` })
+  }
+}
+
+/** Microsoft puts its API's address in front of some. */
+function isScope(given: string, asked: string): boolean {
+  return given === asked || given === `https://graph.microsoft.com/${asked}`
+}
