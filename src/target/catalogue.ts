@@ -31,9 +31,16 @@ const googleHosts = ['www.googleapis.com', 'oauth2.googleapis.com']
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
 const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
 
-/** Whether a lane finds out for itself how many deliveries at once are worth it, up to the configured concurrency. */
-export function hasAdaptiveSlots(kind: string): boolean {
-  return !fixedSlotKinds.has(kind)
+/** Where small copies travel together, fewer at once would be no batch. More streams at once than that may be too many for a slow link. */
+const slotsFirstOfKinds: ReadonlyMap<string, number> = new Map([['dropbox', 8]])
+const slotsFirstUsual = 2
+
+/**
+ * With how many deliveries at once a lane begins that finds out for itself how many are worth it, up to the configured concurrency;
+ * undefined where it has the configured ones from the start.
+ */
+export function slotsFirstOf(kind: string): number | undefined {
+  return fixedSlotKinds.has(kind) ? undefined : (slotsFirstOfKinds.get(kind) ?? slotsFirstUsual)
 }
 
 /** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */

@@ -13,9 +13,9 @@ export interface AuthOptions {
   readonly accessLifeMs: number
   /** What a refresh token is good for: it is the only one (Dropbox, Google), once (Box), or each use brings a new one beside it (Microsoft). */
   readonly refreshTokens: 'stay' | 'rotate' | 'renew'
-  /** Of those that are good once: how long one is still taken after its use. Default 0. Unit: ms. */
+  /** Of those that rotate: how long the one before is still taken. Default 0. Unit: ms. */
   readonly graceMs?: number
-  /** Of those that are good once: whether a use ends the access tokens of before. Default false. */
+  /** Of those that rotate: whether the access tokens of before end at once. Default false. */
   readonly rotationEndsAccess?: boolean
   /** How long a refresh token lives unused, and a code of the consent page. Default for ever. Unit: ms. */
   readonly refreshLifeMs?: number
@@ -30,9 +30,9 @@ export const ownerName = 'owner'
 
 export interface Login {
   readonly refreshToken: string
-  readonly endMs: number
   /** Whose it is: the owner's, or somebody else's. */
   readonly user: string
+  readonly endMs: number
   readonly scopes: readonly string[]
 }
 
@@ -49,8 +49,8 @@ export type TokenState =
 
 interface Consent {
   readonly user: string
-  readonly endMs: number
   readonly scopes: readonly string[]
+  readonly endMs: number
   /** Of PKCE: the verifier's SHA-256, base64url. */
   readonly challenge: string | undefined
 }
@@ -95,14 +95,17 @@ export class Auth {
   }
 
   refresh(refreshToken: string): Grant | undefined {
-    const { refreshTokens, graceMs = 0, rotationEndsAccess = false } = this.#options
-    const nowMs = this.#options.clock.nowMs()
-    const login = this.#logins.get(refreshToken) ?? this.#graceOf(refreshToken, nowMs)
+    const { clock, refreshTokens, graceMs = 0, rotationEndsAccess = false } = this.#options
+    const nowMs = clock.nowMs()
+    const graced = this.#graced.get(refreshToken)
+    const login =
+      this.#logins.get(refreshToken) ?? (graced !== undefined && graced.endMs > nowMs ? graced.login : undefined)
     if (login === undefined || login.endMs <= nowMs) return undefined
     if (refreshTokens === 'stay') return this.#grant(login)
-    if (refreshTokens === 'rotate' && this.#logins.delete(refreshToken) && graceMs > 0)
-      this.#graced.set(refreshToken, { login, endMs: nowMs + graceMs })
-    if (rotationEndsAccess) this.#endAccess(login)
+    const isUsedUp = refreshTokens === 'rotate' && this.#logins.delete(refreshToken)
+    if (isUsedUp && graceMs > 0) this.#graced.set(refreshToken, { login, endMs: nowMs + graceMs })
+    if (rotationEndsAccess)
+      for (const [token, access] of this.#access) if (access.login === login) this.#access.delete(token)
     return this.login(login.scopes, login.user)
   }
 
@@ -128,26 +131,16 @@ export class Auth {
   /** One login ends, by its access token or its refresh token. */
   revoke(token: string): void {
     const ended = this.#access.get(token)?.login ?? this.#logins.get(token)
-    if (ended === undefined) return
-    this.#logins.delete(ended.refreshToken)
-    this.#endAccess(ended)
-  }
-
-  #endAccess(ended: Login): void {
+    if (ended !== undefined) this.#logins.delete(ended.refreshToken)
     for (const [each, { login }] of this.#access) if (login === ended) this.#access.delete(each)
-  }
-
-  #graceOf(refreshToken: string, nowMs: number): Login | undefined {
-    const graced = this.#graced.get(refreshToken)
-    return graced !== undefined && graced.endMs > nowMs ? graced.login : undefined
   }
 
   #grant(login: Login): Grant {
     const { clock, accessLifeMs, accessPrefix } = this.#options
     const accessToken = secret(accessPrefix)
     this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
-    const { refreshToken, scopes, user } = login
-    return { refreshToken, scopes, user, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+    const { refreshToken, scopes } = login
+    return { refreshToken, scopes, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
   }
 }
 
