@@ -139,8 +139,8 @@ export class Auth {
     const { clock, accessLifeMs, accessPrefix } = this.#options
     const accessToken = secret(accessPrefix)
     this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
-    const { refreshToken, scopes } = login
-    return { refreshToken, scopes, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+    const { refreshToken, scopes, user } = login
+    return { refreshToken, scopes, user, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
   }
 }
 
