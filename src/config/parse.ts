@@ -204,8 +204,8 @@ function assembleTarget(
   const account = accounts.find(({ name }) => name === target.account)
   assert(account !== undefined, `target ${target.name} has no account although it was checked`)
   const folder = (target.folder ?? '').replace(/^\//, '')
-  const { kind, drive, endpoint } = target
-  return { ...common, kind, account, folder, drive, endpoint: endpoint ?? account.endpoint }
+  const { kind, drive, endpoint = account.endpoint } = target
+  return { ...common, kind, account, folder, drive, endpoint }
 }
 
 function commonOf(target: FileValue['targets'][number]) {

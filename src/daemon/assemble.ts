@@ -1,8 +1,5 @@
 /** Wires the parts of one daemon together, in the order in which they need each other, and takes them apart in reverse. */
-import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { showPath } from '../base/path.ts'
-import type { Random } from '../base/random.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
@@ -12,16 +9,8 @@ import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
+import type { DaemonOptions } from './options.ts'
 import type { ConfigStep } from './reload.ts'
-
-export interface DaemonOptions {
-  /** Opens the log of a room. */
-  readonly log: (room: string) => Log
-  readonly clock: Clock
-  readonly random: Random
-  /** Where the service manager is found: its variables (NOTIFY_SOCKET, WATCHDOG_USEC). Without them nobody is told. */
-  readonly environment?: NodeJS.ProcessEnv
-}
 
 export interface Assembly {
   readonly pipeline: Pipeline
@@ -111,15 +100,16 @@ interface Standing extends Pick<Assembly, 'pipeline' | 'sources' | 'logins'> {
   readonly roots: Map<string, string>
 }
 
-function applied(step: ConfigStep, standing: Standing): Promise<void> {
-  switch (step.role) {
-    case 'account':
-      return standing.logins.change(step.verb, step.entry)
-    case 'target':
-      return applyTarget(step, standing.pipeline)
-    case 'source':
-      return applySource(step, standing)
-  }
+async function applied(step: ConfigStep, { journal, roots, pipeline, sources, logins }: Standing): Promise<void> {
+  if (step.role === 'account') return logins.change(step)
+  const { name } = step.entry
+  if (step.role === 'target') return step.verb === 'removed' ? pipeline.remove(name) : pipeline.change(step.entry)
+  // What the journal refuses is refused before anything is taken apart.
+  if (step.verb !== 'removed') journal.declareSource(name)
+  await sources.remove(name)
+  if (step.verb === 'removed') return void roots.delete(name)
+  roots.set(name, step.entry.path)
+  await sources.add(step.entry)
 }
 
 /** Lanes that wait for this account's login look again at once. */
@@ -127,22 +117,6 @@ function wakeLanes(pipeline: Pipeline, account: string): void {
   for (const { config, lane } of pipeline.seats) {
     if (config.kind !== 'directory' && config.account.name === account) lane?.nudge()
   }
-}
-
-type TargetStep = Extract<ConfigStep, { role: 'target' }>
-type SourceStep = Extract<ConfigStep, { role: 'source' }>
-
-function applyTarget({ verb, entry }: TargetStep, pipeline: Pipeline): Promise<void> {
-  return verb === 'removed' ? pipeline.remove(entry.name) : pipeline.change(entry)
-}
-
-async function applySource({ verb, entry }: SourceStep, { journal, roots, sources }: Standing): Promise<void> {
-  // What the journal refuses is refused before anything is taken apart.
-  if (verb !== 'removed') journal.declareSource(entry.name)
-  await sources.remove(entry.name)
-  if (verb === 'removed') return void roots.delete(entry.name)
-  roots.set(entry.name, entry.path)
-  await sources.add(entry)
 }
 
 /** Who shares a pace: a directory is a place of its own, a cloud's account is one whatever goes there. */

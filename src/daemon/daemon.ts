@@ -9,7 +9,8 @@ import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
 import { Announcer } from './announcer.ts'
-import { assemble, type Assembly, type DaemonOptions } from './assemble.ts'
+import { assemble, type Assembly } from './assemble.ts'
+import type { DaemonOptions } from './options.ts'
 import { openDesk as deskOf, type DeskParts } from './desk.ts'
 import { liveTarget } from './live.ts'
 import { Logins } from './logins.ts'
@@ -19,7 +20,7 @@ import { Reloader } from './reload.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
 import { StateDisk } from './state-disk.ts'
 
-export type { DaemonOptions } from './assemble.ts'
+export type { DaemonOptions } from './options.ts'
 
 export interface Daemon {
   readonly desk: Desk

@@ -26,7 +26,7 @@ import {
   type LoginProgress,
 } from '../control/control.ts'
 import { openTransport, type CallPace, type Transport } from '../target/transport/transport.ts'
-import type { DaemonOptions } from './assemble.ts'
+import type { DaemonOptions } from './options.ts'
 import type { ConfigStep } from './reload.ts'
 
 export { listenForAnswer } from '../account/account.ts'
@@ -83,12 +83,13 @@ export class Logins implements LoginDesk {
     return (this.#held.get(config.name) ?? this.#open(config)).account
   }
 
-  /** A reload has the account otherwise. What cannot be read is told by its status. */
-  async change(verb: ConfigStep['verb'], config: AccountConfig): Promise<void> {
-    await this.#close(config.name)
+  async change({ verb, entry }: Extract<ConfigStep, { role: 'account' }>): Promise<void> {
+    await this.#close(entry.name)
     if (verb === 'removed') return
-    const { account } = this.#open(config)
-    await account.look().catch(() => undefined)
+    // What cannot be read is told by its status.
+    await this.#open(entry)
+      .account.look()
+      .catch(() => undefined)
   }
 
   statuses(): readonly AccountStatus[] {

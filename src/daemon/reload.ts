@@ -8,11 +8,12 @@ import { readConfig, type AccountConfig, type Config, type SourceConfig, type Ta
 import type { Reloaded } from '../control/control.ts'
 
 /** One difference between two configurations, by name. */
-export type ConfigStep = { readonly verb: 'removed' | 'changed' | 'added' } & (
-  | { readonly role: 'account'; readonly entry: AccountConfig }
+export type ConfigStep = { readonly verb: Verb } & (
   | { readonly role: 'target'; readonly entry: TargetConfig }
   | { readonly role: 'source'; readonly entry: SourceConfig }
+  | { readonly role: 'account'; readonly entry: AccountConfig }
 )
+type Verb = 'removed' | 'changed' | 'added'
 
 export interface ReloaderParts {
   readonly log: Log
@@ -74,8 +75,8 @@ export class Reloader {
   async #takeOver(next: Config): Promise<readonly string[]> {
     refuseFixed(this.#config, next)
     const steps = stepsBetween(this.#config, next)
-    // All that is no list of steps is taken from here whenever it is asked for.
     const { sources, targets, accounts } = this.#config
+    // All else is taken from here whenever it is asked for.
     this.#config = { ...next, sources, targets, accounts }
     const done: string[] = []
     for (const step of steps) {
@@ -109,49 +110,38 @@ function refuseFixed(before: Config, after: Config): void {
   throw new OwnerError(`${after.file}: a change of ${words} takes effect only with a restart: restart the daemon`)
 }
 
-/** What goes makes room for what comes. Logins before the targets that use them, and these before sources, so that what a new source has finds all that may take it. */
+/** What goes makes room for what comes, and whoever needs another comes after it: a target its account, a source the targets that take it. */
 function stepsBetween(before: Config, after: Config): readonly ConfigStep[] {
-  const verbs = ['removed', 'changed', 'added'] as const
-  const targets = differenceOf(before.targets, after.targets)
-  const sources = differenceOf(before.sources, after.sources)
-  const accounts = differenceOf(before.accounts, after.accounts)
-  const account = (verb: ConfigStep['verb']): ConfigStep[] =>
-    accounts[verb].map((entry) => ({ role: 'account', verb, entry }))
+  const accounts = differenceOf(before.accounts, after.accounts).map((step) => ({ role: 'account' as const, ...step }))
+  const targets = differenceOf(before.targets, after.targets).map((step) => ({ role: 'target' as const, ...step }))
+  const sources = differenceOf(before.sources, after.sources).map((step) => ({ role: 'source' as const, ...step }))
+  const isGone = ({ verb }: ConfigStep): boolean => verb === 'removed'
+  return [...accounts.filter((step) => !isGone(step)), ...targets, ...sources, ...accounts.filter(isGone)]
+}
+
+interface Named {
+  readonly name: string
+}
+
+function differenceOf<C extends Named>(before: readonly C[], after: readonly C[]): { verb: Verb; entry: C }[] {
+  const known = new Map(before.map((entry) => [entry.name, entry]))
+  const names = new Set(after.map(({ name }) => name))
+  const isChanged = (entry: C): boolean => known.has(entry.name) && !isSame(known.get(entry.name), entry)
   return [
-    ...account('changed'),
-    ...account('added'),
-    ...verbs.flatMap((verb) => targets[verb].map((entry): ConfigStep => ({ role: 'target', verb, entry }))),
-    ...verbs.flatMap((verb) => sources[verb].map((entry): ConfigStep => ({ role: 'source', verb, entry }))),
-    ...account('removed'),
+    ...before.filter(({ name }) => !names.has(name)).map((entry) => ({ verb: 'removed' as const, entry })),
+    ...after.filter(isChanged).map((entry) => ({ verb: 'changed' as const, entry })),
+    ...after.filter(({ name }) => !known.has(name)).map((entry) => ({ verb: 'added' as const, entry })),
   ]
 }
 
-function differenceOf<C extends { readonly name: string }>(
-  before: readonly C[],
-  after: readonly C[],
-): Readonly<Record<ConfigStep['verb'], readonly C[]>> {
-  const known = new Map(before.map((entry) => [entry.name, entry]))
-  const names = new Set(after.map(({ name }) => name))
-  return {
-    added: after.filter(({ name }) => !known.has(name)),
-    changed: after.filter((entry) => known.has(entry.name) && !isSame(known.get(entry.name), entry)),
-    removed: before.filter(({ name }) => !names.has(name)),
-  }
-}
-
 /** The configuration with one step done. */
-function stepped(config: Config, step: ConfigStep): Config {
-  switch (step.role) {
-    case 'account':
-      return { ...config, accounts: replaced(config.accounts, step.entry, step.verb) }
-    case 'target':
-      return { ...config, targets: replaced(config.targets, step.entry, step.verb) }
-    case 'source':
-      return { ...config, sources: replaced(config.sources, step.entry, step.verb) }
-  }
+function stepped(config: Config, { role, verb, entry }: ConfigStep): Config {
+  if (role === 'target') return { ...config, targets: replaced(config.targets, entry, verb) }
+  if (role === 'source') return { ...config, sources: replaced(config.sources, entry, verb) }
+  return { ...config, accounts: replaced(config.accounts, entry, verb) }
 }
 
-function replaced<C extends { readonly name: string }>(entries: readonly C[], entry: C, verb: ConfigStep['verb']): C[] {
+function replaced<C extends Named>(entries: readonly C[], entry: C, verb: Verb): C[] {
   if (verb === 'added') return [...entries, entry]
   if (verb === 'removed') return entries.filter(({ name }) => name !== entry.name)
   return entries.map((known) => (known.name === entry.name ? entry : known))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { asError, errnoOf, OwnerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import { JournalFull, openJournal, type Journal } from '../journal/journal.ts'
-import type { DaemonOptions } from './assemble.ts'
+import type { DaemonOptions } from './options.ts'
 import { takeLock } from './lock.ts'
 
 /** Between two tries to open a journal whose disk is full. Unit: ms. */
