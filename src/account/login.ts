@@ -373,8 +373,8 @@ export class Account {
     return revoked({ config, call, secret: await appSecret(config, credentials) }, login, signal)
   }
 
-  /** The transport warns; here it explains refusals. */
-  #noteClock({ aheadMs: seenMs }: TokenAnswer): void {
-    this.#clockAheadMs = seenMs ?? this.#clockAheadMs
+  /** The way to the cloud logs a clock that is wrong; this is what to reckon with. */
+  #noteClock({ aheadMs }: TokenAnswer): void {
+    this.#clockAheadMs = aheadMs ?? this.#clockAheadMs
   }
 }

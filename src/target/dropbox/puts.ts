@@ -3,6 +3,7 @@
  * over a version that was not looked at, and what Dropbox says it has is held against what was sent. The calls' shapes are elsewhere.
  */
 import { showPath, type RemotePath } from '../../base/path.ts'
+import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
@@ -22,10 +23,6 @@ export const fileBytesMax = 2 ** 41 - 2 ** 22
 const oneCallBytesMax = 8 * 2 ** 20
 /** Looks again when somebody else wrote meanwhile; who loses so often leaves it to the lane. */
 const commitTriesMax = 3
-/** Copies that arrive wrong so often in a row are parked. */
-const mismatchesMax = 4
-/** Paths with a mismatch remembered; beyond they are counted anew. */
-const mismatchesKept = 10_000
 /** Dropbox puts hundreds of GiB together in one answer. Unit: ms. */
 const finishMs = 600_000
 
@@ -51,8 +48,7 @@ type Give = (path: string, mode: Mode) => Promise<{ readonly node: FileNode; rea
 export class Puts {
   readonly #parts: PutsParts
   readonly #smallUploads: SmallUploads
-  /** How often in a row what arrived was not what was sent, by path. */
-  readonly #mismatches = new Map<RemotePath, number>()
+  readonly #mismatches = new Mismatches()
 
   constructor(parts: PutsParts) {
     this.#parts = parts
@@ -216,29 +212,19 @@ export class Puts {
     const sent = proof.hash.hex()
     const node = given.contentHash === undefined ? await lookUp(given.id, signal) : given
     if (node?.kind === 'file' && node.rev === given.rev && node.contentHash === sent) {
-      this.#mismatches.delete(at)
+      this.#mismatches.forget(at)
       return node
     }
     const has = node?.kind === 'file' ? (node.contentHash ?? 'nothing') : 'nothing'
     const fault = `${api.what(verb)}: expected the content hash ${sent}, got ${has}`
     // Somebody else's version is not ours to take away.
     if (node?.kind === 'file' && node.rev === given.rev) await this.#trash(node, verb, signal)
-    throw this.#mismatch(fault, at)
+    throw this.#mismatches.count(fault, at)
   }
 
   async #trash({ id, rev }: FileNode, verb: string, signal: AbortSignal): Promise<void> {
     const arg = { path: id, parent_rev: rev }
     await this.#parts.api.rpc(`removal after ${verb}`, (sdk) => sdk.filesDeleteV2(arg), signal)
-  }
-
-  #mismatch(fault: string, at: RemotePath): TargetError {
-    const count = (this.#mismatches.get(at) ?? 0) + 1
-    if (this.#mismatches.size >= mismatchesKept) this.#mismatches.clear()
-    this.#mismatches.set(at, count)
-    if (count < mismatchesMax) return new TargetError({ kind: 'retry' }, `${fault}; it is sent again`)
-    this.#mismatches.delete(at)
-    const step = 'something on the way damages it: check the network and this machine, then run "fanfold retry"'
-    return new TargetError({ kind: 'park' }, `verify-failed: ${fault}, ${count} times; ${step}`)
   }
 }
 
