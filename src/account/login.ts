@@ -10,11 +10,12 @@ import { Tasks } from '../base/tasks.ts'
 import type { AccountConfig } from '../config/config.ts'
 import type { Answer, Credentials } from '../target/transport/transport.ts'
 import { appSecret } from './app-secret.ts'
-import { cloudLogin, placedUrl, scopesOf } from './cloud-login.ts'
+import { cloudLogin, placedUrl } from './cloud-login.ts'
 import type { CredentialsFolder } from './credentials-folder.ts'
 import { userOf, type User } from './identity.ts'
 import { LoginFile, type StoredLogin } from './login-file.ts'
 import { endOf, type End } from './lifetime.ts'
+import { refusePartial } from './permissions.ts'
 import { clockWords, clockWrongMsMin, isFinal, isOfApp, loginStep, needsLogin, refusalError } from './refusal.ts'
 import { revoked } from './revoking.ts'
 import { serviceForm } from './service-grant.ts'
@@ -53,7 +54,8 @@ export class Account {
   #login: StoredLogin | undefined
   /** The cloud refused it for good; the owner's next login has another. */
   #refusedToken: string | undefined
-  #trouble: string | undefined
+  /** Why it cannot be used, and which token it is about. */
+  #trouble: { readonly why: string; readonly token: string | undefined } | undefined
   #hasLooked = false
   #flight: Promise<string> | undefined
   #triedAheadMs = -Infinity
@@ -75,7 +77,8 @@ export class Account {
 
   get facts(): LoginFacts {
     const login = this.#login
-    const needs = this.#trouble ?? (this.#hasLooked && !this.#isUsable(login) ? 'there is no login yet' : undefined)
+    const needs =
+      this.#trouble?.why ?? (this.#hasLooked && !this.#isUsable(login) ? 'there is no login yet' : undefined)
     return {
       state: needs !== undefined ? 'needs-login' : this.#hasLooked ? 'logged-in' : 'unknown',
       reason: needs,
@@ -94,9 +97,10 @@ export class Account {
   async look(): Promise<LoginFacts> {
     try {
       this.#login = await this.#read()
-      if (this.#isUsable(this.#login) && this.#login?.refreshToken !== this.#refusedToken) this.#trouble = undefined
+      // What was said of another token, or of a file that can be read now.
+      if (this.#trouble?.token !== this.#login?.refreshToken) this.#trouble = undefined
     } catch (thrown) {
-      this.#trouble = asError(thrown).message
+      this.#trouble = { why: asError(thrown).message, token: 'of a file that cannot be read' }
       throw thrown
     } finally {
       this.#hasLooked = true
@@ -162,7 +166,7 @@ export class Account {
   ): Promise<User | undefined> {
     const { clock, config, credentials } = this.#parts
     const { name } = config
-    this.#refusePartial(granted)
+    refusePartial(config, granted)
     const user = await this.#userOf(granted.accessToken, signal)
     return this.file.locked(
       async () => {
@@ -237,7 +241,7 @@ export class Account {
       throw needsLogin(config, `there is no login yet; ${loginStep(config)}`)
     }
     if (this.#isRefused(login))
-      throw needsLogin(config, this.#trouble ?? `the login was taken back; ${loginStep(config)}`)
+      throw needsLogin(config, this.#trouble?.why ?? `the login was taken back; ${loginStep(config)}`)
     return login
   }
 
@@ -330,7 +334,8 @@ export class Account {
 
   #refuse(refused: Refused, login: StoredLogin): never {
     const error = this.refusal(refused, login.isRenewing === true)
-    if (isFinal(refused)) this.#trouble = error.message.replace(`account ${this.config.name}: `, '')
+    const why = error.message.replace(`account ${this.config.name}: `, '')
+    if (isFinal(refused)) this.#trouble = { why, token: login.refreshToken }
     // A wrong secret is put right without another login.
     if (isFinal(refused) && !isOfApp(refused)) this.#refusedToken = login.refreshToken
     throw error
@@ -358,21 +363,6 @@ export class Account {
     this.#hasLooked = true
   }
 
-  /** The owner may untick things on the page, and some clouds give no refresh token a second time. */
-  #refusePartial({ scope, refreshToken }: Granted): void {
-    const { config } = this.#parts
-    const again = `run "fanfold login ${config.name}" again and allow all it asks for`
-    if (refreshToken === undefined && config.service === undefined)
-      throw new OwnerError(`account ${config.name}: the cloud gave a login that lasts for an hour only; ${again}`)
-    if (scope === undefined || config.service !== undefined) return
-    const given = scope.toLowerCase().split(' ')
-    const lacking = scopesOf(config).scopes.filter(
-      (asked) => asked !== 'offline_access' && !given.some((one) => isScope(one, asked.toLowerCase())),
-    )
-    if (lacking.length > 0)
-      throw new OwnerError(`account ${config.name}: the login lacks the permission ${lacking.join(' and ')}; ${again}`)
-  }
-
   #userOf(accessToken: string, signal: AbortSignal): Promise<User | undefined> {
     const { config, call } = this.#parts
     return userOf(config, accessToken, call, signal)
@@ -387,9 +377,4 @@ export class Account {
   #noteClock({ aheadMs }: TokenAnswer): void {
     this.#clockAheadMs = aheadMs ?? this.#clockAheadMs
   }
-}
-
-/** Microsoft puts its API's address in front of some. */
-function isScope(given: string, asked: string): boolean {
-  return given === asked || given === `https://graph.microsoft.com/${asked}`
 }

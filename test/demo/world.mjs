@@ -20,7 +20,7 @@ export const clouds = {
   'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
   // Four files a second are what Box bears; its emulator bears more.
   box: { kind: 'box', chunkBytes: 32 * 2 ** 20, pace: 'requests: 1000/s, uploads: 1000/s' },
-  'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
+  onedrive: { kind: 'onedrive', chunkBytes: 10 * 2 ** 20 },
 }
 
 const directories = ['disk', 'stick']
