@@ -83,7 +83,7 @@ describe('a login', () => {
     const redirect_uri = 'http://localhost:53682/'
     const asked = new URLSearchParams({ response_type: 'code', client_id: clientId, redirect_uri, state: 's' })
     const body = new URLSearchParams({ decision: 'allow' })
-    const consent = (): Promise<Reply> => raw(`/api/oauth2/authorize?${asked}`, { method: 'POST', body })
+    const consent = (): Promise<Reply> => raw(`/api/oauth2/authorize?${asked.toString()}`, { method: 'POST', body })
     const codeOf = (reply: Reply): string => new URL(reply.headers.get('location') ?? '').searchParams.get('code') ?? ''
 
     const code = codeOf(await consent())
