@@ -17,6 +17,7 @@ const emulatorProgram = fileURLToPath(new URL('../emulator/dist/main.js', import
 /** Emulators as they are named on their command line. `chunkBytes`: what a large upload may have to send again after a kill. */
 export const clouds = {
   dropbox: { kind: 'dropbox', chunkBytes: 16 * 2 ** 20 },
+  'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
   onedrive: { kind: 'onedrive', chunkBytes: 10 * 2 ** 20 },
 }
 

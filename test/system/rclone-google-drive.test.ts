@@ -1,15 +1,24 @@
 /** rclone, which we did not write, uses the Google Drive emulator through the proxy without noticing; and it and Fanfold read each other's trees. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import { fsPath, remotePath } from '../../src/base/path.ts'
+import { openJournal } from '../../src/journal/journal.ts'
+import { googleDriveTarget } from '../../src/target/google-drive/google-drive.ts'
+import type { Target } from '../../src/target/target.ts'
+import { openTransport } from '../../src/target/transport/transport.ts'
 import { hashOf } from '../emulator/core/hashes.ts'
 import { proxyFor } from '../emulator/emulators.ts'
 import { type GoogleDriveEmulator, googleDriveEmulator } from '../emulator/google-drive/google-drive.ts'
 import type { InterceptingProxy } from '../emulator/proxy/proxy.ts'
+import { all, aWork, copyOf, never, sha256Of } from '../target/contract.ts'
+import { openPace } from '../target/transport-fixture.ts'
 
 let folder: string
 let emulator: GoogleDriveEmulator
@@ -212,6 +221,69 @@ test('names that are hard to carry arrive and compare equal', async () => {
 
   expect(await done('check', source, 'g:names')).toMatch(/0 differences found/)
   expect(paths().slice(1)).toEqual(names.map((name) => `/names/${name}`).sort())
+}, 60_000)
+
+/** A target as a daemon builds it, on the same emulator. */
+async function withTarget<Answer>(root: string, work: (target: Target) => Promise<Answer>): Promise<Answer> {
+  const { accessToken } = emulator.auth.login()
+  const transport = openTransport({
+    name: 'cloud',
+    settings: { endpoints: { 'www.googleapis.com': emulator.url } },
+    pace: openPace(),
+    credentials: { bearer: () => Promise.resolve(accessToken), renew: () => Promise.resolve(accessToken) },
+    clock: systemClock,
+    log: silentLog,
+  })
+  const { journal } = openJournal(join(source, '../', `${root}.sqlite`), systemClock)
+  journal.declareTarget('cloud', { kind: 'google-drive', selector: '', place: root })
+  const parts = { transport, folders: journal.foldersAt('cloud'), clock: systemClock, log: silentLog }
+  const target = googleDriveTarget({ name: 'cloud', account: 'main', folder: root, drive: undefined, ...parts })
+  try {
+    await target.open(undefined, never)
+    return await work(target)
+  } finally {
+    await target.close()
+    journal.close()
+  }
+}
+
+/** All of the above, and one whose bytes are no UTF-8. */
+async function placeAll(): Promise<readonly string[]> {
+  for (const [index, name] of names.entries()) await place(`${index % 3}/${name}`, name)
+  await writeFile(Buffer.concat([Buffer.from(`${source}/0/caf`), Buffer.of(0xe9), Buffer.from('.txt')]), 'latin')
+  return [...names.map((name, index) => `${index % 3}/${name}`), '0/caf\udce9.txt']
+}
+
+test('what Fanfold put, rclone finds equal, hard names and all', async () => {
+  const placed = await placeAll()
+  await fill(join(source, 'large'), 20 * 1024 * 1024)
+
+  await withTarget('ours', async (target) => {
+    for (const path of [...placed, 'large']) {
+      const bytes = await readFile(fsPath(`${source}/${path}`))
+      const copy = await copyOf(fsPath(`${source}/${path}`), bytes, path === 'large')
+      await target.put(copy, remotePath(path), aWork(), never)
+    }
+  })
+
+  expect(await done('check', '--download', source, 'g:ours')).toMatch(/0 differences found/)
+  expect(await done('check', source, 'g:ours')).toMatch(/0 differences found/)
+}, 60_000)
+
+test('what rclone put, Fanfold lists and reads with its true names and hashes', async () => {
+  const placed = await placeAll()
+  await done('copy', source, 'g:theirs')
+
+  await withTarget('theirs', async (target) => {
+    const entries = await all(target.list(remotePath(''), { hash: true }, never))
+
+    expect(entries.map(({ path }) => path).sort()).toEqual([...placed].sort())
+    for (const entry of entries) {
+      const bytes = await readFile(fsPath(`${source}/${entry.path}`))
+      expect(entry.sha256).toBe(sha256Of(bytes))
+      expect(await text(await target.get(entry, { start: 0 }, never))).toBe(bytes.toString())
+    }
+  })
 }, 60_000)
 
 test('300 small files', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type RemotePath, remotePath } from '../../src/base/path.ts'
+import { type FsPath, type RemotePath, remotePath } from '../../src/base/path.ts'
 import {
   type LocalCopy,
   type PutWork,
@@ -71,7 +71,7 @@ export async function aCopy(
   return copyOf(path, bytes, over.isLarge === true)
 }
 
-export async function copyOf(path: string, bytes: Buffer, isLarge: boolean): Promise<LocalCopy> {
+export async function copyOf(path: FsPath, bytes: Buffer, isLarge: boolean): Promise<LocalCopy> {
   const { mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true })
   return {
     path,

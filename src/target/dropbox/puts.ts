@@ -219,7 +219,7 @@ export class Puts {
     const fault = `${api.what(verb)}: expected the content hash ${sent}, got ${has}`
     // Somebody else's version is not ours to take away.
     if (node?.kind === 'file' && node.rev === given.rev) await this.#trash(node, verb, signal)
-    throw this.#mismatches.error(fault, at)
+    throw this.#mismatches.count(fault, at)
   }
 
   async #trash({ id, rev }: FileNode, verb: string, signal: AbortSignal): Promise<void> {

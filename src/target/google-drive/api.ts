@@ -7,7 +7,7 @@ import type { drive_v3 } from 'googleapis/build/src/apis/drive/index.js'
 import { TargetError } from '../target.ts'
 import type { Answer, Call, Transport } from '../transport/transport.ts'
 import { isRate, type Refused, refused } from './errors.ts'
-import { type DriveNode, nodeFields, parseNode } from './metadata.ts'
+import { type DriveNode, nodeFields, type Page, parseNode, parsePage } from './metadata.ts'
 
 export interface ApiParts {
   readonly transport: Transport
@@ -31,12 +31,16 @@ type Ask = (drive: drive_v3.Drive, options: SdkOptions) => Promise<{ readonly da
 
 const origin = 'https://www.googleapis.com'
 const jsonType = 'application/json; charset=UTF-8'
+/** My Drive's root by another name: the only one for a login that may not see its id. */
+export const rootAlias = 'root'
 /** Without it whatever lies in a shared drive is not there. */
 export const allDrives = { supportsAllDrives: true } as const
 
 export class DriveApi {
   readonly #parts: ApiParts
   #sdk: Promise<drive_v3.Drive> | undefined
+  /** The id behind the alias, as children of it tell: a login of the scope drive.file is not told otherwise. */
+  #home: string | undefined
 
   constructor(parts: ApiParts) {
     this.#parts = parts
@@ -57,6 +61,38 @@ export class DriveApi {
     return `${this.#parts.name}: ${verb}`
   }
 
+  /** An item as an answer has it. @param asked where it was put or looked for, if that was said. */
+  nodeOf(verb: string, value: unknown, asked?: string): DriveNode | undefined {
+    const node = parseNode(this.what(verb), value)
+    return node === undefined ? undefined : this.#homed(node, asked)
+  }
+
+  pageOf(verb: string, value: unknown, asked?: string): Page {
+    const { nodes, next } = parsePage(this.what(verb), value)
+    return { nodes: nodes.map((node) => this.#homed(node, asked)), next }
+  }
+
+  /** As long as nobody told what is behind the alias, whatever is looked for there may be there. */
+  isIn(node: DriveNode, folder: string): boolean {
+    return node.parentId === folder || (folder === rootAlias && this.#home === undefined)
+  }
+
+  /** A node's parent, to be taken away from it. */
+  parentOf({ parentId }: DriveNode): { readonly removeParents?: string } {
+    const id = parentId === rootAlias ? (this.#home ?? rootAlias) : parentId
+    return id === undefined ? {} : { removeParents: id }
+  }
+
+  #homed(node: DriveNode, asked: string | undefined): DriveNode {
+    if (asked === rootAlias) this.#home ??= node.parentId
+    return this.#home !== undefined && node.parentId === this.#home ? { ...node, parentId: rootAlias } : node
+  }
+
+  /** The login may be another one. */
+  forgetHome(): void {
+    this.#home = undefined
+  }
+
   /** One call without content. @throws Refused, TransportError. */
   async rpc(verb: string, ask: Ask, signal: AbortSignal): Promise<unknown> {
     this.#sdk ??= this.#load()
@@ -72,7 +108,7 @@ export class DriveApi {
   async node(verb: string, id: string, signal: AbortSignal): Promise<DriveNode | undefined> {
     try {
       const params = { fileId: id, fields: nodeFields, ...allDrives }
-      return parseNode(this.what(verb), await this.rpc(verb, (sdk, options) => sdk.files.get(params, options), signal))
+      return this.nodeOf(verb, await this.rpc(verb, (sdk, options) => sdk.files.get(params, options), signal))
     } catch (thrown) {
       if (isRefused(thrown) && thrown.status === 404) return undefined
       throw thrown
@@ -86,7 +122,8 @@ export class DriveApi {
     signal: AbortSignal,
   ): Promise<DriveNode | undefined> {
     const params = { ...change, fields: nodeFields, ...allDrives }
-    return parseNode(this.what(verb), await this.rpc(verb, (sdk, options) => sdk.files.update(params, options), signal))
+    const value = await this.rpc(verb, (sdk, options) => sdk.files.update(params, options), signal)
+    return this.nodeOf(verb, value, change.addParents)
   }
 
   /** One call with bytes in its body, or of a session. An answer of any status is an answer. */

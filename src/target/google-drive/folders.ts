@@ -9,11 +9,11 @@ import { nameRules } from '../name-rules.ts'
 import { encodeName } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
 import { TargetError } from '../target.ts'
-import { allDrives, type DriveApi } from './api.ts'
+import { allDrives, type DriveApi, rootAlias } from './api.ts'
 import { Refused } from './errors.ts'
 import type { IdPool } from './id-pool.ts'
 import type { Inventory } from './inventory.ts'
-import { type DriveNode, folderType, nodeFields, parseNode } from './metadata.ts'
+import { type DriveNode, folderType, nodeFields } from './metadata.ts'
 
 /** Looked at since the target was opened; beyond, they are looked at again. */
 const checkedMax = 50_000
@@ -133,7 +133,7 @@ export class Folders {
   async #isThere(id: string, { parent, spelled, key }: Place, signal: AbortSignal): Promise<boolean> {
     const node = await this.#parts.api.node(`look at the folder ${showPath(key)}`, id, signal)
     if (node?.kind !== 'folder' || node.isTrashed || node.name !== spelled) return false
-    return node.parentId === undefined || parent === 'root' || node.parentId === parent
+    return this.#parts.api.isIn(node, parent)
   }
 
   async #made(place: Place, signal: AbortSignal): Promise<string> {
@@ -155,7 +155,7 @@ export class Folders {
     const params = { requestBody, fields: nodeFields, ...allDrives }
     try {
       const value = await api.rpc(verb, (sdk, options) => sdk.files.create(params, options), signal)
-      const node = parseNode(api.what(verb), value)
+      const node = api.nodeOf(verb, value, parent)
       if (node?.kind === 'folder') return node
       throw new TargetError(
         { kind: 'retry' },
@@ -182,8 +182,9 @@ export class Folders {
     this.recheck()
     const verb = 'look at the root'
     // An alias is always there.
-    const root = this.#root === 'root' || this.#root === '' ? undefined : await api.node(verb, this.#root, signal)
-    const isLost = this.#root !== 'root' && this.#root !== '' && (root === undefined || root.isTrashed)
+    const isAlias = this.#root === rootAlias || this.#root === ''
+    const root = isAlias ? undefined : await api.node(verb, this.#root, signal)
+    const isLost = !isAlias && (root === undefined || root.isTrashed)
     if (!isLost) return new TargetError({ kind: 'retry' }, `${name}: a folder was taken away; it is made again`)
     const text = `${name}: its folder at Google Drive is gone; restore it there, or create it again if it was meant to go`
     return new TargetError({ kind: 'pause-target', state: 'missing' }, text)

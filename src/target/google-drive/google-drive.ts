@@ -14,7 +14,7 @@ import { PathTurns } from '../path-turns.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
-import { allDrives, DriveApi } from './api.ts'
+import { allDrives, DriveApi, rootAlias } from './api.ts'
 import { type UploadSizes, usualSizes } from './errand.ts'
 import { Refused } from './errors.ts'
 import { Folders } from './folders.ts'
@@ -81,6 +81,7 @@ class GoogleDriveTarget implements Target {
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
     return abortFirst(signal, async () => {
       this.#ids.forget()
+      this.#api.forgetHome()
       this.#folders.recheck()
       const about = await this.#about(signal)
       const [accountOfMark, rootOfMark] = expected?.split(' ') ?? []
@@ -191,9 +192,9 @@ class GoogleDriveTarget implements Target {
   /** The id of My Drive's root, or its alias where the login may not see that: the scope drive.file sees what we made, and nothing above. */
   async #top(signal: AbortSignal): Promise<string> {
     const { drive } = this.#options
-    const node = await this.#api.node('look at the drive', drive ?? 'root', signal)
+    const node = await this.#api.node('look at the drive', drive ?? rootAlias, signal)
     if (node !== undefined) return node.id
-    if (drive === undefined) return 'root'
+    if (drive === undefined) return rootAlias
     throw this.#missing(`the shared drive ${drive} is not there for this login`, 'check "drive" and who may see it')
   }
 

@@ -5,7 +5,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { PathTurns } from '../path-turns.ts'
 import type { DriveApi } from './api.ts'
-import { type DriveNode, type Page, pageFields, parsePage } from './metadata.ts'
+import { type DriveNode, type Page, pageFields } from './metadata.ts'
 
 /** Most that Google gives in a page. */
 export const pageEntriesMax = 1000
@@ -47,7 +47,11 @@ export class Inventory {
     const listing = await this.#listing(folder, ageMsMax, signal)
     const known = [...(listing.names.get(name) ?? [])].flatMap((id) => listing.nodes.get(id) ?? [])
     if (listing.isWhole) return oldestFirst(known)
-    const found = await this.#search(`'${folder}' in parents and name = '${escaped(name)}' and trashed = false`, signal)
+    const found = await this.#search(
+      `'${folder}' in parents and name = '${escaped(name)}' and trashed = false`,
+      folder,
+      signal,
+    )
     // The index does not tell case, and may not know yet what we made.
     const exact = found.nodes.filter((node) => node.name === name)
     return oldestFirst([...exact, ...known.filter(({ id }) => !exact.some((node) => node.id === id))])
@@ -81,20 +85,18 @@ export class Inventory {
       const isGood =
         known !== undefined && this.#clock.monotonicMs() - known.atMs <= (known.isWhole ? ageMsMax : listedMs)
       if (isGood) return known
-      const { nodes, next } = await this.#search(`'${folder}' in parents and trashed = false`, signal)
+      const { nodes, next } = await this.#search(`'${folder}' in parents and trashed = false`, folder, signal)
       // What we made in a folder that is too large may not be found by its name yet.
       const ours = next !== undefined && known !== undefined && !known.isWhole ? [...known.nodes.values()] : []
       return this.#keep(folder, { isWhole: next === undefined, nodes: next === undefined ? nodes : ours })
     })
   }
 
-  async #search(q: string, signal: AbortSignal): Promise<Page> {
+  async #search(q: string, folder: string, signal: AbortSignal): Promise<Page> {
     const verb = 'search'
     const params = { q, pageSize: pageEntriesMax, fields: pageFields, supportsAllDrives: true, ...this.#api.corpus }
-    return parsePage(
-      this.#api.what(verb),
-      await this.#api.rpc(verb, (sdk, options) => sdk.files.list(params, options), signal),
-    )
+    const value = await this.#api.rpc(verb, (sdk, options) => sdk.files.list(params, options), signal)
+    return this.#api.pageOf(verb, value, folder)
   }
 
   #keep(

@@ -6,7 +6,7 @@ export const folderType = 'application/vnd.google-apps.folder'
 
 /** All that is ever asked of an item; without it Google tells its name and little else. */
 export const nodeFields =
-  'id,name,mimeType,parents,createdTime,modifiedTime,trashed,size,md5Checksum,sha256Checksum,headRevisionId'
+  'id,name,mimeType,parents,createdTime,modifiedTime,trashed,explicitlyTrashed,size,md5Checksum,sha256Checksum,headRevisionId'
 
 interface Item {
   readonly id: string
@@ -16,6 +16,8 @@ interface Item {
   readonly createdMs: number
   /** By itself or with a folder above. */
   readonly isTrashed: boolean
+  /** Somebody put it there, not only a folder above. */
+  readonly isTrashedItself: boolean
 }
 
 export interface FileNode extends Item {
@@ -45,6 +47,7 @@ const item = z.object({
   createdTime: z.string(),
   modifiedTime: z.string(),
   trashed: z.boolean().optional(),
+  explicitlyTrashed: z.boolean().optional(),
   // 64 bits are text in Google's JSON.
   size: z
     .string()
@@ -64,6 +67,7 @@ const node = item.transform((value): DriveNode | undefined => {
     parentId: parents?.[0],
     createdMs: msOf(value.createdTime),
     isTrashed: value.trashed === true,
+    isTrashedItself: value.explicitlyTrashed === true,
   }
   if (value.mimeType === folderType) return { kind: 'folder', ...common }
   const revision = value.headRevisionId ?? md5

@@ -6,7 +6,6 @@ import { noFile } from './errand.ts'
 import { Folders } from './folders.ts'
 import type { Inventory } from './inventory.ts'
 import type { FileNode } from './metadata.ts'
-import { isIn } from './puts.ts'
 
 export async function moved(
   parts: { readonly api: DriveApi; readonly folders: Folders; readonly inventory: Inventory },
@@ -23,13 +22,13 @@ export async function moved(
   }
   const name = Folders.spelled(to)
   const folder = await folders.make(folderOf(to), signal)
-  if (isIn(node, folder) && node.name === name) return node
+  if (api.isIn(node, folder) && node.name === name) return node
   const others = (await inventory.named(folder, name, signal)).filter((one) => one.kind === 'file' && one.id !== id)
   if (others.length > 0) {
     const step = 'move it away at Google Drive, then run "fanfold retry"'
     throw new TargetError({ kind: 'park' }, `${api.what(verb)}: another file is in the way; ${step}`)
   }
-  const place = isIn(node, folder) ? {} : { addParents: folder, removeParents: node.parentId ?? '' }
+  const place = api.isIn(node, folder) ? {} : { addParents: folder, ...api.parentOf(node) }
   const changed = await api.update(verb, { fileId: id, requestBody: { name, ...timeKept(node) }, ...place }, signal)
   if (changed?.kind !== 'file') throw noFile(api.what(verb))
   inventory.note(changed)

@@ -3,6 +3,7 @@
  * id before its first byte, and the id is saved, so that a lost answer never makes a twin (F55); what Google says it has is held against what was sent.
  */
 import { folderOf, showPath, type RemotePath } from '../../base/path.ts'
+import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { nothingRead, type Proof, SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
@@ -34,6 +35,7 @@ export class Puts {
   readonly #parts: PutsParts
   /** Path -> id of a file that may have come to be, for a copy whose session is dropped because its file changed meanwhile. */
   readonly #openEnds = new Map<string, string>()
+  readonly #mismatches = new Mismatches()
 
   constructor(parts: PutsParts) {
     this.#parts = parts
@@ -65,14 +67,14 @@ export class Puts {
 
   async #put(errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { copy, work, at } = errand
-    const saved = savedOf(work.session, copy)
-    const held = await this.#held(errand, saved, signal)
+    const ends = await this.#begun(errand, signal)
+    const held = ends.node ?? (await this.#held(errand, signal))
     if (held !== undefined && (await this.#isThis(held, errand, signal))) {
       const settled = await this.#settled(held, errand, signal)
       return this.#ended(settled, work, at)
     }
-    const { node, proof } = await this.#send(errand, held, saved, signal)
-    await this.#prove(node, proof, errand, signal)
+    const { node, proof } = await this.#send(errand, held, ends.saved, signal)
+    await this.#proven(node, proof, errand, signal)
     const settled = await this.#settled(node, errand, signal)
     errand.progress(copy.size)
     return this.#ended(settled, work, at)
@@ -85,14 +87,29 @@ export class Puts {
     return node
   }
 
-  /** The file that this copy is to be, if there is one: by ids first, since no listing can be behind those. */
-  async #held(errand: Errand, saved: Begun | undefined, signal: AbortSignal): Promise<FileNode | undefined> {
-    const { work, at, folder, spelled } = errand
+  /** What an earlier attempt began, and what came of it: by its id, since no listing can be behind that. */
+  async #begun(
+    errand: Errand,
+    signal: AbortSignal,
+  ): Promise<{ readonly saved: Begun | undefined; readonly node: FileNode | undefined }> {
+    const { work, at, copy } = errand
+    const saved = savedOf(work.session, copy)
+    let isSpent = false
     for (const id of new Set([saved?.id, this.#openEnds.get(at)])) {
-      const node = id === undefined ? undefined : await this.#file(id, errand, signal)
-      if (node !== undefined) return node
+      // A file that was there before is found as those are.
+      const node = id === undefined || id === work.previous?.remoteId ? undefined : await this.#file(id, errand, signal)
+      // Somebody threw it away: it is nobody's any more, and its id with it.
+      if (node?.isTrashedItself === true) isSpent = true
+      else if (node !== undefined) return { saved, node }
     }
-    const isOurs = (node: DriveNode): boolean => !node.isTrashed && node.name === spelled && isIn(node, folder)
+    return { saved: isSpent ? undefined : saved, node: undefined }
+  }
+
+  /** The file that this copy is to be, if there is one: by its id, else by its name. */
+  async #held(errand: Errand, signal: AbortSignal): Promise<FileNode | undefined> {
+    const { work, folder, spelled } = errand
+    const isOurs = (node: DriveNode): boolean =>
+      !node.isTrashed && node.name === spelled && this.#parts.api.isIn(node, folder)
     const known = work.previous === undefined ? undefined : await this.#file(work.previous.remoteId, errand, signal)
     if (known !== undefined && isOurs(known)) return known
     // The listing says what is there, the id how it is now.
@@ -149,7 +166,7 @@ export class Puts {
 
   async #collided(refused: Refused, { id }: Begun, errand: Errand, signal: AbortSignal): Promise<Uploaded> {
     const node = await this.#file(id, errand, signal)
-    if (node !== undefined) {
+    if (node !== undefined && !node.isTrashedItself) {
       if (await this.#isThis(node, errand, signal)) return { node, proof: { offset: 0, crc32: 0, hash: Md5.unknown() } }
       throw refused
     }
@@ -166,7 +183,7 @@ export class Puts {
   }
 
   /** Holds what Google has against what was sent (F65): its sha256 where it has one, and its MD5 where all of it went by here. */
-  async #prove(node: FileNode, sent: Proof<Md5>, errand: Errand, signal: AbortSignal): Promise<void> {
+  async #proven(node: FileNode, sent: Proof<Md5>, errand: Errand, signal: AbortSignal): Promise<void> {
     const { copy, source, verb } = errand
     const isWhole = node.size === copy.size
     const isSame = node.sha256 === undefined || node.sha256 === copy.sha256
@@ -174,32 +191,28 @@ export class Puts {
     const needsReading = hex === undefined && node.sha256 === undefined && isWhole
     const md5 = needsReading ? (await source.prove(nothingRead(Md5.ofNothing()), copy.size, signal)).hash.hex() : hex
     const isRight = isWhole && isSame && (md5 === undefined || md5 === node.md5)
-    if (isRight && (md5 !== undefined || node.sha256 !== undefined)) return
+    if (isRight && (md5 !== undefined || node.sha256 !== undefined)) {
+      this.#mismatches.forget(errand.at)
+      return
+    }
     const has = node.sha256 ?? node.md5 ?? 'nothing'
-    const text = `${this.#parts.api.what(verb)}: expected the content ${copy.sha256} of ${copy.size} bytes, got ${has} of ${node.size}; it is sent again`
-    throw new TargetError({ kind: 'retry' }, text)
+    const fault = `${this.#parts.api.what(verb)}: expected the content ${copy.sha256} of ${copy.size} bytes, got ${has} of ${node.size}`
+    throw this.#mismatches.count(fault, errand.at)
   }
 
   /** The file where it belongs, out of the trash, with its time. */
   async #settled(node: FileNode, errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { copy, folder, spelled, verb } = errand
     const { api, folders } = this.#parts
-    const isHome = isIn(node, folder) && !node.isTrashed
+    const isHome = this.#parts.api.isIn(node, folder) && !node.isTrashed
     if (isHome && node.name === spelled && isTimeOf(node.mtimeNs, copy)) return node
     // It came into a folder that was put into the trash meanwhile.
-    if (node.isTrashed && isIn(node, folder)) throw await folders.misplaced(signal)
+    if (node.isTrashed && this.#parts.api.isIn(node, folder)) throw await folders.misplaced(signal)
     const modifiedTime = timeOf(copy.mtimeNs)
     const requestBody = { name: spelled, trashed: false, ...(modifiedTime === undefined ? {} : { modifiedTime }) }
-    const place = isIn(node, folder)
-      ? {}
-      : { addParents: folder, ...(node.parentId === undefined ? {} : { removeParents: node.parentId }) }
+    const place = this.#parts.api.isIn(node, folder) ? {} : { addParents: folder, ...api.parentOf(node) }
     const changed = await api.update(verb, { fileId: node.id, requestBody, ...place }, signal)
     if (changed?.kind === 'file' && changed.revision === node.revision && !changed.isTrashed) return changed
     throw new TargetError({ kind: 'retry' }, `${api.what(verb)}: somebody else writes there; it is tried again`)
   }
-}
-
-/** An alias of a root is nobody's parent by name. */
-export function isIn(node: DriveNode, folder: string): boolean {
-  return folder === 'root' || node.parentId === folder
 }

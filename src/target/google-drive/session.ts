@@ -9,7 +9,7 @@ import { type LocalCopy, TargetError, type UploadSession } from '../target.ts'
 import type { Answer } from '../transport/transport.ts'
 import { type DriveApi, metadataType, sessionUrl, uploadCall } from './api.ts'
 import { type Errand, noFile } from './errand.ts'
-import { type FileNode, parseNode } from './metadata.ts'
+import type { FileNode } from './metadata.ts'
 import { Md5 } from './md5.ts'
 import type { Uploaded } from './small-upload.ts'
 
@@ -171,7 +171,7 @@ class SessionUpload {
     const { copy, source, verb } = this.#errand
     if (answer.status === 200 || answer.status === 201) {
       const value = answer.content.kind === 'json' ? answer.content.value : undefined
-      const node = parseNode(this.#api.what(verb), value)
+      const node = this.#api.nodeOf(verb, value)
       if (node?.kind !== 'file') throw noFile(this.#api.what(verb))
       return { node, proof: known.offset === copy.size ? known : { ...known, hash: Md5.unknown() } }
     }

@@ -2,7 +2,7 @@
 import type { drive_v3 } from 'googleapis/build/src/apis/drive/index.js'
 import { nothingRead, type Proof } from '../source-file.ts'
 import { type DriveApi, metadataType, uploadCall } from './api.ts'
-import { type FileNode, parseNode } from './metadata.ts'
+import type { FileNode } from './metadata.ts'
 import { Md5 } from './md5.ts'
 import { type Errand, noFile } from './errand.ts'
 
@@ -17,7 +17,7 @@ export interface Uploaded {
 /** @param of the file whose content is replaced. @throws Refused, TransportError: it may be there all the same. */
 export async function uploadSmall(
   api: DriveApi,
-  { copy, source, work, verb, progress }: Errand,
+  { copy, source, work, verb, progress, folder }: Errand,
   { metadata, of }: { readonly metadata: drive_v3.Schema$File; readonly of: string | undefined },
   signal: AbortSignal,
 ): Promise<Uploaded> {
@@ -44,7 +44,7 @@ export async function uploadSmall(
   }
   const answer = await api.send(sending, signal)
   if (answer.status !== 200 || answer.content.kind !== 'json') throw api.refusedAnswer(verb, answer)
-  const node = parseNode(api.what(verb), answer.content.value)
+  const node = api.nodeOf(verb, answer.content.value, of === undefined ? folder : undefined)
   if (node?.kind !== 'file') throw noFile(api.what(verb))
   return { node, proof }
 }

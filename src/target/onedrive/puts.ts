@@ -181,7 +181,7 @@ export class Puts {
     await this.#trash(node, verb, signal)
     const has = `${node.size} bytes of the hash ${node.hash ?? 'unknown'}`
     const fault = `${this.#parts.api.what(verb)}: expected ${copy.size} bytes of the hash ${hash}, got ${has}`
-    throw this.#mismatches.error(fault, at)
+    throw this.#mismatches.count(fault, at)
   }
 
   async #hasHash(node: FileNode, hash: string, { copy, verb }: Errand, signal: AbortSignal): Promise<boolean> {

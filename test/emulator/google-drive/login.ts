@@ -1,6 +1,8 @@
-/** Google's token and revoke addresses. Tokens live in core/auth.ts. */
-import type { Auth, Grant } from '../core/auth.ts'
+/** Google's token and revoke addresses. Tokens live in core/auth.ts, consent and first logins in core/login-pages.ts. */
+import type { Auth } from '../core/auth.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { granted } from '../core/login-pages.ts'
+import { loginProfiles } from '../core/login-profiles.ts'
 import { type Answer, json } from '../core/provider.ts'
 import { badGrant, jsonType, tokenFault } from './refusal.ts'
 
@@ -18,22 +20,12 @@ export async function token(auth: Auth, exchange: Exchange): Promise<Answer> {
   switch (asked.get('grant_type')) {
     case 'refresh_token': {
       const grant = auth.refresh(asked.get('refresh_token') ?? '')
-      return grant === undefined ? badGrant() : granted(grant, false)
-    }
-    case 'authorization_code': {
-      const grant = auth.exchange(asked.get('code') ?? '', asked.get('code_verifier') ?? undefined)
-      return grant === undefined ? tokenFault(400, 'invalid_grant', 'Malformed auth code.') : granted(grant, true)
+      return grant === undefined ? badGrant() : granted(loginProfiles['google-drive'], grant, 'refresh')
     }
     case null:
     default:
       return tokenFault(400, 'unsupported_grant_type', 'Invalid grant_type')
   }
-}
-
-/** A refresh brings no new refresh token: they do not rotate. */
-function granted({ accessToken, expiresInS, refreshToken, scopes }: Grant, isFirst: boolean): Answer {
-  const common = { access_token: accessToken, expires_in: expiresInS, scope: scopes.join(' '), token_type: 'Bearer' }
-  return json(200, { ...common, ...(isFirst ? { refresh_token: refreshToken } : {}) }, { 'Content-Type': jsonType })
 }
 
 /** Of an access token; a refresh token ends with all logins, since each login here has one. */

@@ -1,0 +1,114 @@
+/** The built program with a Google Drive target, against the emulator: what its owner sees. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Status } from '../../src/control/control.ts'
+import { ownScope } from '../emulator/google-drive/login.ts'
+import { aGoogleDrive, type DriveRig } from '../emulator/google-drive-rig.ts'
+import { treeOf } from '../tree.ts'
+import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
+
+const mebibyte = 2 ** 20
+
+interface DriveBench extends Bench {
+  readonly rig: DriveRig
+  /** What lies at Google Drive below the target's folder. */
+  held(path: string): Buffer | undefined
+}
+
+/** With the least login, which sees only what Fanfold made. */
+async function aDriveBench(lines = ''): Promise<DriveBench> {
+  const rig = await aGoogleDrive({}, [ownScope])
+  const bench = aBench({ unused: '' })
+  const { clientId, clientSecret } = rig.emulator.auth.client
+  const target = `  - { name: drive, kind: google-drive, account: main, folder: Archive, endpoint: '${rig.emulator.url}', at: '{path}'${lines} }\n`
+  writeFileSync(
+    bench.config,
+    `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\ntargets:\n${target}` +
+      `accounts:\n  - { name: main, kind: google-drive, client-id: ${clientId}, client-secret-file: ./secret }\n`,
+  )
+  writeFileSync(join(bench.folder, 'secret'), `${clientSecret}\n`, { mode: 0o600 })
+  const folder = join(bench.folder, 'state', 'accounts')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  writeFileSync(join(folder, 'main.json'), JSON.stringify({ refreshToken: rig.refreshToken }), { mode: 0o600 })
+  return { ...bench, rig, held: (path) => rig.emulator.provider.owner.read(`/Archive/${path}`) }
+}
+
+test('archives a tree', async () => {
+  const bench = await aDriveBench()
+  mkdirSync(join(bench.inbox, 'a/B c'), { recursive: true })
+  for (let n = 0; n < 30; n++) writeFileSync(join(bench.inbox, `a/f${n}.txt`), `content ${n}`)
+  writeFileSync(join(bench.inbox, "a/B c/it's\there"), '')
+  writeFileSync(join(bench.inbox, 'a/B c/large'), randomBytes(20 * mebibyte))
+
+  const ended = await fanfold(bench, 'run', '--until-idle')
+
+  expect([ended.code, ended.stderr]).toEqual([0, expect.any(String)])
+  const listed = bench.rig.emulator.provider.owner.list().filter(({ kind }) => kind === 'file')
+  expect(listed.length).toBe(32)
+  for (const path of treeOf(bench.inbox).keys()) {
+    expect(bench.held(path)?.equals(readFileSync(join(bench.inbox, path))) ?? false, path).toBe(true)
+  }
+})
+
+test('F87, F115: without its journal it finds its folders and copies again, and sends nothing', async () => {
+  const bench = await aDriveBench()
+  mkdirSync(join(bench.inbox, 'd'))
+  for (let n = 0; n < 10; n++) writeFileSync(join(bench.inbox, `d/f${n}`), `content ${n}`)
+  await fanfold(bench, 'run', '--until-idle')
+  const { recorder, provider } = bench.rig.emulator
+  const before = [recorder.count('upload.create'), recorder.count('files.create')]
+  // Logins stay, the rest of the state is lost.
+  writeFileSync(bench.config, readFileSync(bench.config, 'utf8').replace('state: ./state', 'state: ./other'))
+  mkdirSync(join(bench.folder, 'other/accounts'), { recursive: true, mode: 0o700 })
+  const login = JSON.stringify({ refreshToken: bench.rig.refreshToken })
+  writeFileSync(join(bench.folder, 'other/accounts/main.json'), login, { mode: 0o600 })
+
+  const ended = await fanfold(bench, 'run', '--until-idle')
+
+  expect(ended.code).toBe(0)
+  expect([recorder.count('upload.create'), recorder.count('files.create'), recorder.count('upload.update')]).toEqual([
+    ...before,
+    0,
+  ])
+  expect(provider.owner.list().length).toBe(12)
+})
+
+test('F61: killed in the middle of a large upload it goes on, sends at most one chunk twice, and there is one file', async () => {
+  const bench = await aDriveBench(", pace: { bandwidth: '60MiB/s' }")
+  const content = randomBytes(90 * mebibyte)
+  writeFileSync(join(bench.inbox, 'large'), content)
+  const { recorder, provider } = bench.rig.emulator
+  const first = await startDaemon(bench)
+  await first.until(() => recorder.count('upload.session') >= 3, 30_000)
+
+  await first.end('SIGKILL')
+  const second = await startDaemon(bench)
+  await second.until((status) => isAtRest(status) && targetOf(status, 'drive').delivered === 1, 60_000)
+
+  expect(bench.held('large')?.equals(content)).toBe(true)
+  expect(provider.owner.itemsAt('/Archive/large').length).toBe(1)
+  expect(recorder.count('upload.create')).toBe(1)
+  expect(recorder.routes['upload.session']?.requestBytes).toBeLessThan(content.length + 17 * mebibyte)
+}, 120_000)
+
+describe('its owner sees', () => {
+  test.each([
+    ['F67: a rest that was asked for', { do: 'refuse', name: 'throttle', retryAfterS: 300 }, 'paused', '403'],
+    ['F69: the cap of a day', { do: 'refuse', name: 'upload-cap' }, 'paused', 'so much goes in a day'],
+    ['F68: a full account', { do: 'behave', name: 'full' }, 'full', 'free space'],
+    ['F77: a login that was taken back', { do: 'revoke-login' }, 'needs-login', 'fanfold login main'],
+  ] as const)('%s', async (_title, fault, state, word) => {
+    const bench = await aDriveBench()
+    writeFileSync(join(bench.inbox, 'x'), 'x')
+    bench.rig.emulator.fault({ route: 'upload.create', count: 'all', fault })
+    const daemon = await startDaemon(bench)
+
+    // The pause is told before the copy that met it is back in its queue.
+    const isQueued = (seen: Status): boolean => targetOf(seen, 'drive').waiting === 1
+    const status = await daemon.until((seen) => targetOf(seen, 'drive').state === state && isQueued(seen))
+
+    expect(targetOf(status, 'drive').reason).toContain(word)
+  })
+})
