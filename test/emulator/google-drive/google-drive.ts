@@ -9,6 +9,7 @@ import { ByteStore } from '../core/bytes.ts'
 import { MovableClock } from '../core/clock.ts'
 import { Emulator } from '../core/emulator.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { LoginPages } from '../core/login-pages.ts'
 import { type Answer, json, type Provider } from '../core/provider.ts'
 import { Discovery } from '../spec/discovery.ts'
 import { Account, type DriveRules, rulesByDefault, View } from './account.ts'
@@ -104,6 +105,7 @@ class GoogleDrive implements Provider {
   readonly refusals = refusals
   readonly behaviours = behaviours
   readonly account: Account
+  readonly pages: LoginPages
   readonly owner: OwnersDrive
   readonly #auth: Auth
   readonly #discovery = new Discovery()
@@ -113,6 +115,7 @@ class GoogleDrive implements Provider {
 
   constructor(account: Account, auth: Auth, checksAnswers: boolean) {
     this.account = account
+    this.pages = new LoginPages(auth, account.clock, 'google-drive')
     this.owner = new OwnersDrive(account)
     this.#uploads = new Uploads(account)
     this.#auth = auth
@@ -133,6 +136,8 @@ class GoogleDrive implements Provider {
   }
 
   async answer(exchange: Exchange): Promise<Answer> {
+    const page = await this.pages.answer(exchange)
+    if (page !== undefined) return page
     const route = routeTo(exchange.method, exchange.url.pathname, exchange.url.searchParams)
     if (route === undefined) return refusedAnswer(new Refused(404, 'notFound', 'Not Found'))
     if (route.name === 'token') return token(this.#auth, exchange)

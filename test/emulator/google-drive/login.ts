@@ -1,6 +1,8 @@
-/** Google's token and revoke addresses. Tokens live in core/auth.ts. */
-import type { Auth, Grant } from '../core/auth.ts'
+/** Google's token and revoke addresses. Tokens live in core/auth.ts, consent and first logins in core/login-pages.ts. */
+import type { Auth } from '../core/auth.ts'
 import type { Exchange } from '../core/exchange.ts'
+import { granted } from '../core/login-pages.ts'
+import { loginProfiles } from '../core/login-profiles.ts'
 import { type Answer, json } from '../core/provider.ts'
 import { badGrant, jsonType, tokenFault } from './refusal.ts'
 
@@ -9,31 +11,16 @@ export const fullScope = 'https://www.googleapis.com/auth/drive'
 /** Sees what this client made, and nothing else. */
 export const ownScope = 'https://www.googleapis.com/auth/drive.file'
 
-/** The client's secret comes in the body; an installed app's is no secret, but Google wants it. */
+/** The client's secret comes in the body; an installed app's is no secret, but Google wants it. Refresh tokens do not rotate. */
 export async function token(auth: Auth, exchange: Exchange): Promise<Answer> {
   const asked = new URLSearchParams(await exchange.text())
   const { clientId, clientSecret } = auth.client
   if (asked.get('client_id') !== clientId || asked.get('client_secret') !== clientSecret)
     return tokenFault(401, 'invalid_client', 'The OAuth client was not found.')
-  switch (asked.get('grant_type')) {
-    case 'refresh_token': {
-      const grant = auth.refresh(asked.get('refresh_token') ?? '')
-      return grant === undefined ? badGrant() : granted(grant, false)
-    }
-    case 'authorization_code': {
-      const grant = auth.exchange(asked.get('code') ?? '', asked.get('code_verifier') ?? undefined)
-      return grant === undefined ? tokenFault(400, 'invalid_grant', 'Malformed auth code.') : granted(grant, true)
-    }
-    case null:
-    default:
-      return tokenFault(400, 'unsupported_grant_type', 'Invalid grant_type')
-  }
-}
-
-/** A refresh brings no new refresh token: they do not rotate. */
-function granted({ accessToken, expiresInS, refreshToken, scopes }: Grant, isFirst: boolean): Answer {
-  const common = { access_token: accessToken, expires_in: expiresInS, scope: scopes.join(' '), token_type: 'Bearer' }
-  return json(200, { ...common, ...(isFirst ? { refresh_token: refreshToken } : {}) }, { 'Content-Type': jsonType })
+  if (asked.get('grant_type') !== 'refresh_token')
+    return tokenFault(400, 'unsupported_grant_type', 'Invalid grant_type')
+  const grant = auth.refresh(asked.get('refresh_token') ?? '')
+  return grant === undefined ? badGrant() : granted(loginProfiles['google-drive'], grant, 'refresh')
 }
 
 /** Of an access token; a refresh token ends with all logins, since each login here has one. */
