@@ -20,11 +20,6 @@ export function projected(value: Json, fields: string): unknown {
   return pick(value, mask)
 }
 
-/** Whether a mask asks for a part at the top. */
-export function asksFor(fields: string, part: string): boolean {
-  return fields.split(/[,(/]/).some((word) => word.trim() === part || word.trim() === '*')
-}
-
 function pick(value: unknown, mask: Mask): unknown {
   if (mask === true || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item) => pick(item, mask))
