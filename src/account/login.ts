@@ -383,12 +383,9 @@ export class Account {
     return revoked({ config, call, secret: await appSecret(config, credentials) }, login, signal)
   }
 
-  #noteClock({ aheadMs: seenMs }: TokenAnswer): void {
-    if (seenMs === undefined) return
-    const isNews = Math.abs(seenMs) >= clockWrongMsMin && Math.abs(seenMs - (this.#clockAheadMs ?? 0)) >= leftMsMin
-    this.#clockAheadMs = seenMs
-    if (isNews)
-      this.#parts.log.warn('the clock is wrong', { account: this.config.name, reason: `${clockWords(seenMs)}; set it` })
+  /** The way to the cloud logs a clock that is wrong; this is what to reckon with. */
+  #noteClock({ aheadMs }: TokenAnswer): void {
+    this.#clockAheadMs = aheadMs ?? this.#clockAheadMs
   }
 }
 

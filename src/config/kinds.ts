@@ -11,7 +11,7 @@ export interface Fault {
 /** All that can be logged in to. */
 export const cloudKinds = ['box', 'dropbox', 'google-drive', 'onedrive'] as const satisfies readonly CloudKind[]
 /** Those of them that a target can be. */
-export const availableClouds = ['dropbox', 'google-drive'] as const satisfies readonly CloudKind[]
+export const availableClouds = ['box', 'dropbox', 'google-drive'] as const satisfies readonly CloudKind[]
 
 const directoryKeys = ['path']
 const cloudKeys = ['account', 'folder', 'endpoint', 'drive']

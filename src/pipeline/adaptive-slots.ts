@@ -32,7 +32,6 @@ export interface SlotBounds {
   readonly most: number
 }
 
-const slotsFirst = 2
 /** A step up has to bring a tenth more, or it is taken back: less is noise, and every slot costs memory and delay. */
 const worthwhile = 1.1
 /** Steps up by half: from 2 to 64 in ten steps. */
@@ -44,8 +43,8 @@ const holdRoundsBelowTrouble = 60
 /** Beside its bytes each file costs about as much as this many would: small ones are counted, too. Unit: bytes. */
 export const bytesPerFile = 64 * 1024
 
-export function firstSlots({ most }: SlotBounds): AdaptiveSlots {
-  const slots = Math.min(slotsFirst, most)
+export function firstSlots({ most }: SlotBounds, first = 2): AdaptiveSlots {
+  const slots = Math.min(first, most)
   return { slots, before: undefined, holdRounds: 0, troubleAt: undefined, isTroubled: false }
 }
 

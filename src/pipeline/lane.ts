@@ -42,8 +42,8 @@ export interface LaneConfig {
   readonly targetId: number
   readonly target: Target
   readonly pace: LanePace
-  /** How many deliveries at once are worth it has to be found out, up to the configured number. */
-  readonly isAdaptive: boolean
+  /** How many deliveries at once are worth it has to be found out, from these on up to the configured number; undefined: all of those. */
+  readonly slotsFirst: number | undefined
   readonly order: () => LaneOrder
   /** Why its owner stopped it; null where it may work. */
   readonly heldBecause: string | null
@@ -109,7 +109,7 @@ export class Lane implements Child {
     this.#slots = new Slots({
       clock: parts.clock,
       most: () => config.order().slotsMax,
-      isAdaptive: config.isAdaptive,
+      first: config.slotsFirst,
       bytesSent: () => this.traffic.bytesSent,
       onMore: () => this.#wake(),
     })

@@ -7,7 +7,7 @@ import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
 import { isDamage, type Change, type Facts, type Remover } from '../journal/journal.ts'
 import { supervise, type Reason, type Supervisor } from '../stage/stage.ts'
-import { hasAdaptiveSlots } from '../target/catalogue.ts'
+import { slotsFirstOf } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
 import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
@@ -103,9 +103,9 @@ export class Pipeline {
     const { target, pace } = this.#parts.openTarget(config)
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
-    const isAdaptive = hasAdaptiveSlots(config.kind)
+    const slotsFirst = slotsFirstOf(config.kind)
     return new Lane(
-      { name, targetId, target, pace, isAdaptive, order, heldBecause },
+      { name, targetId, target, pace, slotsFirst, order, heldBecause },
       this.#intake.accepted,
       this.#parts,
     )

@@ -5,6 +5,10 @@ import { afterRound, afterTrouble, bytesPerFile, firstSlots, type AdaptiveSlots 
 
 /** One round: long enough to see what a link takes, short enough to try many. Unit: ms. */
 const roundMs = 2_000
+/** Small files tell sooner: a round may end after this, */
+const roundMsMin = 250
+/** once so many of them ended for each slot. */
+const filesPerSlotMin = 2
 /** More large copies at once only compete with each other. */
 const largeMax = 4
 
@@ -15,8 +19,8 @@ export interface SlotsParts {
   readonly clock: Clock
   /** The configured concurrency, as it is now. */
   readonly most: () => number
-  /** Fewer may be better, and which number is has to be found out (F73). */
-  readonly isAdaptive: boolean
+  /** Fewer than `most` may be better, and which number is has to be found out, from these on (F73); undefined: `most` are right. */
+  readonly first: number | undefined
   /** Bytes that went so far. */
   readonly bytesSent: () => number
   /** There are more than before. */
@@ -37,12 +41,12 @@ export class Slots {
 
   constructor(parts: SlotsParts) {
     this.#parts = parts
-    this.#adaptive = firstSlots({ most: parts.most() })
+    this.#adaptive = firstSlots({ most: parts.most() }, parts.first)
   }
 
   get limit(): number {
     const most = this.#parts.most()
-    return this.#parts.isAdaptive ? Math.min(most, this.#adaptive.slots) : most
+    return this.#parts.first !== undefined ? Math.min(most, this.#adaptive.slots) : most
   }
 
   get free(): number {
@@ -60,7 +64,14 @@ export class Slots {
     if (count < this.free) this.#wasFull = false
     this.#underWay += count
     this.#largeUnderWay += large
-    if (this.#parts.isAdaptive && this.#timer === undefined && count > 0) this.#beginRound()
+    if (this.#parts.first === undefined || count === 0) return
+    if (this.#timer === undefined) this.#beginRound()
+    else if (this.#hasSeenEnough()) this.#endRound()
+  }
+
+  #hasSeenEnough(): boolean {
+    const isLong = this.#parts.clock.monotonicMs() - this.#startedMs >= roundMsMin
+    return isLong && this.#ended - this.#endedBefore >= filesPerSlotMin * this.limit
   }
 
   /** @param isOverloaded it ended because the other side did not keep up: a stall, a timeout. */
@@ -84,6 +95,7 @@ export class Slots {
   }
 
   #endRound(): void {
+    this.#timer?.clear()
     this.#timer = undefined
     const files = this.#ended - this.#endedBefore
     const amount = this.#parts.bytesSent() - this.#bytesBefore + files * bytesPerFile

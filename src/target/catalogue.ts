@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import { assert } from '../base/errors.ts'
 import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
+import { boxTarget } from './box/box.ts'
 import { directoryTarget } from './directory/directory.ts'
 import { dropboxTarget } from './dropbox/dropbox.ts'
 import { googleDriveTarget } from './google-drive/google-drive.ts'
@@ -23,15 +24,23 @@ export interface TargetParts {
   readonly folders: FolderMemory
 }
 
+const boxHosts = ['api.box.com', 'upload.box.com']
 const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']
 const googleHosts = ['www.googleapis.com', 'oauth2.googleapis.com']
 
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
 const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
 
-/** Whether a lane finds out for itself how many deliveries at once are worth it, up to the configured concurrency. */
-export function hasAdaptiveSlots(kind: string): boolean {
-  return !fixedSlotKinds.has(kind)
+/** Where small copies travel together, fewer at once would be no batch. More streams at once than that may be too many for a slow link. */
+const slotsFirstOfKinds: ReadonlyMap<string, number> = new Map([['dropbox', 8]])
+const slotsFirstUsual = 2
+
+/**
+ * With how many deliveries at once a lane begins that finds out for itself how many are worth it, up to the configured concurrency;
+ * undefined where it has the configured ones from the start.
+ */
+export function slotsFirstOf(kind: string): number | undefined {
+  return fixedSlotKinds.has(kind) ? undefined : (slotsFirstOfKinds.get(kind) ?? slotsFirstUsual)
 }
 
 /** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */
@@ -46,12 +55,19 @@ function openCloud(config: CloudConfig, parts: TargetParts): Target {
 }
 
 const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
+  box: openBox,
   dropbox: openDropbox,
   'google-drive': openGoogleDrive,
 }
 
 function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
   return paced(directoryTarget({ name, root: path, log, clock }), pace)
+}
+
+function openBox(config: CloudConfig, { clock, pace, transport, folders }: TargetParts): Target {
+  const { name, account, folder } = config
+  const way = transport(config, boxHosts)
+  return gated(boxTarget({ name, account: account.name, folder, transport: way, folders, clock }), pace)
 }
 
 function openDropbox(config: CloudConfig, { pace, transport }: TargetParts): Target {

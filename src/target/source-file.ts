@@ -17,6 +17,9 @@ export interface RunningHash<Self> {
   copy(): Self
 }
 
+/** Pieces of one body in memory. */
+const buffersMax = 4
+
 /** What is known of the first `offset` bytes. */
 export interface Proof<Hash extends RunningHash<Hash>> {
   readonly offset: number
@@ -57,7 +60,10 @@ export class SourceFile {
     }
   }
 
-  /** Bytes from a proof's end on. `onProof` is told what is known when the last of them was read. */
+  /**
+   * Bytes from a proof's end on, each piece good until the one after the next is asked for: what they are read into is used again, since
+   * memory anew for each costs more than reading. `onProof` is told what is known when the last of them was read.
+   */
   async *pieces<Hash extends RunningHash<Hash>>(
     from: Proof<Hash>,
     until: number,
@@ -66,8 +72,9 @@ export class SourceFile {
     const hash = from.hash.copy()
     let sum = from.crc32
     let offset = from.offset
+    const memory = new PieceMemory()
     do {
-      const piece = await this.#read(offset, Math.min(pieceBytes, until - offset))
+      const piece = await this.#read(offset, Math.min(pieceBytes, until - offset), memory)
       hash.update(piece)
       sum = crc32(piece, sum)
       offset += piece.length
@@ -92,11 +99,10 @@ export class SourceFile {
     return proof
   }
 
-  async #read(offset: number, count: number): Promise<Uint8Array> {
+  async #read(offset: number, count: number, memory: PieceMemory): Promise<Uint8Array> {
     const { bytes } = this.#copy
     if (bytes !== undefined) return bytes.subarray(offset, offset + count)
-    // Of its own: a socket may still hold the one before it.
-    const buffer = Buffer.allocUnsafe(count)
+    const buffer = memory.next(count)
     for (let done = 0; done < count;) {
       const { bytesRead } = await this.#handle().read(buffer, done, count - done, offset + done)
       if (bytesRead === 0) throw sourceFault(this.#what, 'changed')
@@ -125,5 +131,19 @@ export class SourceFile {
   #handle(): FileHandle {
     if (this.#file === undefined) throw sourceFault(this.#what, 'changed')
     return this.#file
+  }
+}
+
+/** Buffers taken in turn. A socket is asked to take the next piece when it took the last one: one more than that would do. */
+class PieceMemory {
+  readonly #buffers: Buffer[] = []
+  #at = 0
+
+  next(count: number): Buffer {
+    this.#at = (this.#at + 1) % buffersMax
+    const known = this.#buffers[this.#at]
+    const buffer = known !== undefined && known.length >= count ? known : Buffer.allocUnsafeSlow(count)
+    this.#buffers[this.#at] = buffer
+    return buffer.subarray(0, count)
   }
 }

@@ -206,7 +206,7 @@ describe('F97: each wrong value is reported at its place with what was expected 
       'kind of a later version',
       8,
       '    kind: sftp',
-      '8:11 targets[0].kind: expected one of the kinds available in this version (directory, dropbox, google-drive), got "sftp"',
+      '8:11 targets[0].kind: expected one of the kinds available in this version (directory, box, dropbox, google-drive), got "sftp"',
     ],
     [
       'unknown removal policy',
@@ -442,6 +442,16 @@ describe('each kind of target has keys of its own', () => {
       ['10:12 targets[0].drive: a target of kind dropbox has no "drive"; leave it out'],
     ],
     [
+      'a drive at Box, which has one per account',
+      'kind: box\n    account: other\n    drive: 0AbcPVA',
+      ['10:12 targets[0].drive: a target of kind box has no "drive"; leave it out'],
+    ],
+    [
+      'Box without an account',
+      'kind: box\n    folder: A',
+      ['7:5 targets[0].account: is missing: expected the name of an account of the list "accounts"'],
+    ],
+    [
       'a drive that is no id',
       'kind: google-drive\n    account: third\n    drive: https://drive.google.com/x',
       [
@@ -579,7 +589,7 @@ describe('F15: folders that cannot work together are refused, both places named'
     expect(faults).toEqual([
       `4:22 sources[1].path: source "b" (${folder}/in/deep) lies inside source "a" (${folder}/in, sources[0].path in line 3): each file would be two; give one source, and choose with select`,
       '4:39 sources[1].settle: expected a duration with a unit between 0s and 1h, such as 2s, got the bare number 3',
-      '7:22 targets[1].kind: expected one of the kinds available in this version (directory, dropbox, google-drive), got "tape"',
+      '7:22 targets[1].kind: expected one of the kinds available in this version (directory, box, dropbox, google-drive), got "tape"',
       `7:34 targets[1].path: target "u" (${folder}/out/u) lies inside target "t" (${folder}/out, targets[0].path in line 6): two targets would write over each other; give them separate folders`,
     ])
   })

@@ -1,6 +1,7 @@
 /** All providers there are, started together with the proxy in front of them. A new provider is one line here. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { boxEmulator } from './box/box.ts'
 import type { Emulator } from './core/emulator.ts'
 import { dropboxEmulator } from './dropbox/dropbox.ts'
 import { googleDriveEmulator } from './google-drive/google-drive.ts'
@@ -19,6 +20,7 @@ export interface EmulatorsOptions {
 export type DriveType = 'personal' | 'business'
 
 const makers = {
+  box: ({ folder, checksAnswers }) => boxEmulator({ folder: join(folder, 'box'), checksAnswers }),
   dropbox: ({ folder, checksAnswers }) => dropboxEmulator({ folder: join(folder, 'dropbox'), checksAnswers }),
   'google-drive': ({ folder, checksAnswers }) =>
     googleDriveEmulator({ folder: join(folder, 'google-drive'), checksAnswers }),

@@ -8,7 +8,7 @@ import {
   firstSlots,
   type AdaptiveSlots,
 } from '../../src/pipeline/adaptive-slots.ts'
-import { hasAdaptiveSlots } from '../../src/target/catalogue.ts'
+import { slotsFirstOf } from '../../src/target/catalogue.ts'
 import { aSeed } from '../builders.ts'
 
 const durationMs = 2000
@@ -151,6 +151,8 @@ test('F73: measurements that scatter by five in a hundred do not lead it astray'
   expect(mean, `seed ${seed}`).toBeLessThan(45)
 })
 
-test('a directory has the slots it is given', () => {
-  expect(hasAdaptiveSlots('directory')).toBe(false)
+test('a directory has the slots it is given, and a cloud that takes batches begins with enough for one', () => {
+  expect(slotsFirstOf('directory')).toBeUndefined()
+  expect(slotsFirstOf('box')).toBe(2)
+  expect(slotsFirstOf('dropbox')).toBe(8)
 })

@@ -106,6 +106,15 @@ describe('a large copy', () => {
     expect(again.told[0]).toBeGreaterThanOrEqual(chunk + 5 * mebibyte)
   })
 
+  test('arrives whole where the server takes it slowly, although it is read into the same memory again and again', async () => {
+    fixture.rig.emulator.pace.set({ bytesPerSecond: 30 * mebibyte })
+    const copy = await aLargeCopy(chunk + 5 * mebibyte + 7)
+
+    await fixture.target.put(copy, at('big'), aWork(), never)
+
+    await expectBig(copy.size)
+  })
+
   test('F63: whose session was forgotten begins anew', async () => {
     const copy = await aLargeCopy()
     const saved = await killedAfter(copy, 2)

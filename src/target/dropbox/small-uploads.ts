@@ -3,8 +3,8 @@
  * together, three calls for all of them. Nothing ever waits for more. What a refusal of one of them means is its own errand's concern.
  */
 import type { files } from 'dropbox'
-import { onAbort } from '../../base/abort.ts'
 import { asError } from '../../base/errors.ts'
+import { type Asked, Gathering, oneAtATime } from '../../base/gathering.ts'
 import type { DropboxApi } from './api.ts'
 import { type FileNode, parseBatch, parseFile, parseSessions } from './metadata.ts'
 
@@ -24,11 +24,7 @@ export interface SmallUpload {
   readonly commit: files.CommitInfo
 }
 
-interface Waiting {
-  readonly upload: SmallUpload
-  readonly resolve: (node: FileNode) => void
-  readonly reject: (error: Error) => void
-}
+type Waiting = Asked<SmallUpload, FileNode>
 
 /** One whose bytes are there. */
 interface Filled {
@@ -36,72 +32,28 @@ interface Filled {
   readonly entry: files.UploadSessionFinishArg
 }
 
-/** The queue needs no bound of its own: it holds one entry for each put that somebody waits for. */
 export class SmallUploads {
   readonly #api: DropboxApi
-  readonly #queue = new Set<Waiting>()
+  readonly #uploads: Gathering<SmallUpload, FileNode>
   /** Nobody's abort ends what travels with others; the transport's end does. */
   readonly #signal = new AbortController().signal
-  #isSending = false
 
   constructor(api: DropboxApi) {
     this.#api = api
+    this.#uploads = new Gathering<SmallUpload, FileNode>(
+      { countMax: batchFilesMax, bytesMax: batchBytesMax, bytesOf: ({ bytes }) => bytes.length },
+      oneAtATime((batch) => (batch.length < batchFilesMin ? this.#oneByOne(batch) : this.#together(batch))),
+    )
   }
 
   /** An abort takes it out of the queue; a batch that is on its way is still done. @throws Refused, as if it went alone. */
   send(upload: SmallUpload, signal: AbortSignal): Promise<FileNode> {
-    return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
-        upload,
-        resolve: (node) => {
-          stopListening()
-          resolve(node)
-        },
-        reject: (error) => {
-          stopListening()
-          reject(error)
-        },
-      }
-      this.#queue.add(waiting)
-      const stopListening = onAbort(signal, (reason) => {
-        this.#queue.delete(waiting)
-        reject(reason)
-      })
-      // One turn later, so that what is put in one go travels together.
-      queueMicrotask(() => this.#next())
-    })
-  }
-
-  #next(): void {
-    if (this.#isSending || this.#queue.size === 0) return
-    this.#isSending = true
-    const batch = this.#take()
-    const sent = batch.length < batchFilesMin ? this.#oneByOne(batch) : this.#together(batch)
-    sent
-      .catch((thrown: unknown) => {
-        for (const waiting of batch) waiting.reject(asError(thrown))
-      })
-      .finally(() => {
-        this.#isSending = false
-        this.#next()
-      })
-  }
-
-  #take(): Waiting[] {
-    const batch: Waiting[] = []
-    let bytes = 0
-    for (const waiting of this.#queue) {
-      if (batch.length >= batchFilesMax || bytes >= batchBytesMax) break
-      this.#queue.delete(waiting)
-      batch.push(waiting)
-      bytes += waiting.upload.bytes.length
-    }
-    return batch
+    return this.#uploads.ask(upload, signal)
   }
 
   async #oneByOne(batch: readonly Waiting[]): Promise<void> {
-    for (const { upload, resolve, reject } of batch) {
-      const { verb, bytes, contentHash, commit } = upload
+    for (const { item, resolve, reject } of batch) {
+      const { verb, bytes, contentHash, commit } = item
       const arg = { ...commit, content_hash: contentHash }
       const sending = { body: () => bytes, length: bytes.length, isUpload: true }
       const answer = this.#api.send(verb, 'files/upload', arg, sending, this.#signal)
@@ -125,7 +77,7 @@ export class SmallUploads {
       const waiting = filled[at]?.waiting
       if (waiting === undefined) continue
       if (outcome.kind === 'failure') this.#refuse(waiting, outcome.failure)
-      else waiting.resolve(parseFile(this.#api.what(waiting.upload.verb), outcome.value))
+      else waiting.resolve(parseFile(this.#api.what(waiting.item.verb), outcome.value))
     }
   }
 
@@ -136,10 +88,10 @@ export class SmallUploads {
     const start = { num_sessions: batch.length }
     const started = await this.#api.rpc(verb, (sdk) => sdk.filesUploadSessionStartBatch(start), this.#signal)
     const ids = parseSessions(what, started, batch.length)
-    const bytes = Buffer.concat(batch.map(({ upload }) => upload.bytes))
-    const pieces = batch.map(({ upload }, at) => ({
+    const bytes = Buffer.concat(batch.map(({ item }) => item.bytes))
+    const pieces = batch.map(({ item }, at) => ({
       cursor: { session_id: ids[at] ?? '', offset: 0 },
-      length: upload.bytes.length,
+      length: item.bytes.length,
       close: true,
     }))
     const sending = { body: () => bytes, length: bytes.length, isUpload: true }
@@ -152,12 +104,12 @@ export class SmallUploads {
         this.#refuse(waiting, outcome.failure)
         return []
       }
-      const cursor = { session_id: ids[at] ?? '', offset: waiting.upload.bytes.length }
-      return [{ waiting, entry: { cursor, commit: waiting.upload.commit } }]
+      const cursor = { session_id: ids[at] ?? '', offset: waiting.item.bytes.length }
+      return [{ waiting, entry: { cursor, commit: waiting.item.commit } }]
     })
   }
 
-  #refuse({ upload, reject }: Waiting, failure: unknown): void {
-    reject(this.#api.refusedEntry(upload.verb, failure))
+  #refuse({ item, reject }: Waiting, failure: unknown): void {
+    reject(this.#api.refusedEntry(item.verb, failure))
   }
 }

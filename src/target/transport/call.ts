@@ -20,7 +20,7 @@ export interface Times {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'HEAD' | 'OPTIONS' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** The real one, https; configuration may send it elsewhere. */
   readonly url: string
   readonly headers?: Readonly<Record<string, string>>

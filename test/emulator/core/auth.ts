@@ -13,6 +13,13 @@ export interface AuthOptions {
   readonly accessLifeMs: number
   /** What a refresh token is good for: it is the only one (Dropbox, Google), once (Box), or each use brings a new one beside it (Microsoft). */
   readonly refreshTokens: 'stay' | 'rotate' | 'renew'
+  /** Of those that rotate: how long the one before is still taken. Default 0. Unit: ms. */
+  readonly graceMs?: number
+  /** Of those that rotate: whether the access tokens of before end at once. Default false. */
+  readonly rotationEndsAccess?: boolean
+  /** How long a refresh token lives unused, and a code of the consent page. Default for ever. Unit: ms. */
+  readonly refreshLifeMs?: number
+  readonly codeLifeMs?: number
   /** How the provider spells its access tokens. */
   readonly accessPrefix: string
   readonly scopes: readonly string[]
@@ -25,6 +32,7 @@ export interface Login {
   readonly refreshToken: string
   /** Whose it is: the owner's, or somebody else's. */
   readonly user: string
+  readonly endMs: number
   readonly scopes: readonly string[]
 }
 
@@ -42,6 +50,7 @@ export type TokenState =
 interface Consent {
   readonly user: string
   readonly scopes: readonly string[]
+  readonly endMs: number
   /** Of PKCE: the verifier's SHA-256, base64url. */
   readonly challenge: string | undefined
 }
@@ -51,6 +60,8 @@ export class Auth {
   readonly #options: AuthOptions
   readonly #codes = new Map<string, Consent>()
   readonly #logins = new Map<string, Login>()
+  /** Refresh tokens that were used, until their grace ends. */
+  readonly #graced = new Map<string, { readonly login: Login; readonly endMs: number }>()
   readonly #access = new Map<string, { readonly login: Login; expiresMs: number }>()
 
   constructor(options: AuthOptions) {
@@ -60,7 +71,8 @@ export class Auth {
 
   /** A login as after consent, for those who do not test consent. */
   login(scopes = this.#options.scopes, user = ownerName): Grant {
-    const login = { refreshToken: secret('refresh-'), scopes, user }
+    const endMs = this.#options.clock.nowMs() + (this.#options.refreshLifeMs ?? Infinity)
+    const login = { refreshToken: secret('refresh-'), scopes, user, endMs }
     this.#logins.set(login.refreshToken, login)
     return this.#grant(login)
   }
@@ -68,7 +80,8 @@ export class Auth {
   /** The owner said yes: the code to exchange. */
   consent(scopes: readonly string[], challenge: string | undefined, user = ownerName): string {
     const code = secret('code-')
-    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge, user })
+    const endMs = this.#options.clock.nowMs() + (this.#options.codeLifeMs ?? Infinity)
+    this.#codes.set(code, { scopes: scopes.length === 0 ? this.#options.scopes : scopes, challenge, user, endMs })
     return code
   }
 
@@ -76,16 +89,23 @@ export class Auth {
   exchange(code: string, verifier: string | undefined): Grant | undefined {
     const consent = this.#codes.get(code)
     this.#codes.delete(code)
-    if (consent === undefined) return undefined
+    if (consent === undefined || consent.endMs <= this.#options.clock.nowMs()) return undefined
     const given = verifier === undefined ? undefined : createHash('sha256').update(verifier).digest('base64url')
     return consent.challenge === given ? this.login(consent.scopes, consent.user) : undefined
   }
 
   refresh(refreshToken: string): Grant | undefined {
-    const login = this.#logins.get(refreshToken)
-    if (login === undefined) return undefined
-    if (this.#options.refreshTokens === 'stay') return this.#grant(login)
-    if (this.#options.refreshTokens === 'rotate') this.#logins.delete(refreshToken)
+    const { clock, refreshTokens, graceMs = 0, rotationEndsAccess = false } = this.#options
+    const nowMs = clock.nowMs()
+    const graced = this.#graced.get(refreshToken)
+    const login =
+      this.#logins.get(refreshToken) ?? (graced !== undefined && graced.endMs > nowMs ? graced.login : undefined)
+    if (login === undefined || login.endMs <= nowMs) return undefined
+    if (refreshTokens === 'stay') return this.#grant(login)
+    const isUsedUp = refreshTokens === 'rotate' && this.#logins.delete(refreshToken)
+    if (isUsedUp && graceMs > 0) this.#graced.set(refreshToken, { login, endMs: nowMs + graceMs })
+    if (rotationEndsAccess)
+      for (const [token, access] of this.#access) if (access.login === login) this.#access.delete(token)
     return this.login(login.scopes, login.user)
   }
 
@@ -105,6 +125,7 @@ export class Auth {
   revokeAll(): void {
     this.#access.clear()
     this.#logins.clear()
+    this.#graced.clear()
   }
 
   /** One login ends, by its access token or its refresh token. */
@@ -118,7 +139,8 @@ export class Auth {
     const { clock, accessLifeMs, accessPrefix } = this.#options
     const accessToken = secret(accessPrefix)
     this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
-    return { ...login, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+    const { refreshToken, scopes, user } = login
+    return { user, refreshToken, scopes, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
   }
 }
 

@@ -1,0 +1,89 @@
+/** Files that are at Box already, moved and taken away, by their id: wherever an attempt before left them, the next one finds them. */
+import { showPath, type RemotePath } from '../../base/path.ts'
+import { type Receipt, TargetError } from '../target.ts'
+import type { BoxApi } from './api.ts'
+import { isGone, Refused } from './errors.ts'
+import { type FileNode, fileFields, parseConflict, parseFile } from './metadata.ts'
+import { inTheWay, type Places, type Spot } from './places.ts'
+import { readRevision } from './revision.ts'
+
+interface ChangeParts {
+  readonly api: BoxApi
+  readonly places: Places
+}
+
+export async function moved(parts: ChangeParts, id: string, to: RemotePath, signal: AbortSignal): Promise<FileNode> {
+  const { api, places } = parts
+  const verb = `move to ${showPath(to)}`
+  const node = await places.file(id, verb, signal)
+  if (node === undefined) {
+    const step = 'run "fanfold resync" to have it copied anew'
+    throw new TargetError({ kind: 'park' }, `${api.what(verb)}: it is gone at Box; ${step}`)
+  }
+  const move = (spot: Spot): Promise<FileNode | 'twin'> => movedTo(parts, node, { spot, verb }, signal)
+  const plain = await places.atPlain(to, move, signal)
+  if (plain !== 'twin') return plain
+  const beside = await places.besideTwin(to, move, signal)
+  if (beside === 'twin') throw inTheWay(api.what(verb), 'another name that Box takes for this one is')
+  return beside
+}
+
+async function movedTo(
+  { api }: ChangeParts,
+  node: FileNode,
+  { spot, verb }: { readonly spot: Spot; readonly verb: string },
+  signal: AbortSignal,
+): Promise<FileNode | 'twin'> {
+  if (node.parentId === spot.folderId && node.name === spot.name) return node
+  const query = new URLSearchParams({ fields: fileFields.join(',') }).toString()
+  const request = {
+    method: 'PUT',
+    host: 'api',
+    path: `/files/${encodeURIComponent(node.id)}?${query}`,
+    headers: { 'if-match': node.etag },
+    json: { name: spot.name, parent: { id: spot.folderId } },
+  } as const
+  try {
+    return parseFile(api.what(verb), await api.request(verb, request, signal))
+  } catch (thrown) {
+    if (!(thrown instanceof Refused) || thrown.code !== 'item_name_in_use') throw thrown
+    const held = parseConflict(api.what(verb), thrown)
+    if (held.name === spot.name) throw inTheWay(api.what(verb), `another ${held.kind} of that name is`)
+    return 'twin'
+  }
+}
+
+/** To the trash, where it counts against the account until it is purged. One that is gone is done. */
+export async function trashed(api: BoxApi, { remoteId, path }: Receipt, signal: AbortSignal): Promise<void> {
+  const verb = `removal of ${showPath(path)}`
+  const options = { cancellationToken: signal }
+  await unlessGone(api.ask(verb, (sdk) => sdk.files.deleteFileById(remoteId, options), signal))
+}
+
+/** For good, and only the version that is known. */
+export async function purged(parts: ChangeParts, receipt: Receipt, signal: AbortSignal): Promise<void> {
+  const { api, places } = parts
+  const { remoteId, path } = receipt
+  const verb = `removal of ${showPath(path)}`
+  const node = await places.file(remoteId, verb, signal)
+  if (node !== undefined) {
+    const { sha1 } = readRevision(receipt.revision)
+    if (node.sha1 !== sha1) {
+      const step = 'remove it yourself, then run "fanfold retry"'
+      throw new TargetError({ kind: 'park' }, `${api.what(verb)}: somebody changed it; ${step}`)
+    }
+    const options = { headers: { ifMatch: node.etag }, cancellationToken: signal }
+    await unlessGone(api.ask(verb, (sdk) => sdk.files.deleteFileById(remoteId, options), signal))
+  }
+  // Where the enterprise keeps no trash it is gone by now.
+  const id = encodeURIComponent(remoteId)
+  await unlessGone(api.request(verb, { method: 'DELETE', host: 'api', path: `/files/${id}/trash` }, signal))
+}
+
+async function unlessGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work
+  } catch (thrown) {
+    if (!isGone(thrown)) throw thrown
+  }
+}
