@@ -1,6 +1,7 @@
 /** Ids of folders at targets that know them by id, by their path at the target. What such an id is worth is the target's concern. */
 import { encodeName } from '../base/path.ts'
 import type { Connection } from './connection.ts'
+import type { GroupCommit } from './group-commit.ts'
 
 const sql = {
   get: 'SELECT remote_id AS remoteId FROM folder_at_target WHERE target_id = ? AND path = ?',
@@ -9,6 +10,8 @@ const sql = {
   forget: 'DELETE FROM folder_at_target WHERE target_id = ? AND (path = ? OR (path > ? AND path < ?))',
   forgetAll: 'DELETE FROM folder_at_target WHERE target_id = ?',
 }
+
+type Group = Pick<GroupCommit, 'add'>
 
 /** Of one target. */
 export interface FolderBook {
@@ -29,6 +32,15 @@ export class FoldersAtTarget {
       put: connection.prepare<[number, Buffer, string]>(sql.put),
       forget: connection.prepare<[number, Buffer, Buffer, Buffer]>(sql.forget),
       forgetAll: connection.prepare<[number]>(sql.forgetAll),
+    }
+  }
+
+  /** Reads by `guarded`, writes with `group`. */
+  bookOf(targetId: number, group: Group, guarded: (look: () => string | undefined) => string | undefined): FolderBook {
+    return {
+      get: (path) => guarded(() => this.get(targetId, path)),
+      keep: (path, remoteId) => group.add(() => this.put(targetId, path, remoteId)),
+      forget: (path) => group.add(() => this.forget(targetId, path)),
     }
   }
 

@@ -220,12 +220,7 @@ export class Journal {
 
   /** Where a target's folders are there, by path: kept and forgotten for good once it resolves. Another place behind its name has none. */
   foldersAt(target: string): FolderBook {
-    const { id } = this.#targets.get(target)
-    return {
-      get: (path) => this.#guarded(() => this.#folders.get(id, path)),
-      keep: (path, remoteId) => this.#group.add(() => this.#folders.put(id, path, remoteId)),
-      forget: (path) => this.#group.add(() => this.#folders.forget(id, path)),
-    }
+    return this.#folders.bookOf(this.#targets.get(target).id, this.#group, (look) => this.#guarded(look))
   }
 
   // Copies that follow their files

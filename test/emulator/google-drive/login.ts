@@ -11,21 +11,16 @@ export const fullScope = 'https://www.googleapis.com/auth/drive'
 /** Sees what this client made, and nothing else. */
 export const ownScope = 'https://www.googleapis.com/auth/drive.file'
 
-/** The client's secret comes in the body; an installed app's is no secret, but Google wants it. */
+/** The client's secret comes in the body; an installed app's is no secret, but Google wants it. Refresh tokens do not rotate. */
 export async function token(auth: Auth, exchange: Exchange): Promise<Answer> {
   const asked = new URLSearchParams(await exchange.text())
   const { clientId, clientSecret } = auth.client
   if (asked.get('client_id') !== clientId || asked.get('client_secret') !== clientSecret)
     return tokenFault(401, 'invalid_client', 'The OAuth client was not found.')
-  switch (asked.get('grant_type')) {
-    case 'refresh_token': {
-      const grant = auth.refresh(asked.get('refresh_token') ?? '')
-      return grant === undefined ? badGrant() : granted(loginProfiles['google-drive'], grant, 'refresh')
-    }
-    case null:
-    default:
-      return tokenFault(400, 'unsupported_grant_type', 'Invalid grant_type')
-  }
+  if (asked.get('grant_type') !== 'refresh_token')
+    return tokenFault(400, 'unsupported_grant_type', 'Invalid grant_type')
+  const grant = auth.refresh(asked.get('refresh_token') ?? '')
+  return grant === undefined ? badGrant() : granted(loginProfiles['google-drive'], grant, 'refresh')
 }
 
 /** Of an access token; a refresh token ends with all logins, since each login here has one. */
