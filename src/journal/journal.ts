@@ -14,7 +14,7 @@ import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
-import { openConnection, type OpenOptions } from './open.ts'
+import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
@@ -369,15 +369,6 @@ export class Journal {
     this.#group.end()
     foldBack(this.#connection)
     this.#connection.close()
-  }
-}
-
-/** Where the disk has no room for that, the log stays and is folded back after the next start. */
-function foldBack(connection: Connection): void {
-  try {
-    connection.pragma('wal_checkpoint(TRUNCATE)')
-  } catch (thrown) {
-    if (!isFull(thrown)) throw thrown
   }
 }
 

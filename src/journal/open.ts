@@ -6,6 +6,7 @@ import { tellOfStatements, type StatementHook } from './fault-seam.ts'
 import { refuseNetwork } from './local-disk.ts'
 import { migrate } from './schema.ts'
 import { demandSound, isDamage, moveAside, wasLeftUncleanly } from './soundness.ts'
+import { isFull } from './write-gate.ts'
 
 /** SQLite's page cache. Unit: KiB. */
 const pageCacheKib = 16 * 1024
@@ -66,5 +67,14 @@ function openSound(file: string, { onStatement }: OpenOptions): Connection {
   } catch (thrown) {
     connection.close()
     throw thrown
+  }
+}
+
+/** Before the file is closed. Where the disk has no room for that, the log stays and is folded back after the next start. */
+export function foldBack(connection: Connection): void {
+  try {
+    connection.pragma('wal_checkpoint(TRUNCATE)')
+  } catch (thrown) {
+    if (!isFull(thrown)) throw thrown
   }
 }
