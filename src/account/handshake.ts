@@ -11,9 +11,10 @@ import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { assert, OwnerError } from '../base/errors.ts'
 import { randomName } from '../base/random.ts'
+import { TargetError } from '../target/target.ts'
 import type { Account } from './login.ts'
 import { cloudLogin, placedUrl, scopesOf } from './cloud-login.ts'
-import { refusedOf, type Form, type Granted } from './token-call.ts'
+import { refusedOf, type Form, type Granted, type TokenAnswer } from './token-call.ts'
 
 /** How the answer comes back: to an address of this machine, by hand, by asking again and again, or not at all. */
 export type Manner = 'browser' | 'paste' | 'device' | 'service'
@@ -144,9 +145,9 @@ export class Handshakes {
   async #device(account: Account, ask: LoginAsk, signal: AbortSignal): Promise<Handshake> {
     const { deviceUrl, title } = cloudLogin(account.config)
     if (deviceUrl === undefined) throw new OwnerError(`${title} gives no codes to devices; use --paste`)
-    const answer = await account.post(deviceUrl, { scope: scopesOf(account.config).scopes.join(' ') }, signal)
+    const answer = await account.asker.post(deviceUrl, { scope: scopesOf(account.config).scopes.join(' ') }, signal)
     const given = answer.content.kind === 'json' ? deviceShape.safeParse(answer.content.value).data : undefined
-    if (given === undefined) throw account.refusal(refusedOf(answer))
+    if (given === undefined) throw account.asker.refusal(refusedOf(answer))
     return {
       ...this.#plain(account, ask),
       endsAtMs: this.#clock.monotonicMs() + given.expires_in * 1000,
@@ -163,7 +164,12 @@ export class Handshakes {
     const { account, device } = handshake
     assert(device !== undefined, 'a handshake of a device has no code')
     const form = { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: device.code }
-    const { result } = await account.ask(cloudLogin(account.config).tokenUrl, form, signal)
+    const result = await account.asker.tokens(form, signal).catch((thrown: unknown) => {
+      // Its owner is typing meanwhile: a network that comes and goes is no end.
+      if (thrown instanceof TargetError && !signal.aborted) return undefined
+      throw thrown
+    })
+    if (result === undefined || isTrouble(result)) return { kind: 'pending', againInMs: device.pollMs }
     if (result.kind === 'granted') {
       this.#open.delete(ticket)
       return admitted(handshake, result.granted, signal)
@@ -175,7 +181,7 @@ export class Handshakes {
     if (word === 'access_denied' || word === 'authorization_declined') throw denied(account, word)
     if (word === 'expired_token' || word === 'code_expired' || word === 'bad_verification_code')
       throw new OwnerError(`account ${account.config.name}: the code was not typed in time; begin anew`)
-    throw account.refusal(result.refused)
+    throw account.asker.refusal(result.refused)
   }
 
   async #serve(ticket: string, { account }: Handshake, signal: AbortSignal): Promise<Progress> {
@@ -192,12 +198,17 @@ export class Handshakes {
       code_verifier: verifier,
       ...(ask.redirectUri === undefined ? {} : { redirect_uri: ask.redirectUri }),
     }
-    const { result } = await account.ask(cloudLogin(account.config).tokenUrl, form, signal)
+    const result = await account.asker.tokens(form, signal)
     if (result.kind === 'granted') return admitted(handshake, result.granted, signal)
-    if (result.refused.word !== 'invalid_grant') throw account.refusal(result.refused)
+    if (result.refused.word !== 'invalid_grant') throw account.asker.refusal(result.refused)
     const why = 'the code was used before, is too old or belongs to another attempt'
     throw new OwnerError(`account ${account.config.name}: ${why}; run "fanfold login ${account.config.name}" again`)
   }
+}
+
+/** The cloud did not judge. */
+function isTrouble(result: TokenAnswer['result']): boolean {
+  return result.kind === 'refused' && result.refused.word === undefined && result.refused.status >= 429
 }
 
 const words: Readonly<Record<Manner, string>> = {

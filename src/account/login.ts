@@ -8,18 +8,17 @@ import { asError, OwnerError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { AccountConfig } from '../config/config.ts'
-import type { Answer, Credentials } from '../target/transport/transport.ts'
-import { appSecret } from './app-secret.ts'
-import { cloudLogin, placedUrl, scopesOf } from './cloud-login.ts'
+import { TargetError } from '../target/target.ts'
+import type { Credentials } from '../target/transport/transport.ts'
+import { Asker } from './asker.ts'
+import { cloudLogin } from './cloud-login.ts'
 import type { CredentialsFolder } from './credentials-folder.ts'
-import { userOf, type User } from './identity.ts'
+import type { User } from './identity.ts'
 import { LoginFile, type StoredLogin } from './login-file.ts'
 import { endOf, type End } from './lifetime.ts'
-import { clockWords, clockWrongMsMin, isFinal, isOfApp, loginStep, needsLogin, refusalError } from './refusal.ts'
-import { revoked } from './revoking.ts'
-import { serviceForm } from './service-grant.ts'
-import { askForTokens, formCall } from './token-call.ts'
-import type { Caller, Form, Granted, Refused, TokenAnswer } from './token-call.ts'
+import { refusePartial } from './permissions.ts'
+import { isFinal, isOfApp, loginStep, needsLogin } from './refusal.ts'
+import type { Caller, Granted, Refused, TokenAnswer } from './token-call.ts'
 
 export interface AccountParts {
   readonly config: AccountConfig
@@ -45,24 +44,29 @@ export interface LoginFacts {
 const leftMsMin = 60_000
 /** From then on a new one is fetched while the old one is still good, so that nobody waits. Unit: ms. */
 const aheadMs = 5 * 60_000
+/** Whoever ends a daemon waits for half a minute. Unit: ms. */
+const closeMsMax = 15_000
 
 export class Account {
   readonly file: LoginFile
+  readonly asker: Asker
   readonly #parts: AccountParts
   readonly #tasks: Tasks
   #login: StoredLogin | undefined
   /** The cloud refused it for good; the owner's next login has another. */
   #refusedToken: string | undefined
-  #trouble: string | undefined
+  /** Why it cannot be used, and which token it is about. */
+  #trouble: { readonly why: string; readonly token: string | undefined } | undefined
   #hasLooked = false
   #flight: Promise<string> | undefined
   #triedAheadMs = -Infinity
-  /** The cloud's clock less ours, as its last answer told. */
-  #clockAheadMs: number | undefined
+  /** Renewed and not kept, for want of room: tokens that nobody has yet, and what they came for. */
+  #unkept: { readonly login: StoredLogin; readonly sent: string | undefined } | undefined
 
   constructor(parts: AccountParts) {
     const { config, folder, credentials, log } = parts
     this.#parts = parts
+    this.asker = new Asker(parts)
     this.file = new LoginFile({ folder, account: config.name, seal: () => credentials.seal() })
     this.#tasks = new Tasks((task, error) =>
       log.warn(`${task} failed`, { account: config.name, reason: error.message }),
@@ -75,7 +79,8 @@ export class Account {
 
   get facts(): LoginFacts {
     const login = this.#login
-    const needs = this.#trouble ?? (this.#hasLooked && !this.#isUsable(login) ? 'there is no login yet' : undefined)
+    const needs =
+      this.#trouble?.why ?? (this.#hasLooked && !this.#isUsable(login) ? 'there is no login yet' : undefined)
     return {
       state: needs !== undefined ? 'needs-login' : this.#hasLooked ? 'logged-in' : 'unknown',
       reason: needs,
@@ -94,9 +99,10 @@ export class Account {
   async look(): Promise<LoginFacts> {
     try {
       this.#login = await this.#read()
-      if (this.#isUsable(this.#login) && this.#login?.refreshToken !== this.#refusedToken) this.#trouble = undefined
+      // What was said of another token, or of a file that can be read now.
+      if (this.#trouble?.token !== this.#login?.refreshToken) this.#trouble = undefined
     } catch (thrown) {
-      this.#trouble = asError(thrown).message
+      this.#trouble = { why: asError(thrown).message, token: 'of a file that cannot be read' }
       throw thrown
     } finally {
       this.#hasLooked = true
@@ -114,41 +120,12 @@ export class Account {
   async user(signal: AbortSignal): Promise<User | undefined> {
     const token = await this.#bearer(signal)
     try {
-      return await this.#userOf(token, signal)
+      return await this.asker.userOf(token, signal)
     } catch (thrown) {
+      if (!isRefusal(thrown)) throw thrown
       const fresh = await this.#replaced(token, signal)
-      if (fresh === token) throw thrown
-      return await this.#userOf(fresh, signal)
+      return await this.asker.userOf(fresh, signal)
     }
-  }
-
-  /** A question for tokens with the app's secret, as handshakes to log in ask it. */
-  async ask(url: string, form: Form, signal: AbortSignal): Promise<TokenAnswer> {
-    const { call, clock, config, credentials } = this.#parts
-    const secret = await appSecret(config, credentials)
-    const whole = { client_id: config.clientId, ...(secret === undefined ? {} : { client_secret: secret }), ...form }
-    const answer = await askForTokens({ call, clock }, url, whole, signal)
-    this.#noteClock(answer)
-    return answer
-  }
-
-  /** Asks for nothing in particular, which every cloud refuses at once. @returns what is wrong with the clock, in words */
-  async reach(signal: AbortSignal): Promise<{ readonly host: string; readonly clock: string | null }> {
-    const { call, clock, config } = this.#parts
-    const { tokenUrl } = cloudLogin(config)
-    const { aheadMs: seenMs = 0 } = await askForTokens({ call, clock }, tokenUrl, { grant_type: 'none' }, signal)
-    const { host } = placedUrl(tokenUrl, config.endpoint)
-    return { host, clock: Math.abs(seenMs) < clockWrongMsMin ? null : clockWords(seenMs) }
-  }
-
-  /** A question for something else than tokens. */
-  post(url: string, form: Form, signal: AbortSignal): Promise<Answer> {
-    const { call, config } = this.#parts
-    return call(formCall(url, { client_id: config.clientId, ...form }), signal)
-  }
-
-  refusal(refused: Refused, wasCutOff = false): Error {
-    return refusalError(this.config, refused, { aheadMs: this.#clockAheadMs, wasCutOff })
   }
 
   /**
@@ -162,13 +139,14 @@ export class Account {
   ): Promise<User | undefined> {
     const { clock, config, credentials } = this.#parts
     const { name } = config
-    this.#refusePartial(granted)
-    const user = await this.#userOf(granted.accessToken, signal)
+    refusePartial(config, granted)
+    const user = await this.asker.userOf(granted.accessToken, signal)
+    const earlier = await this.#userBefore(signal)
     return this.file.locked(
       async () => {
-        const before = (await this.file.read())?.user
+        const before = (await this.file.read())?.user ?? earlier
         if (before !== undefined && user !== undefined && before.id !== user.id && !options.acceptsOther) {
-          await this.#revoke({ refreshToken: granted.refreshToken, accessToken: granted.accessToken }, signal)
+          await this.asker.revoke({ refreshToken: granted.refreshToken, accessToken: granted.accessToken }, signal)
           throw new OwnerError(
             `account ${name}: this is the login of ${user.name}, the one before was of ${before.name}; log in as that user, or say --other-user if this is meant`,
           )
@@ -182,12 +160,20 @@ export class Account {
     )
   }
 
+  /** Of a login that came as a credential or by hand, nobody has noted whose it is. */
+  async #userBefore(signal: AbortSignal): Promise<User | undefined> {
+    const before = await this.#read()
+    if (before?.user !== undefined || before?.refreshToken === undefined) return before?.user
+    // A login that is none any more was anybody's.
+    return this.user(signal).catch(() => undefined)
+  }
+
   /** Takes the login back at the cloud and forgets it. @returns why the cloud's part of it is not done, in words */
   logout(signal: AbortSignal): Promise<string | undefined> {
     const { clock, config, credentials } = this.#parts
     const work = async (): Promise<string | undefined> => {
       const login = await this.#read()
-      const left = login === undefined ? undefined : await this.#revoke(login, signal)
+      const left = login === undefined ? undefined : await this.asker.revoke(login, signal)
       await this.file.write({ seed: (await credentials.seed(config.name))?.fingerprint })
       this.#login = undefined
       this.#trouble = undefined
@@ -196,9 +182,13 @@ export class Account {
     return this.file.locked(work, clock, signal)
   }
 
-  /** Waits for what is under way. */
+  /** Waits for a renewal that is under way, but not for ever: its answer may be the only copy of a login. */
   async close(): Promise<void> {
     await this.#tasks.stop()
+    const late = new AbortController()
+    const timer = this.#parts.clock.after(closeMsMax, () => late.abort(new Error('the renewal takes too long')))
+    await orAbort(this.#flight ?? Promise.resolve(''), late.signal).catch(() => undefined)
+    timer.clear()
   }
 
   async #bearer(signal: AbortSignal): Promise<string> {
@@ -237,7 +227,7 @@ export class Account {
       throw needsLogin(config, `there is no login yet; ${loginStep(config)}`)
     }
     if (this.#isRefused(login))
-      throw needsLogin(config, this.#trouble ?? `the login was taken back; ${loginStep(config)}`)
+      throw needsLogin(config, this.#trouble?.why ?? `the login was taken back; ${loginStep(config)}`)
     return login
   }
 
@@ -270,6 +260,8 @@ export class Account {
   /** Another process may have renewed it meanwhile, or its owner logged in anew: the file tells. */
   async #renewLocked(rejected: string | undefined, signal: AbortSignal): Promise<string> {
     const login = this.#usable(await this.#read())
+    if (this.#unkept !== undefined && this.#unkept.sent === login.refreshToken)
+      return this.#keepAgain(this.#unkept.login)
     const { accessToken, expiresAtMs = 0 } = login
     if (accessToken !== undefined && accessToken !== rejected && expiresAtMs - this.#parts.clock.wallMs() > leftMsMin) {
       this.#login = login
@@ -278,13 +270,24 @@ export class Account {
     const granted = await this.#granted(login, signal)
     // Kept by what was sent: the one before has to outlive a new one that does not work.
     const previous = granted.refreshToken === undefined ? undefined : login.refreshToken
-    await this.#keep({ ...login, ...this.#fresh(granted, login), previousRefreshToken: previous })
+    const fresh = { ...login, ...this.#fresh(granted, login), previousRefreshToken: previous }
+    this.#unkept = { login: fresh, sent: login.refreshToken }
+    await this.#keep(fresh)
     this.#parts.log.debug('login renewed', { account: this.config.name })
     return granted.accessToken
   }
 
+  /** The disk had no room for it: a token that is good once is not asked for a second time. */
+  async #keepAgain(login: StoredLogin): Promise<string> {
+    await this.#keep(login)
+    return login.accessToken ?? ''
+  }
+
   async #granted(login: StoredLogin, signal: AbortSignal): Promise<Granted> {
-    if (this.config.service !== undefined) return this.#serviceGrant(signal)
+    if (this.config.service !== undefined) {
+      const answer = await this.asker.serviceTokens(signal)
+      return answer.kind === 'granted' ? answer.granted : this.#refuse(answer.refused, {})
+    }
     const { refreshToken = '', previousRefreshToken, isRenewing } = login
     const isOnce = cloudLogin(this.config).refreshTokens === 'once'
     // Before it is sent: if this process ends now, the next one knows what became of the login.
@@ -302,35 +305,14 @@ export class Account {
     return this.#refuse(refused, login)
   }
 
-  async #refresh(refreshToken: string, signal: AbortSignal): Promise<TokenAnswer['result']> {
-    const form = { grant_type: 'refresh_token', refresh_token: refreshToken }
-    return (await this.ask(cloudLogin(this.config).tokenUrl, form, signal)).result
-  }
-
-  /** Assertions carry times: where our clock is wrong the cloud's answer tells, and the second one is right. */
-  async #serviceGrant(signal: AbortSignal): Promise<Granted> {
-    const believedMs = this.#clockAheadMs ?? 0
-    const first = await this.#askAsService(believedMs, signal)
-    if (first.result.kind === 'granted') return first.result.granted
-    const seenMs = first.aheadMs ?? believedMs
-    const isClock = isFinal(first.result.refused) && Math.abs(seenMs - believedMs) >= leftMsMin
-    const second = isClock ? await this.#askAsService(seenMs, signal) : first
-    return second.result.kind === 'granted' ? second.result.granted : this.#refuse(second.result.refused, {})
-  }
-
-  async #askAsService(cloudAheadMs: number, signal: AbortSignal): Promise<TokenAnswer> {
-    const { config, credentials, call, clock } = this.#parts
-    const service = config.service ?? { keyFile: undefined, subject: undefined, enterprise: undefined }
-    const secret = service.keyFile === undefined ? await appSecret(config, credentials) : undefined
-    const form = await serviceForm({ config, service, secret, cloudMs: clock.wallMs() + cloudAheadMs })
-    const answer = await askForTokens({ call, clock }, cloudLogin(config).tokenUrl, form, signal)
-    this.#noteClock(answer)
-    return answer
+  #refresh(refreshToken: string, signal: AbortSignal): Promise<TokenAnswer['result']> {
+    return this.asker.tokens({ grant_type: 'refresh_token', refresh_token: refreshToken }, signal)
   }
 
   #refuse(refused: Refused, login: StoredLogin): never {
-    const error = this.refusal(refused, login.isRenewing === true)
-    if (isFinal(refused)) this.#trouble = error.message.replace(`account ${this.config.name}: `, '')
+    const error = this.asker.refusal(refused, login.isRenewing === true)
+    const why = error.message.replace(`account ${this.config.name}: `, '')
+    if (isFinal(refused)) this.#trouble = { why, token: login.refreshToken }
     // A wrong secret is put right without another login.
     if (isFinal(refused) && !isOfApp(refused)) this.#refusedToken = login.refreshToken
     throw error
@@ -353,43 +335,14 @@ export class Account {
   async #keep(login: StoredLogin): Promise<void> {
     await this.file.write(login)
     this.#login = login
+    this.#unkept = undefined
     this.#refusedToken = undefined
     this.#trouble = undefined
     this.#hasLooked = true
   }
-
-  /** The owner may untick things on the page, and some clouds give no refresh token a second time. */
-  #refusePartial({ scope, refreshToken }: Granted): void {
-    const { config } = this.#parts
-    const again = `run "fanfold login ${config.name}" again and allow all it asks for`
-    if (refreshToken === undefined && config.service === undefined)
-      throw new OwnerError(`account ${config.name}: the cloud gave a login that lasts for an hour only; ${again}`)
-    if (scope === undefined || config.service !== undefined) return
-    const given = scope.toLowerCase().split(' ')
-    const lacking = scopesOf(config).scopes.filter(
-      (asked) => asked !== 'offline_access' && !given.some((one) => isScope(one, asked.toLowerCase())),
-    )
-    if (lacking.length > 0)
-      throw new OwnerError(`account ${config.name}: the login lacks the permission ${lacking.join(' and ')}; ${again}`)
-  }
-
-  #userOf(accessToken: string, signal: AbortSignal): Promise<User | undefined> {
-    const { config, call } = this.#parts
-    return userOf(config, accessToken, call, signal)
-  }
-
-  async #revoke(login: StoredLogin, signal: AbortSignal): Promise<string | undefined> {
-    const { config, call, credentials } = this.#parts
-    return revoked({ config, call, secret: await appSecret(config, credentials) }, login, signal)
-  }
-
-  /** The way to the cloud logs a clock that is wrong; this is what to reckon with. */
-  #noteClock({ aheadMs }: TokenAnswer): void {
-    this.#clockAheadMs = aheadMs ?? this.#clockAheadMs
-  }
 }
 
-/** Microsoft puts its API's address in front of some. */
-function isScope(given: string, asked: string): boolean {
-  return given === asked || given === `https://graph.microsoft.com/${asked}`
+/** The token is to blame, not the way to the cloud. */
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof TargetError && thrown.next.kind === 'pause-target' && thrown.next.state === 'needs-login'
 }

@@ -11,12 +11,12 @@ export interface Fault {
 /** All that can be logged in to. */
 export const cloudKinds = ['box', 'dropbox', 'google-drive', 'onedrive'] as const satisfies readonly CloudKind[]
 /** Those of them that a target can be. */
-export const availableClouds = ['box', 'dropbox', 'google-drive'] as const satisfies readonly CloudKind[]
+export const availableClouds = ['box', 'dropbox', 'google-drive', 'onedrive'] as const satisfies readonly CloudKind[]
 
 const directoryKeys = ['path']
 const cloudKeys = ['account', 'folder', 'endpoint', 'drive']
 /** Clouds whose accounts hold several drives. */
-const driveKinds: ReadonlySet<string> = new Set<CloudKind>(['google-drive'])
+const driveKinds: ReadonlySet<string> = new Set<CloudKind>(['google-drive', 'onedrive'])
 
 export function kindFaults(value: unknown): Fault[] {
   const targets = entryIn(value, 'targets')
@@ -33,6 +33,7 @@ export function kindFaults(value: unknown): Fault[] {
       ...missing(target, where, 'account', 'the name of an account of the list "accounts"'),
       ...strangeAccount(target, where, kind, accounts),
       ...strangers(target, where, kind, driveKinds.has(kind) ? directoryKeys : [...directoryKeys, 'drive']),
+      ...(kind === 'onedrive' ? [...refusedNames(target, where), ...missingDrive(value, target, where)] : []),
     ]
   })
   return [...faults, ...sharedFolders(targets), ...formerNames(targets)]
@@ -47,6 +48,33 @@ function strangers(target: unknown, where: Where, kind: string, keys: readonly s
   return keys
     .filter((key) => entryIn(target, key) !== undefined)
     .map((key) => ({ where: [...where, key], message: `a target of kind ${kind} has no "${key}"; leave it out` }))
+}
+
+/** What OneDrive takes for no name of a folder. Copies' names are spelled otherwise there; a folder that is chosen here can be chosen well. */
+const refusedName = /["*:<>?|]|^[ ~]|\.$|^\.lock$|_vti_|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i
+
+function refusedNames(target: unknown, where: Where): Fault[] {
+  const names = (textIn(target, 'folder') ?? '').split('/')
+  const refused = names.find((name) => refusedName.test(name))
+  if (refused === undefined) return []
+  return [{ where: [...where, 'folder'], message: `OneDrive has no folder called "${refused}"; choose another name` }]
+}
+
+/** A program that logs in as itself has no drive of its own. */
+function missingDrive(value: unknown, target: unknown, where: Where): Fault[] {
+  const accounts = entryIn(value, 'accounts')
+  const name = textIn(target, 'account')
+  const account: unknown = Array.isArray(accounts)
+    ? accounts.find((candidate: unknown) => name !== undefined && textIn(candidate, 'name') === name)
+    : undefined
+  const drive = textIn(target, 'drive')
+  if (entryIn(account, 'service') === undefined || (drive !== undefined && drive !== 'app-folder')) return []
+  return [
+    {
+      where: [...where, 'drive'],
+      message: `expected the id of a drive: the service "${name ?? ''}" has none of its own`,
+    },
+  ]
 }
 
 /** Kinds by names. */

@@ -210,7 +210,11 @@ const target = block({
     .string(expected('the id of a drive'))
     .regex(/^[\w!-]{1,200}$/, expected('the id of a drive, as its address in a browser ends'))
     .optional()
-    .meta({ description: "Of Google Drive: the id of a shared drive; the account's own drive where left out." }),
+    .meta({
+      description:
+        "Of Google Drive: the id of a shared drive; the account's own where left out. Of OneDrive: the id of a SharePoint library's drive, or " +
+        "app-folder; where left out the app's folder for an account of the least access, else the account's own drive.",
+    }),
   endpoint: ruled('a URL, such as "https://gateway.example"', endpointFault)
     .optional()
     .meta({ description: 'Of a cloud: another base URL in the place of its own, for gateways and tests.' }),

@@ -53,7 +53,7 @@ export interface CloudConfig extends AnyTargetConfig {
   readonly account: AccountConfig
   /** Below what the login may see, names with `/` between them; '' for all of that. */
   readonly folder: string
-  /** Id of one of several drives that the account sees; undefined for its own. */
+  /** Id of one of several drives that the account sees; at OneDrive also `app-folder`. undefined: the one that goes with the account. */
   readonly drive: string | undefined
   /** Base URL that takes the place of the kind's own hosts. */
   readonly endpoint: string | undefined

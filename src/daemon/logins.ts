@@ -141,7 +141,7 @@ export class Logins implements LoginDesk {
 
   /** Whether the cloud answers at all, without a login. @throws OwnerError in words where it does not */
   reach(name: string, signal: AbortSignal): Promise<{ readonly host: string; readonly clock: string | null }> {
-    return said(() => this.#named(name).reach(signal))
+    return said(() => this.#named(name).asker.reach(signal))
   }
 
   logout(name: string, signal: AbortSignal): Promise<LoggedOut> {
@@ -180,8 +180,9 @@ export class Logins implements LoginDesk {
   async #close(name: string): Promise<void> {
     const held = this.#held.get(name)
     this.#held.delete(name)
-    await held?.transport.close()
+    // Before its way is closed: a renewal that is under way ends well.
     await held?.account.close()
+    await held?.transport.close()
   }
 
   /** @throws AskError for a name that the configuration does not have. */

@@ -8,6 +8,7 @@ import { directoryTarget } from './directory/directory.ts'
 import { dropboxTarget } from './dropbox/dropbox.ts'
 import { googleDriveTarget } from './google-drive/google-drive.ts'
 import type { FolderMemory } from './folder-memory.ts'
+import { type DriveChoice, oneDriveTarget } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
 import { gated, paced } from './paced.ts'
 import type { Target } from './target.ts'
@@ -27,6 +28,8 @@ export interface TargetParts {
 const boxHosts = ['api.box.com', 'upload.box.com']
 const dropboxHosts = ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com']
 const googleHosts = ['www.googleapis.com', 'oauth2.googleapis.com']
+/** Content goes to and comes from hosts that the answers name. */
+const microsoftHosts = ['graph.microsoft.com', 'login.microsoftonline.com']
 
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
 const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
@@ -58,6 +61,7 @@ const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
   box: openBox,
   dropbox: openDropbox,
   'google-drive': openGoogleDrive,
+  onedrive: openOneDrive,
 }
 
 function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
@@ -81,4 +85,17 @@ function openGoogleDrive(config: CloudConfig, { log, clock, pace, transport, fol
   const way = transport(config, googleHosts)
   const common = { name, account: account.name, folder, drive, folders, clock, log }
   return gated(googleDriveTarget({ ...common, transport: way }), pace)
+}
+
+function openOneDrive(config: CloudConfig, { log, pace, transport }: TargetParts): Target {
+  const { name, account, folder } = config
+  const way = transport(config, microsoftHosts)
+  const drive = choiceOf(config)
+  return gated(oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log }), pace)
+}
+
+/** What the configuration lets the login see says where the copies go: it sees nothing but the folder of its app, unless more is asked for. */
+function choiceOf({ drive, account }: CloudConfig): DriveChoice {
+  if (drive === undefined) return (account.access ?? 'least') === 'least' ? 'app-folder' : 'own'
+  return drive === 'app-folder' ? drive : { id: drive }
 }

@@ -127,6 +127,16 @@ describe.each(kinds)('at %s', (kind) => {
     expect(done).toMatchObject({ kind: 'done', user: expect.stringContaining('somebody') as string })
   })
 
+  test('another user is noticed although the login before came by hand', async () => {
+    const rig = await aLoginRig(kind)
+    rig.keep({ refreshToken: rig.emulator.auth.login().refreshToken })
+    const { ticket, address } = await begin(rig)
+
+    const finished = rig.handshakes.finish(ticket, await decide(address, { user: 'somebody' }), signal)
+
+    await expect(finished).rejects.toThrow('the one before was of owner')
+  })
+
   test('a logout takes the login back there, and lanes are told that there is none', async () => {
     const rig = await aLoginRig(kind)
     await loggedIn(rig)
@@ -189,6 +199,18 @@ describe.each(['google-drive', 'onedrive'] as const)('a device at %s', (kind) =>
     const done = await rig.handshakes.finish(begun.ticket, '', signal)
 
     expect([begun.againInMs, early, done.kind]).toEqual([5000, { kind: 'pending', againInMs: 5000 }, 'done'])
+  })
+
+  test('goes on asking when the network comes and goes', async () => {
+    const rig = await aLoginRig(kind)
+    const begun = await begin(rig, 'device')
+    await typeCode(begun.address, begun.userCode ?? '')
+    rig.emulator.fault({ route: 'token', fault: { do: 'cut' } })
+
+    const first = await rig.handshakes.finish(begun.ticket, '', signal)
+    const second = await rig.handshakes.finish(begun.ticket, '', signal)
+
+    expect([first.kind, second.kind]).toEqual(['pending', 'done'])
   })
 
   test('is told of a refusal, and of a code that nobody typed in time', async () => {

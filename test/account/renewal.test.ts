@@ -1,4 +1,6 @@
 /** A login lives on: renewed once for all processes, ahead of its end, and never lost where the provider lets us keep it. */
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LoginKeeper } from '../../src/account/account.ts'
 import type { Fields, Log } from '../../src/base/log.ts'
@@ -16,7 +18,7 @@ async function hourOf(clock: ManualClock): Promise<void> {
   do await settled(3)
   while (!isAtRest())
 }
-const settled = (ms = 60): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const settled = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 function warnings(): { readonly log: Log; readonly said: string[] } {
   const said: string[] = []
@@ -32,7 +34,7 @@ test('F75: a token that ends soon is replaced while it is still good, and nobody
 
   clock.advance(3_600_000 - 4 * 60_000)
   const still = await rig.account.credentials().bearer(signal)
-  await settled()
+  await rig.account.close()
   const next = await rig.account.credentials().bearer(signal)
 
   expect([still === first, next === first]).toEqual([true, false])
@@ -79,6 +81,33 @@ test('F77: a login that was taken back is asked for once, and found again withou
   await rig.handshakes.finish(ticket, await decide(address), signal)
 
   expect(await bearer()).toMatch(/^access-/)
+})
+
+test('F76: whoever ends waits for a renewal that is under way: its answer is the only copy of a login', async () => {
+  const rig = await aLoginRig('box')
+  rig.keep({ refreshToken: rig.emulator.auth.login().refreshToken })
+  rig.emulator.fault({ route: 'token', fault: { do: 'delay', when: 'after', ms: 500 } })
+  const bearer = rig.account.credentials().bearer(signal)
+  await rig.emulator.recorder.until((recorder) => recorder.count('token') === 1, AbortSignal.timeout(5000))
+
+  await rig.account.close()
+
+  expect(rig.kept()['accessToken']).toBe(await bearer)
+})
+
+test('F76: a token for which the disk has no room is kept once it has, and not asked for again', async () => {
+  const rig = await aLoginRig('box')
+  rig.keep({ refreshToken: rig.emulator.auth.login().refreshToken })
+  const inTheWay = join(rig.folder, 'main.json.new')
+  const work = (): void => mkdirSync(inTheWay)
+  rig.emulator.fault({ route: 'token', fault: { do: 'call', when: 'after', work } })
+
+  const failed = rig.account.credentials().bearer(signal)
+  await expect(failed).rejects.toThrow('EISDIR')
+  rmdirSync(inTheWay)
+  const token = await rig.account.credentials().bearer(signal)
+
+  expect([rig.kept()['accessToken'], rig.emulator.recorder.count('token')]).toEqual([token, 1])
 })
 
 describe('Microsoft’s numbers are told in words', () => {

@@ -181,6 +181,7 @@ test('the example file is valid and says what it means to', () => {
     ['cloud', 'main:Archive/office', '{source}/{path}'],
     ['drive', 'google:Archive/office', '{source}/{path}'],
     ['office', 'office:Archive/office', '{source}/{path}'],
+    ['work', 'microsoft:Archive/office', '{source}/{path}'],
   ])
   expect(config.targets[0]?.pace).toEqual({
     concurrency: 4,

@@ -206,7 +206,7 @@ describe('F97: each wrong value is reported at its place with what was expected 
       'kind of a later version',
       8,
       '    kind: sftp',
-      '8:11 targets[0].kind: expected one of the kinds available in this version (directory, box, dropbox, google-drive), got "sftp"',
+      '8:11 targets[0].kind: expected one of the kinds available in this version (directory, box, dropbox, google-drive, onedrive), got "sftp"',
     ],
     [
       'unknown removal policy',
@@ -464,6 +464,16 @@ describe('each kind of target has keys of its own', () => {
       ['12:72 targets[1].folder: targets[0] uses this folder too, or one inside of it or around it: give each its own'],
     ],
     [
+      'a service at OneDrive without the id of a drive',
+      'kind: onedrive\n    account: fifth\n    drive: app-folder',
+      ['10:12 targets[0].drive: expected the id of a drive: the service "fifth" has none of its own'],
+    ],
+    [
+      'a folder that OneDrive does not take',
+      'kind: onedrive\n    account: fourth\n    drive: app-folder\n    folder: a/b?',
+      ['11:13 targets[0].folder: OneDrive has no folder called "b?"; choose another name'],
+    ],
+    [
       'two targets in one folder, which a cloud does not tell by case',
       'kind: dropbox\n    account: main\n    folder: A\n  - { name: two, kind: dropbox, account: main, folder: a/b }',
       ['11:56 targets[1].folder: targets[0] uses this folder too, or one inside of it or around it: give each its own'],
@@ -472,7 +482,7 @@ describe('each kind of target has keys of its own', () => {
 
   test.each(cases)('%s', async (_, target, faults) => {
     const accounts =
-      'accounts:\n  - { name: main, kind: dropbox, client-id: app }\n  - { name: other, kind: box, client-id: app }\n  - { name: third, kind: google-drive, client-id: app }'
+      'accounts:\n  - { name: main, kind: dropbox, client-id: app }\n  - { name: other, kind: box, client-id: app }\n  - { name: third, kind: google-drive, client-id: app }\n  - { name: fourth, kind: onedrive, client-id: app }\n  - { name: fifth, kind: onedrive, client-id: app, tenant: t, service: {} }'
     const text = `state: ./state\nsources:\n  - name: papers\n    path: ./papers\n    settle: 2s\ntargets:\n  - name: nas\n    ${target}\n${accounts}`
 
     expect(await faultsOf(text)).toEqual(faults)
@@ -589,7 +599,7 @@ describe('F15: folders that cannot work together are refused, both places named'
     expect(faults).toEqual([
       `4:22 sources[1].path: source "b" (${folder}/in/deep) lies inside source "a" (${folder}/in, sources[0].path in line 3): each file would be two; give one source, and choose with select`,
       '4:39 sources[1].settle: expected a duration with a unit between 0s and 1h, such as 2s, got the bare number 3',
-      '7:22 targets[1].kind: expected one of the kinds available in this version (directory, box, dropbox, google-drive), got "tape"',
+      '7:22 targets[1].kind: expected one of the kinds available in this version (directory, box, dropbox, google-drive, onedrive), got "tape"',
       `7:34 targets[1].path: target "u" (${folder}/out/u) lies inside target "t" (${folder}/out, targets[0].path in line 6): two targets would write over each other; give them separate folders`,
     ])
   })

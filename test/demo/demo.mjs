@@ -44,8 +44,8 @@ async function compared(world) {
 }
 
 async function archive(world) {
-  tell('A tree of 60 files, one of 20 MiB, one empty, some with names that clouds refuse. The daemon starts.')
-  for (let n = 0; n < 60; n++) write(world, `letters/${n % 6}/letter ${n}.txt`, `letter ${n}\n`)
+  tell('A tree of 40 files, one of 20 MiB, one empty, some with names that clouds refuse. The daemon starts.')
+  for (let n = 0; n < 32; n++) write(world, `letters/${n % 6}/letter ${n}.txt`, `letter ${n}\n`)
   for (const name of [
     'back\\slash.txt',
     'trailing space ',

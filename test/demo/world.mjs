@@ -18,6 +18,9 @@ const emulatorProgram = fileURLToPath(new URL('../emulator/dist/main.js', import
 export const clouds = {
   dropbox: { kind: 'dropbox', chunkBytes: 16 * 2 ** 20 },
   'google-drive': { kind: 'google-drive', chunkBytes: 16 * 2 ** 20 },
+  // Four files a second are what Box bears; its emulator bears more.
+  box: { kind: 'box', chunkBytes: 32 * 2 ** 20, pace: 'requests: 1000/s, uploads: 1000/s' },
+  onedrive: { kind: 'onedrive', chunkBytes: 10 * 2 ** 20 },
 }
 
 const directories = ['disk', 'stick']
@@ -51,7 +54,9 @@ async function startEmulators(folder) {
   const words = [emulatorProgram, ...Object.keys(clouds), '--dir', join(folder, 'clouds'), '--check']
   // Our end of its input tells it when we are gone, whatever ends us.
   const child = spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = await once(createInterface(child.stdout), 'line')
+  const ended = once(child, 'close').then(([code]) => Promise.reject(new Error(`the emulators ended with ${code}`)))
+  const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), ended])
+  ended.catch(() => {})
   return { child, card: JSON.parse(line) }
 }
 
@@ -60,8 +65,10 @@ function writeConfig(folder, card) {
   mkdirSync(accounts, { recursive: true, mode: 0o700 })
   const lines = ['state: ./state', 'sources:', '  - { name: inbox, path: ./inbox, settle: 200ms }', 'targets:']
   for (const name of directories) lines.push(`  - { name: ${name}, kind: directory, path: ./${name}, at: '{path}' }`)
-  for (const [name, { kind }] of Object.entries(clouds))
-    lines.push(`  - { name: ${name}, kind: ${kind}, account: my-${name}, folder: Archive, at: '{path}' }`)
+  for (const [name, { kind, pace = '' }] of Object.entries(clouds))
+    lines.push(
+      `  - { name: ${name}, kind: ${kind}, account: my-${name}, folder: Archive, at: '{path}', pace: { ${pace} } }`,
+    )
   lines.push('accounts:')
   for (const [name, { kind }] of Object.entries(clouds)) {
     const { refreshToken, clientId, clientSecret } = card.tokens[name]

@@ -287,6 +287,27 @@ test('doctor proves each login and whether its cloud answers, and says what to d
   )
 })
 
+test('F78: a login that ends within a day makes the status unhealthy, with the command that helps', async () => {
+  const bench = await aCloudBench('google-drive')
+  const folder = join(bench.folder, 'state', 'accounts')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const now = Date.now()
+  const login = { refreshToken: 'r', madeAtMs: now, renewedAtMs: now, endsAtMs: now + 20 * 3_600_000 }
+  writeFileSync(join(folder, 'main.json'), JSON.stringify(login), { mode: 0o600 })
+  const daemon = await startDaemon(bench)
+
+  const status = await daemon.until(({ accounts, reasons }) => {
+    return accounts[0]?.state === 'ends-today' && reasons.length === 1
+  })
+  const shown = await fanfold(bench, 'status')
+
+  expect(status.accounts[0]?.endsAt).toBe(new Date(login.endsAtMs).toISOString())
+  expect(status.reasons).toEqual([
+    expect.stringMatching(/^account main: the login ends in \d+h; run "fanfold login main"$/),
+  ])
+  expect(shown.stdout).toMatch(/main: the login ends in \d+h; run "fanfold login main"/)
+})
+
 test('an account that the configuration does not have is a wrong word', async () => {
   const ended = await fanfold(await aCloudBench('box'), 'login', 'mian')
 

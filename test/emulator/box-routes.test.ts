@@ -80,18 +80,20 @@ describe('a login', () => {
   test('a code of the consent page is exchanged within half a minute', async () => {
     const { raw, token, emulator } = await aBox()
     const { clientId } = emulator.auth.client
-    const consent = (): Promise<Reply> =>
-      raw(`/api/oauth2/authorize?response_type=code&client_id=${clientId}&redirect_uri=http://localhost/back&state=s`)
+    const redirect_uri = 'http://localhost:53682/'
+    const asked = new URLSearchParams({ response_type: 'code', client_id: clientId, redirect_uri, state: 's' })
+    const body = new URLSearchParams({ decision: 'allow' })
+    const consent = (): Promise<Reply> => raw(`/api/oauth2/authorize?${asked.toString()}`, { method: 'POST', body })
     const codeOf = (reply: Reply): string => new URL(reply.headers.get('location') ?? '').searchParams.get('code') ?? ''
 
     const code = codeOf(await consent())
-    const good = await token({ grant_type: 'authorization_code', code })
+    const good = await token({ grant_type: 'authorization_code', code, redirect_uri })
     const late = codeOf(await consent())
     emulator.clock.advance(31_000)
 
     expect(good.body).toMatchObject({ refresh_token: expect.any(String) as unknown })
-    expect((await token({ grant_type: 'authorization_code', code })).status).toBe(400)
-    expect((await token({ grant_type: 'authorization_code', code: late })).status).toBe(400)
+    expect((await token({ grant_type: 'authorization_code', code, redirect_uri })).status).toBe(400)
+    expect((await token({ grant_type: 'authorization_code', code: late, redirect_uri })).status).toBe(400)
   })
 
   test('an application has a token without a refresh token: by its secret or by an assertion that is used once', async () => {

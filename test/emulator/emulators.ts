@@ -5,6 +5,7 @@ import { boxEmulator } from './box/box.ts'
 import type { Emulator } from './core/emulator.ts'
 import { dropboxEmulator } from './dropbox/dropbox.ts'
 import { googleDriveEmulator } from './google-drive/google-drive.ts'
+import { oneDriveEmulator } from './onedrive/onedrive.ts'
 import { InterceptingProxy } from './proxy/proxy.ts'
 
 export interface EmulatorsOptions {
@@ -24,6 +25,8 @@ const makers = {
   dropbox: ({ folder, checksAnswers }) => dropboxEmulator({ folder: join(folder, 'dropbox'), checksAnswers }),
   'google-drive': ({ folder, checksAnswers }) =>
     googleDriveEmulator({ folder: join(folder, 'google-drive'), checksAnswers }),
+  onedrive: ({ folder, checksAnswers, driveType }) =>
+    oneDriveEmulator({ folder: join(folder, 'onedrive'), checksAnswers, driveType }),
 } as const satisfies Readonly<Record<string, (options: EmulatorsOptions) => Emulator>>
 
 export type ProviderName = keyof typeof makers
@@ -66,10 +69,10 @@ export function proxyFor(emulators: readonly Emulator[]): InterceptingProxy {
 
 function cardOf(emulators: ReadonlyMap<ProviderName, Emulator>, proxy: string, ca: string): unknown {
   const all = [...emulators]
-  const tokens = all.map(([name, { auth }]) => {
+  const tokens = all.map(([name, { auth, provider }]) => {
     const { accessToken, refreshToken } = auth.login()
-    return [name, { accessToken, refreshToken, ...auth.client }] as const
+    return [name, { accessToken, refreshToken, ...auth.client, ...provider.facts }] as const
   })
-  const urls = all.map(([name, { url }]) => [name, { url }] as const)
+  const urls = all.map(([name, { url, provider }]) => [name, { url, ...provider.facts }] as const)
   return { ...Object.fromEntries(urls), proxy, ca, tokens: Object.fromEntries(tokens) }
 }

@@ -133,7 +133,7 @@ describe('the program', () => {
   })
 
   test.each([
-    [['nonsense', '--dir', '/tmp/x'], /no emulator of "nonsense"; there are: dropbox/],
+    [['nonsense', '--dir', '/tmp/x'], /no emulator of "nonsense"; there are: /],
     [['dropbox'], /--dir is missing/],
     [['dropbox', '--dir', '/tmp/x', '--drive-type', 'x'], /expected personal or business/],
   ])('%j is refused with 2', async (words, message) => {

@@ -2,17 +2,15 @@
  * Large files and Dropbox: killed again and again, in flat memory, and what is not needed is not loaded. `FANFOLD_LARGE_GIB` says how large
  * the file for the memory is; 1 where it is not set.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import type { Rig } from '../emulator/dropbox-rig.ts'
 import { aCloudBench } from '../e2e/dropbox-bench.ts'
-import { fanfold, isAtRest, startDaemon, targetOf } from '../e2e/rig.ts'
+import { isAtRest, startDaemon, targetOf } from '../e2e/rig.ts'
 import { ContentHash } from '../../src/target/dropbox/content-hash.ts'
+import { downloaded, fill, isLoaded, rssBytes, withoutClouds } from './large-files.ts'
 
 const mebibyte = 2 ** 20
 const gibibyte = 2 ** 30
@@ -25,17 +23,11 @@ const grownBytesMax = 64 * mebibyte
 /** Whoever else wants the loop waits no longer. Unit: ms. */
 const busyMsMax = 50
 
-/** A file of which no two pages are alike; its hash as Dropbox has it. */
-async function fill(path: string, bytes: number): Promise<string> {
-  await using file = await open(path, 'w')
+/** Its hash as Dropbox has it, and its sha256. */
+async function filled(path: string, bytes: number): Promise<{ readonly hash: string; readonly sha256: string }> {
   const hash = new ContentHash()
-  const piece = Buffer.alloc(4 * mebibyte)
-  for (let at = 0; at < bytes; at += piece.length) {
-    for (let place = 0; place < piece.length; place += 4096) piece.writeUInt32LE((at + place) / 4096, place)
-    hash.update(piece)
-    await file.write(piece)
-  }
-  return hash.hex()
+  const sha256 = await fill(path, bytes, hash)
+  return { hash: hash.hex(), sha256 }
 }
 
 /** Of content, the one under way included. */
@@ -49,7 +41,7 @@ test('F61: killed with -9 at ten points of 1 GiB it goes on each time, sends at 
   const bench = await aCloudBench()
   const { recorder, provider } = bench.rig.emulator
   bench.login()
-  const hash = await fill(join(bench.inbox, 'large'), gibibyte)
+  const { hash } = await filled(join(bench.inbox, 'large'), gibibyte)
 
   for (let kill = 1; kill <= kills; kill++) {
     const daemon = await startDaemon(bench)
@@ -68,15 +60,11 @@ test('F61: killed with -9 at ten points of 1 GiB it goes on each time, sends at 
   ])
 }, 400_000)
 
-function rssBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
-}
-
 test(`${largeBytes / gibibyte} GiB go up and come back in flat memory, and the loop stays free meanwhile`, async () => {
   const bench = await aCloudBench()
   bench.login()
   // A first one, so that what the program itself takes is there.
-  await fill(join(bench.inbox, 'first'), 64 * mebibyte)
+  await filled(join(bench.inbox, 'first'), 64 * mebibyte)
   const turnsFile = join(bench.folder, 'turns.json')
   const look = fileURLToPath(new URL('loop-look.cjs', import.meta.url))
   const daemon = await startDaemon(bench, { NODE_OPTIONS: `--require ${look}`, FANFOLD_LOOP_LOOK: turnsFile })
@@ -85,21 +73,16 @@ test(`${largeBytes / gibibyte} GiB go up and come back in flat memory, and the l
   const restBytes = rssBytes(daemon.pid)
   let mostBytes = 0
 
-  const hash = await fill(join(bench.inbox, 'large'), largeBytes)
+  const { sha256 } = await filled(join(bench.inbox, 'large'), largeBytes)
   await daemon.until((status) => {
     mostBytes = Math.max(mostBytes, rssBytes(daemon.pid))
     return isAtRest(status) && targetOf(status, 'cloud').delivered === 2
   }, 300_000)
   const untilMs = Date.now()
   await daemon.end('SIGTERM')
-  const down = await promisify(execFile)(process.execPath, [
-    fileURLToPath(new URL('dropbox-download.mjs', import.meta.url)),
-    bench.rig.emulator.url,
-    bench.rig.accessToken,
-    'large',
-  ])
+  const down = await downloaded('dropbox', bench.rig.emulator.url, bench.rig.accessToken)
+  const { grownBytes } = down
 
-  const { grownBytes, contentHash } = JSON.parse(down.stdout) as { grownBytes: number; contentHash: string }
   process.stdout.write(
     `up +${Math.round((mostBytes - restBytes) / mebibyte)} MiB, down +${Math.round(grownBytes / mebibyte)} MiB\n`,
   )
@@ -110,7 +93,7 @@ test(`${largeBytes / gibibyte} GiB go up and come back in flat memory, and the l
   expect(meanwhile.length).toBeGreaterThan(10)
   expect(busiestMs).toBeLessThan(busyMsMax)
   expect(mostBytes - restBytes).toBeLessThan(grownBytesMax)
-  expect(contentHash).toBe(hash)
+  expect(down.sha256).toBe(sha256)
   expect(grownBytes).toBeLessThan(grownBytesMax)
 }, 600_000)
 
@@ -118,25 +101,8 @@ test('who has no Dropbox target never loads its SDK', async () => {
   const bench = await aCloudBench()
   bench.login()
   writeFileSync(join(bench.inbox, 'x'), 'x')
-  const look = join(bench.folder, 'look.cjs')
-  const told = join(bench.folder, 'loaded.json')
-  // What is CommonJS is in this list however it was imported.
-  const line = `require('fs').writeFileSync(${JSON.stringify(told)}, JSON.stringify(Object.keys(require('module')._cache)))`
-  writeFileSync(look, `process.on('exit', () => { ${line} })\n`)
-  const loaded = async (): Promise<boolean> => {
-    process.env['NODE_OPTIONS'] = `--require ${look}`
-    try {
-      expect((await fanfold(bench, 'run', '--until-idle')).code).toBe(0)
-    } finally {
-      delete process.env['NODE_OPTIONS']
-    }
-    return readFileSync(told, 'utf8').includes('node_modules/dropbox/')
-  }
+  const withTarget = await isLoaded(bench, 'dropbox')
+  withoutClouds(bench)
 
-  const withTarget = await loaded()
-  mkdirSync(join(bench.folder, 'copies'))
-  const head = readFileSync(bench.config, 'utf8').split('targets:')[0] ?? ''
-  writeFileSync(bench.config, `${head}targets:\n  - { name: disk, kind: directory, path: ./copies }\n`)
-
-  expect([withTarget, await loaded()]).toEqual([true, false])
+  expect([withTarget, await isLoaded(bench, 'dropbox')]).toEqual([true, false])
 })

@@ -18,12 +18,13 @@ export interface Rclone {
   done(...words: readonly string[]): Promise<string>
 }
 
-/** Configured with one remote, `box:`. @param kind rclone's name for it. */
+/** Configured with one remote, `box:`. @param kind rclone's name for it. @param lines more of its configuration. */
 export async function anRclone(
   folder: string,
   kind: string,
   { auth }: Emulator,
   proxy: InterceptingProxy,
+  lines = '',
 ): Promise<Rclone> {
   const { accessToken, refreshToken } = auth.login()
   const { clientId, clientSecret } = auth.client
@@ -34,7 +35,7 @@ export async function anRclone(
     // Long past, so that each run has to refresh first.
     expiry: '2020-01-01T00:00:00Z',
   })
-  const config = `[box]\ntype = ${kind}\nclient_id = ${clientId}\nclient_secret = ${clientSecret}\ntoken = ${token}\n`
+  const config = `[box]\ntype = ${kind}\nclient_id = ${clientId}\nclient_secret = ${clientSecret}\ntoken = ${token}\n${lines}`
   await writeFile(join(folder, 'ca.pem'), proxy.authority)
   await writeFile(join(folder, 'rclone.conf'), config)
   const environment = { ...process.env, HTTPS_PROXY: proxy.url, SSL_CERT_FILE: join(folder, 'ca.pem') }

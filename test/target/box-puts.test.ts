@@ -370,6 +370,23 @@ describe('a small copy', () => {
     expect(await fixture.names()).toEqual(['x'])
   })
 
+  test('F65: that arrives wrong goes to the trash, is sent three times more, and then only when its owner says so', async () => {
+    fault('files/upload', { do: 'behave', name: 'wrong-hash' }, { count: 'all' })
+    const copy = await aCopy(source, 'x')
+    const ends: string[] = []
+
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const failure = await failureOf(fixture.target.put(copy, at('x'), aWork(), never))
+      ends.push(`${failure.next.kind} ${/verify-failed/.exec(failure.message)?.[0] ?? ''}`.trim())
+      expect(await fixture.names()).toEqual([])
+    }
+    fixture.rig.emulator.faults.disarmAll()
+    await fixture.target.put(copy, at('x'), aWork(), never)
+
+    expect(ends).toEqual(['retry', 'retry', 'retry', 'park verify-failed'])
+    expect(await fixture.names()).toEqual(['x'])
+  })
+
   test('a hash that is left out is asked for', async () => {
     fault('files/upload', { do: 'behave', name: 'no-hash' })
 

@@ -1,8 +1,9 @@
 /** One copy on its way to Box: where it goes, and what is the same for every way of writing it. */
 import { createHash } from 'node:crypto'
 import type { RemotePath } from '../../base/path.ts'
+import type { Mismatches } from '../mismatches.ts'
 import { nothingRead, type SourceFile } from '../source-file.ts'
-import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
+import type { LocalCopy, PutWork } from '../target.ts'
 import { TransportError } from '../transport/transport.ts'
 import type { BoxApi } from './api.ts'
 import { Refused } from './errors.ts'
@@ -30,7 +31,11 @@ export type Aim =
 interface FinisherParts {
   readonly api: BoxApi
   readonly places: Places
+  readonly mismatches: Mismatches
 }
+
+/** Of a file that nobody changed since it was made. */
+const firstEtag = '0'
 
 export class Finisher {
   readonly #parts: FinisherParts
@@ -77,17 +82,25 @@ export class Finisher {
     return parseFile(this.#parts.api.what(verb), await this.#parts.api.request(verb, request, signal))
   }
 
-  /** Holds what Box has against what was sent (F65). */
+  /** Holds what Box has against what was sent (F65). A new file that is wrong goes to the trash, and after some times nobody sends it again. */
   async proven(given: FileNode, sha1: string, signal: AbortSignal): Promise<FileNode> {
-    const { verb, copy, progress } = this.#errand
-    const { api, places } = this.#parts
+    const { verb, copy, at, progress } = this.#errand
+    const { api, places, mismatches } = this.#parts
     const node = given.sha1 === undefined ? await places.file(given.id, verb, signal) : given
-    if (node?.sha1 !== sha1 || node.size !== copy.size) {
-      const message = `${api.what(verb)}: expected the SHA-1 ${sha1}, got ${node?.sha1 ?? 'none'}; it is sent again`
-      throw new TargetError({ kind: 'retry' }, message)
+    if (node?.sha1 === sha1 && node.size === copy.size) {
+      mismatches.forget(at)
+      progress(copy.size)
+      return node
     }
-    progress(copy.size)
-    return node
+    // A version is followed by the next one, with all that lies behind it; somebody else's is not ours to take away.
+    if (node?.etag === firstEtag) await this.#trash(node, signal)
+    throw mismatches.count(`${api.what(verb)}: expected the SHA-1 ${sha1}, got ${node?.sha1 ?? 'none'}`, at)
+  }
+
+  async #trash({ id, etag }: FileNode, signal: AbortSignal): Promise<void> {
+    const options = { headers: { ifMatch: etag }, cancellationToken: signal }
+    const verb = `removal after ${this.#errand.verb}`
+    await this.#parts.api.ask(verb, (sdk) => sdk.files.deleteFileById(id, options), signal)
   }
 }
 

@@ -3,6 +3,7 @@
  * a version that was not looked at, and what Box says it has is held against what was sent. The calls' shapes are elsewhere.
  */
 import { showPath, type RemotePath } from '../../base/path.ts'
+import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { SourceFile } from '../source-file.ts'
 import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
@@ -25,6 +26,7 @@ export interface PutsParts {
 
 export class Puts {
   readonly #parts: PutsParts
+  readonly #mismatches = new Mismatches()
 
   constructor(parts: PutsParts) {
     this.#parts = parts
@@ -52,7 +54,7 @@ export class Puts {
   #put(errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { copy, work } = errand
     const isSmall = copy.size <= this.#parts.directBytesMax && work.session === undefined
-    const finisher = new Finisher(this.#parts, errand)
+    const finisher = new Finisher({ ...this.#parts, mismatches: this.#mismatches }, errand)
     const aim = isSmall ? unseenAim(errand) : undefined
     if (aim === undefined) return this.#looked(errand, finisher, isSmall, signal)
     return new DirectUpload({ ...this.#parts, errand, finisher }).send(aim, signal)

@@ -13,7 +13,8 @@ import { type Answer, json, type OwnersHand, type Provider } from '../core/provi
 import { OpenApi } from '../spec/openapi.ts'
 import { Account, type BoxRules, currentUser, rulesByDefault } from './account.ts'
 import * as filing from './filing.ts'
-import { consent, Logins, scopes } from './login.ts'
+import { LoginPages } from '../core/login-pages.ts'
+import { Logins, scopes } from './login.ts'
 import type { Outcome } from './outcome.ts'
 import { OwnersFolder } from './owner.ts'
 import { refusal, refusals, Refused, refusedAnswer, unauthorized } from './refusal.ts'
@@ -135,6 +136,7 @@ class Box implements Provider {
   readonly refusals = refusals
   readonly behaviours = behaviours
   readonly account: Account
+  readonly pages: LoginPages
   readonly owner: OwnersHand
   readonly #auth: Auth
   readonly #logins: Logins
@@ -144,6 +146,7 @@ class Box implements Provider {
   constructor(account: Account, auth: Auth, checksAnswers: boolean) {
     this.account = account
     this.owner = new OwnersFolder(account)
+    this.pages = new LoginPages(auth, account.clock, 'box')
     this.#auth = auth
     this.#logins = new Logins(auth, account.clock)
     // The list of codes is too short, and conflicts of files are described as arrays.
@@ -180,9 +183,10 @@ class Box implements Provider {
   async #dispatch(exchange: Exchange): Promise<Answer> {
     const { method, url } = exchange
     const { pathname } = url
+    const page = await this.pages.answer(exchange)
+    if (page !== undefined) return page
     if (method === 'POST' && /^(\/api)?\/oauth2\/token$/.test(pathname)) return this.#logins.token(exchange)
     if (method === 'POST' && /^(\/api)?\/oauth2\/revoke$/.test(pathname)) return this.#logins.revoke(exchange)
-    if (method === 'GET' && /^(\/api)?\/oauth2\/authorize$/.test(pathname)) return consent(this.#auth, exchange)
     const link = /^\/d\/1\/([^/]+)\/download$/.exec(pathname)?.[1]
     if (link !== undefined) return answerOf(this.#downloads.give(this.account, exchange, link), false)
     this.account.calls += 1

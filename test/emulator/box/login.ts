@@ -1,8 +1,8 @@
-/** Box's consent page and token addresses: codes, refreshing with rotation, logins of applications, revoking. Tokens live in core/auth.ts. */
+/** Box's token addresses: refreshing with rotation, logins of applications, revoking. Tokens live in core/auth.ts, consent and first logins in core/login-pages.ts. */
 import type { Auth, Grant } from '../core/auth.ts'
 import type { MovableClock } from '../core/clock.ts'
 import type { Exchange } from '../core/exchange.ts'
-import { type Answer, json, plainText } from '../core/provider.ts'
+import { type Answer, json } from '../core/provider.ts'
 import { badGrant } from './refusal.ts'
 
 export const scopes = ['root_readwrite'] as const
@@ -29,12 +29,6 @@ export class Logins {
       case 'refresh_token': {
         const grant = this.#auth.refresh(asked.get('refresh_token') ?? '')
         return grant === undefined ? badGrant('Invalid refresh token') : granted(grant, true)
-      }
-      case 'authorization_code': {
-        const grant = this.#auth.exchange(asked.get('code') ?? '', asked.get('code_verifier') ?? undefined)
-        return grant === undefined
-          ? badGrant("Auth code doesn't exist or is invalid for the client")
-          : granted(grant, true)
       }
       case 'client_credentials': {
         const isRight = subjects.has(asked.get('box_subject_type') ?? '') && asked.get('box_subject_id') !== null
@@ -103,19 +97,4 @@ function granted(grant: Grant, hasRefresh: boolean): Answer {
     token_type: 'bearer',
     ...(hasRefresh ? { refresh_token: grant.refreshToken } : {}),
   })
-}
-
-/** The owner always says yes. Without a redirect address the app's own one is meant; here it is shown instead. */
-export function consent(auth: Auth, { url }: Exchange): Answer {
-  const asked = url.searchParams
-  if (asked.get('client_id') !== auth.client.clientId || asked.get('response_type') !== 'code')
-    return plainText(400, 'error: invalid_client')
-  const code = auth.consent(scopes, asked.get('code_challenge') ?? undefined)
-  const back = asked.get('redirect_uri')
-  if (back === null) return plainText(200, code)
-  const target = new URL(back)
-  target.searchParams.set('code', code)
-  const state = asked.get('state')
-  if (state !== null) target.searchParams.set('state', state)
-  return plainText(302, '', { Location: target.href })
 }

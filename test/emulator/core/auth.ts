@@ -140,7 +140,7 @@ export class Auth {
     const accessToken = secret(accessPrefix)
     this.#access.set(accessToken, { login, expiresMs: clock.nowMs() + accessLifeMs })
     const { refreshToken, scopes, user } = login
-    return { user, refreshToken, scopes, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
+    return { refreshToken, scopes, user, accessToken, expiresInS: Math.floor(accessLifeMs / 1000) }
   }
 }
 

@@ -61,9 +61,9 @@ export class LoginPages {
     for (const [name, value] of exchange.url.searchParams) asked.set(name, value)
     const type = asked.get('grant_type') ?? ''
     if (type === 'authorization_code')
-      return this.#isClient(asked) ? this.#code(asked) : refused(this.#profile.badClient)
+      return this.#isClient(asked, exchange) ? this.#code(asked) : refused(this.#profile.badClient)
     if (deviceGrants.includes(type) && this.#profile.device !== undefined) {
-      if (!this.#isClient(asked)) return refused(this.#profile.badClient)
+      if (!this.#isClient(asked, exchange)) return refused(this.#profile.badClient)
       const polled = this.devices.poll(asked.get('device_code') ?? '')
       return 'error' in polled ? refused(polled) : granted(this.#profile, polled, 'code')
     }
@@ -71,10 +71,13 @@ export class LoginPages {
     return undefined
   }
 
-  #isClient(asked: URLSearchParams): boolean {
+  /** Id and secret come in the form, or as Basic. */
+  #isClient(asked: URLSearchParams, { headers }: Exchange): boolean {
     const { clientId, clientSecret } = this.#auth.client
-    const secret = asked.get('client_secret') ?? ''
-    if (asked.get('client_id') !== clientId) return false
+    const basic = /^Basic (.+)$/.exec(headers.authorization ?? '')?.[1] ?? ''
+    const [id = '', basicSecret = ''] = Buffer.from(basic, 'base64').toString().split(':').map(decodeURIComponent)
+    const secret = basic === '' ? (asked.get('client_secret') ?? '') : basicSecret
+    if ((basic === '' ? asked.get('client_id') : id) !== clientId) return false
     return secret === clientSecret || (secret === '' && !this.#profile.needsSecret)
   }
 

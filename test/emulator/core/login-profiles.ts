@@ -95,7 +95,7 @@ const googleDrive: LoginProfile = {
 }
 
 const box: LoginProfile = {
-  authorize: /^\/api\/oauth2\/authorize$/,
+  authorize: /^(\/api)?\/oauth2\/authorize$/,
   token: /^(\/api)?\/oauth2\/token$/,
   device: undefined,
   verify: '/device',

@@ -47,6 +47,8 @@ export interface Provider {
   /** Names that the fault `behave` may give. */
   readonly behaviours: readonly string[]
   readonly owner: OwnersHand
+  /** What a client has to know besides the address and its tokens. */
+  readonly facts?: Readonly<Record<string, string>>
   /** A short name for faults and records. Each request has one, unknown ones too. */
   routeOf(method: string, path: string, query: URLSearchParams): string
   answer(exchange: Exchange): Promise<Answer>

@@ -1,0 +1,71 @@
+/** The built program with a OneDrive target, against the emulator: what its owner sees. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Status } from '../../src/control/control.ts'
+import { treeOf } from '../tree.ts'
+import { aCloudBench } from './onedrive-bench.ts'
+import { fanfold, isAtRest, startDaemon, targetOf } from './rig.ts'
+
+const mebibyte = 2 ** 20
+
+test('archives a tree, and a resync that verifies neither sends nor downloads content (F115)', async () => {
+  const bench = await aCloudBench({ driveType: 'business' })
+  mkdirSync(join(bench.inbox, 'a/B c'), { recursive: true })
+  for (let n = 0; n < 20; n++) writeFileSync(join(bench.inbox, `a/f${n}.txt`), `content ${n}`)
+  writeFileSync(join(bench.inbox, 'a/B c/tab\there'), '')
+  writeFileSync(join(bench.inbox, 'a/B c/large?'), randomBytes(11 * mebibyte))
+  writeFileSync(join(bench.inbox, 'a/report.docx'), 'PK\x03\x04 rewritten over there')
+  const { recorder } = bench.rig.emulator
+
+  const ended = await fanfold(bench, 'run', '--until-idle')
+  const daemon = await startDaemon(bench)
+  await daemon.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 23)
+  const [sessions, downloads] = [recorder.count('create-session'), recorder.count('download')]
+  const verified = await fanfold(bench, 'resync', '--verify', '--wait')
+
+  expect([ended.code, ended.stderr]).toEqual([0, expect.stringContaining('rewritten by SharePoint')])
+  for (const path of treeOf(bench.inbox).keys()) {
+    if (path.endsWith('docx')) continue
+    expect(bench.held(path.replace('\t', '␉').replace('?', '？'))?.equals(readFileSync(join(bench.inbox, path)))).toBe(
+      true,
+    )
+  }
+  expect([verified.code, sessions, downloads]).toEqual([0, 22, 1])
+  expect([recorder.count('create-session'), recorder.count('download')]).toEqual([sessions, downloads])
+}, 60_000)
+
+test('F61: killed in the middle of a large upload it goes on, and sends at most one fragment twice', async () => {
+  const bench = await aCloudBench({ driveType: 'business' }, ", pace: { bandwidth: '40MiB/s' }")
+  const content = randomBytes(45 * mebibyte)
+  writeFileSync(join(bench.inbox, 'large'), content)
+  const { recorder } = bench.rig.emulator
+  const first = await startDaemon(bench)
+  await first.until(() => recorder.count('fragment') >= 3, 30_000)
+
+  await first.end('SIGKILL')
+  const second = await startDaemon(bench)
+  await second.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1, 60_000)
+
+  expect(bench.held('large')?.equals(content)).toBe(true)
+  expect(recorder.count('create-session')).toBe(1)
+  expect(recorder.routes['fragment']?.requestBytes).toBeLessThan(content.length + 11 * mebibyte)
+}, 120_000)
+
+test.each([
+  ['F67: a rest that was asked for', { do: 'refuse', name: 'throttle', retryAfterS: 300 }, 'paused', '429'],
+  ['F68: a full drive', { do: 'refuse', name: 'full' }, 'full', 'free space'],
+  ['F77: a login that was taken back', { do: 'revoke-login' }, 'needs-login', 'fanfold login main'],
+] as const)('its owner sees %s', async (_title, fault, state, word) => {
+  const bench = await aCloudBench()
+  writeFileSync(join(bench.inbox, 'x'), 'x')
+  bench.rig.emulator.fault({ route: 'create-session', count: 'all', fault })
+  const daemon = await startDaemon(bench)
+
+  // The pause is told before the copy that met it is back in its queue.
+  const isQueued = (seen: Status): boolean => targetOf(seen, 'cloud').waiting === 1
+  const status = await daemon.until((seen) => targetOf(seen, 'cloud').state === state && isQueued(seen))
+
+  expect(targetOf(status, 'cloud').reason).toContain(word)
+})

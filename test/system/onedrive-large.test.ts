@@ -1,0 +1,76 @@
+/** Large files and OneDrive: killed again and again, in flat memory, and what is not needed is not loaded. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { QuickXor } from '../../src/target/onedrive/quickxor.ts'
+import { aCloudBench } from '../e2e/onedrive-bench.ts'
+import { isAtRest, startDaemon, targetOf } from '../e2e/rig.ts'
+import { downloaded, fill, isLoaded, rssBytes, withoutClouds } from './large-files.ts'
+
+const mebibyte = 2 ** 20
+const largeBytes = 300 * mebibyte
+const fragmentBytes = 10 * mebibyte
+const kills = 10
+/** What garbage and the allocator may add to what is needed. */
+const grownBytesMax = 64 * mebibyte
+
+test('F61: killed with -9 at ten points of 300 MiB it goes on each time, sends at most one fragment again, and leaves one object', async () => {
+  const bench = await aCloudBench({ driveType: 'business' })
+  const { recorder, provider } = bench.rig.emulator
+  const arrived = (): number =>
+    recorder.records
+      .filter(({ route }) => route === 'fragment')
+      .reduce((sum, { requestBytes }) => sum + requestBytes, 0)
+  const hash = new QuickXor()
+  await fill(join(bench.inbox, 'large'), largeBytes, hash)
+
+  for (let kill = 1; kill <= kills; kill++) {
+    const daemon = await startDaemon(bench)
+    const before = arrived()
+    const wanted = Math.max(0, largeBytes - before) / (kills + 2 - kill)
+    await daemon.until(() => arrived() - before >= wanted, 60_000)
+    await daemon.end('SIGKILL')
+  }
+  const last = await startDaemon(bench)
+  await last.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1, 60_000)
+
+  expect(recorder.count('create-session')).toBe(1)
+  expect(arrived()).toBeLessThanOrEqual(largeBytes + kills * (fragmentBytes + mebibyte))
+  expect(provider.owner.list().filter(({ kind }) => kind === 'file')).toEqual([
+    expect.objectContaining({ path: '/Archive/large', size: largeBytes, hash: hash.base64() }),
+  ])
+  expect(provider.owner.versions('/Archive/large')).toBe(1)
+}, 300_000)
+
+test('300 MiB go up and come back in flat memory', async () => {
+  const bench = await aCloudBench()
+  // A first one, so that what the program itself takes is there.
+  await fill(join(bench.inbox, 'first'), 64 * mebibyte, new QuickXor())
+  const daemon = await startDaemon(bench)
+  await daemon.until((status) => isAtRest(status) && targetOf(status, 'cloud').delivered === 1, 60_000)
+  const restBytes = rssBytes(daemon.pid)
+  let mostBytes = 0
+
+  const sha256 = await fill(join(bench.inbox, 'large'), largeBytes, new QuickXor())
+  await daemon.until((status) => {
+    mostBytes = Math.max(mostBytes, rssBytes(daemon.pid))
+    return isAtRest(status) && targetOf(status, 'cloud').delivered === 2
+  }, 120_000)
+  await daemon.end('SIGTERM')
+  const down = await downloaded('onedrive', bench.rig.emulator.url, bench.rig.accessToken)
+
+  const grown = [mostBytes - restBytes, down.grownBytes]
+  process.stdout.write(`up and down: ${grown.map((bytes) => `+${Math.round(bytes / mebibyte)} MiB`).join(', ')}\n`)
+  expect(down.sha256).toBe(sha256)
+  expect(Math.max(...grown)).toBeLessThan(grownBytesMax)
+}, 300_000)
+
+test('who has no OneDrive target never loads its SDK', async () => {
+  const bench = await aCloudBench()
+  writeFileSync(join(bench.inbox, 'x'), 'x')
+
+  const withTarget = await isLoaded(bench, '@microsoft/microsoft-graph-client')
+  withoutClouds(bench)
+
+  expect([withTarget, await isLoaded(bench, '@microsoft/microsoft-graph-client')]).toEqual([true, false])
+}, 60_000)
