@@ -66,24 +66,23 @@ export class Puts {
   }
 
   async #put(errand: Errand, signal: AbortSignal): Promise<FileNode> {
-    const { copy, work, at } = errand
+    const { copy, at } = errand
     const ends = await this.#begun(errand, signal)
     const held = ends.node ?? (await this.#held(errand, signal))
     if (held !== undefined && (await this.#isThis(held, errand, signal))) {
-      const settled = await this.#settled(held, errand, signal)
-      return this.#ended(settled, work, at)
+      return this.#ended(await this.#settled(held, errand, signal), at)
     }
     const { node, proof } = await this.#send(errand, held, ends.saved, signal)
     await this.#proven(node, proof, errand, signal)
     const settled = await this.#settled(node, errand, signal)
     errand.progress(copy.size)
-    return this.#ended(settled, work, at)
+    return this.#ended(settled, at)
   }
 
-  async #ended(node: FileNode, work: PutWork, at: RemotePath): Promise<FileNode> {
+  /** The saved session goes with the receipt, in one write: to forget it before would cost each file one more. */
+  #ended(node: FileNode, at: RemotePath): FileNode {
     this.#openEnds.delete(at)
     this.#parts.inventory.note(node)
-    await work.save(undefined)
     return node
   }
 
