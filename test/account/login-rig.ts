@@ -14,7 +14,7 @@ import type { LoginKind } from '../emulator/core/login-profiles.ts'
 
 export const signal = new AbortController().signal
 
-const unpaced = {
+export const unpaced = {
   request: <T>(_signal: AbortSignal, work: () => Promise<T>): Promise<T> => work(),
   upload: <T>(_signal: AbortSignal, work: () => Promise<T>): Promise<T> => work(),
   bytes: (): Promise<void> => Promise.resolve(),
