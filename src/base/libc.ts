@@ -64,6 +64,16 @@ function cPath(path: FsPath): Buffer {
   return Buffer.concat([typeof path === 'string' ? Buffer.from(path, 'utf8') : path, Buffer.of(0)])
 }
 
+const setLimitCall = libc.func('int setrlimit(int resource, const uint8_t *limit)')
+/** Source: getrlimit(2), Linux. */
+const coreLimit = 4
+
+/** From now on this process leaves no picture of its memory behind, whatever ends it: secrets are in it. */
+export function forbidCoreDumps(): void {
+  // Lowering a limit is always allowed.
+  setLimitCall(coreLimit, Buffer.alloc(16))
+}
+
 const inotifyInitCall = libc.func('int inotify_init1(int flags)')
 const inotifyAddCall = libc.func('int inotify_add_watch(int fd, const uint8_t *path, uint32_t mask)')
 const inotifyRemoveCall = libc.func('int inotify_rm_watch(int fd, int wd)')

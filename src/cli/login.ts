@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises'
 import { systemClock } from '../base/clock.ts'
 import { asError, OwnerError } from '../base/errors.ts'
+import { forbidCoreDumps } from '../base/libc.ts'
 import type { AccountConfig, Config } from '../config/config.ts'
 import { AskError, type LoginBegun, type LoginDesk, type LoginProgress } from '../control/control.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
@@ -34,6 +35,7 @@ export async function login(name: string, flags: LoginFlags): Promise<ExitCode> 
   const config = await configOf(flags)
   const account = accountOf(config, name)
   const terminal = systemTerminal()
+  forbidCoreDumps()
   if (flags.check === true) return check(config, account, flags)
   return interruptible(({ signal }) =>
     withLogins(config, signal, async (desk) => {

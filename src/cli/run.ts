@@ -1,6 +1,7 @@
 /** `fanfold run`: the daemon in the foreground, until it is asked to stop or, with --until-idle, until nothing more can be done. */
 import { systemClock } from '../base/clock.ts'
 import { asError, OwnerError } from '../base/errors.ts'
+import { forbidCoreDumps } from '../base/libc.ts'
 import type { Log } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
@@ -56,6 +57,7 @@ async function serveUntil(
   options: ServeOptions & { readonly log: (room: string) => Log },
 ): Promise<ExitCode> {
   const { startDaemon } = await import('../daemon/daemon.ts')
+  forbidCoreDumps()
   const hangups = terminal.isLive ? undefined : listenForHangups()
   const startedAt = new Date(systemClock.wallMs()).toISOString()
   const parts = { log: options.log, clock: systemClock, random: systemRandom, environment: process.env }

@@ -124,6 +124,12 @@ describe('run', () => {
     }
   })
 
+  test('F104: it leaves no picture of its memory behind when it breaks', async () => {
+    const daemon = await startDaemon(aBench(fourTargets))
+
+    expect(readFileSync(`/proc/${daemon.pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m)
+  })
+
   test('TERM drains and ends with 0', async () => {
     const bench = aBench({ nas: '' })
     const daemon = await startDaemon(bench)
