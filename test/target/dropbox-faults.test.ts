@@ -8,6 +8,7 @@ import { type LocalCopy, TargetError, type UploadSession } from '../../src/targe
 import { ContentHash } from '../../src/target/dropbox/content-hash.ts'
 import type { FaultScript } from '../emulator/core/faults.ts'
 import { aCopy, aWork, never } from './contract.ts'
+import { hurriedClock } from '../hurried-clock.ts'
 import { aDropboxTarget, type DropboxFixture } from './dropbox-fixture.ts'
 
 const at = remotePath('x')
@@ -110,6 +111,39 @@ const batchFaults: [title: string, route: string, fault: FaultScript['fault']][]
   ['that tells wrong hashes', '*finish_batch_v2', { do: 'behave', name: 'wrong-hash' }],
 ]
 const names = ['a', 'b', 'c', 'd', 'e']
+
+describe('where nothing moves any more, it is not waited for longer than a minute', () => {
+  const halts: [title: string, fault: FaultScript['fault']][] = [
+    ['in the request', { do: 'stall', of: 'request', bytes: 10 }],
+    ['in the answer', { do: 'stall', of: 'answer' }],
+  ]
+  const cases = [...small, ...large, ...batch]
+    .flatMap((route) => halts.map(([title, fault]) => [route, title, fault] as const))
+    // A server that does not read does not see that its client left either: the emulator would keep the session to that one for ever.
+    .filter(([route, title]) => !(route.endsWith('append_v2') && title === 'in the request'))
+
+  beforeEach(async () => {
+    await fixture.target.close()
+    fixture = await aDropboxTarget({}, 'Archive', hurriedClock(100))
+    await fixture.target.open(undefined, never)
+  })
+
+  test.each(cases)('%s: %s', async (route, _title, fault) => {
+    const armed = fixture.rig.emulator.fault({ route, fault })
+    const isLarge = large.includes(route)
+    // Several at once are a batch.
+    const puts = batch.includes(route) ? names : ['x']
+    const bytes = Buffer.alloc(isLarge ? largeBytes : 5000, 'content ')
+    const copies = await Promise.all(puts.map((name) => aCopy(source, bytes, { name, isLarge })))
+
+    await Promise.all(copies.map((copy, n) => putUntilDone(copy, remotePath(puts[n] ?? ''))))
+
+    expect(armed.struck).toBe(1)
+    expect(await fixture.names()).toEqual(puts)
+    for (const name of puts) expect((await fixture.held(name))?.equals(bytes), name).toBe(true)
+    for (const name of puts) expect(await revisionCount(name)).toBe(1)
+  })
+})
 
 describe.each(batchFaults)('a batch %s: %s', (_title, route, fault) => {
   test('ends as one object of each file', async () => {

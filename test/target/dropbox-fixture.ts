@@ -1,6 +1,6 @@
 /** A Dropbox target on an emulator of its own, for the tests of this room. */
 import { onTestFinished } from 'vitest'
-import { systemClock } from '../../src/base/clock.ts'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { dropboxTarget } from '../../src/target/dropbox/dropbox.ts'
 import type { Target } from '../../src/target/target.ts'
@@ -20,6 +20,7 @@ export interface DropboxFixture extends Fixture {
 export async function aDropboxTarget(
   options: Partial<DropboxOptions> = {},
   folder = 'Archive',
+  clock: Clock = systemClock,
 ): Promise<DropboxFixture> {
   const rig = await aDropbox(options)
   const { emulator } = rig
@@ -31,8 +32,8 @@ export async function aDropboxTarget(
     pace,
     calls: () => emulator.recorder.records.map(({ route }) => route),
     keepsTimes: false,
-    target: aTarget(rig, folder, pace),
-    again: () => aTarget(rig, folder, pace),
+    target: aTarget(rig, folder, pace, clock),
+    again: () => aTarget(rig, folder, pace, clock),
     held: (path) => Promise.resolve(owner.read(`${root}/${path}`)),
     alter: (path, content) => {
       owner.write(`${root}/${path}`, content)
@@ -43,7 +44,7 @@ export async function aDropboxTarget(
   }
 }
 
-function aTarget(rig: Rig, folder: string, pace: ReturnType<typeof openPace>): Target {
+function aTarget(rig: Rig, folder: string, pace: ReturnType<typeof openPace>, clock: Clock): Target {
   let token = rig.accessToken
   const transport = openTransport({
     name: 'cloud',
@@ -53,7 +54,7 @@ function aTarget(rig: Rig, folder: string, pace: ReturnType<typeof openPace>): T
       bearer: () => Promise.resolve(token),
       renew: () => Promise.resolve((token = rig.emulator.auth.refresh(rig.refreshToken)?.accessToken ?? 'none')),
     },
-    clock: systemClock,
+    clock,
     log: silentLog,
   })
   onTestFinished(() => transport.close())
