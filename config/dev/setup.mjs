@@ -36,7 +36,8 @@ function npm(...words) {
   // A native package that has no ready-made binary for this machine is compiled; Node's own headers spare node-gyp a download.
   const prefix = dirname(dirname(process.execPath))
   const headers = existsSync(join(prefix, 'include/node/node.h')) ? { npm_config_nodedir: prefix } : {}
-  execFileSync('npm', words, { cwd: root, stdio: ['ignore', 2, 2], env: { ...headers, ...process.env } })
+  // What has to be compiled is compiled on all cores.
+  execFileSync('npm', words, { cwd: root, stdio: ['ignore', 2, 2], env: { JOBS: 'max', ...headers, ...process.env } })
 }
 
 function filesBelow(folder) {
