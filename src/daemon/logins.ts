@@ -84,12 +84,14 @@ export class Logins implements LoginDesk {
   }
 
   async change({ verb, entry }: Extract<ConfigStep, { role: 'account' }>): Promise<void> {
-    await this.#close(entry.name)
-    if (verb === 'removed') return
+    const before = this.#held.get(entry.name)
+    // The new one first: closing may wait for a renewal, and a lane that asks meanwhile would open the old one once more.
+    if (verb === 'removed') this.#held.delete(entry.name)
+    else this.#open(entry)
+    await closed(before)
     // What cannot be read is told by its status.
-    await this.#open(entry)
-      .account.look()
-      .catch(() => undefined)
+    const now = this.#held.get(entry.name)
+    await now?.account.look().catch(() => undefined)
   }
 
   statuses(): readonly AccountStatus[] {
@@ -154,7 +156,9 @@ export class Logins implements LoginDesk {
 
   async close(): Promise<void> {
     await this.#tasks.stop()
-    for (const name of [...this.#held.keys()]) await this.#close(name)
+    const all = [...this.#held.values()]
+    this.#held.clear()
+    for (const held of all) await closed(held)
   }
 
   #open(config: AccountConfig): Held {
@@ -177,14 +181,6 @@ export class Logins implements LoginDesk {
     return held
   }
 
-  async #close(name: string): Promise<void> {
-    const held = this.#held.get(name)
-    this.#held.delete(name)
-    // Before its way is closed: a renewal that is under way ends well.
-    await held?.account.close()
-    await held?.transport.close()
-  }
-
   /** @throws AskError for a name that the configuration does not have. */
   #named(name: string): Account {
     const held = this.#held.get(name)
@@ -194,6 +190,12 @@ export class Logins implements LoginDesk {
       `no account is named "${name}"; ${known.length === 0 ? 'the configuration has none' : `there are: ${known.join(', ')}`}`,
     )
   }
+}
+
+async function closed(held: Held | undefined): Promise<void> {
+  // Before its way is closed: a renewal that is under way ends well.
+  await held?.account.close()
+  await held?.transport.close()
 }
 
 /** What a lane would wait for or try again is, for somebody who asks, an answer in words. */

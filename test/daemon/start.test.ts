@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { seededRandom } from '../../src/base/random.ts'
-import { readConfig } from '../../src/config/config.ts'
+import { type AccountConfig, readConfig } from '../../src/config/config.ts'
 import { startDaemon } from '../../src/daemon/daemon.ts'
+import { Logins } from '../../src/daemon/logins.ts'
 import { Reloader, type ConfigStep } from '../../src/daemon/reload.ts'
 import { aFolder } from '../builders.ts'
 
@@ -43,6 +44,20 @@ describe('a daemon that cannot start', () => {
     expect(daemon.desk.status().targets.map(({ name }) => name)).toEqual(['nas'])
     await daemon.stop()
   })
+})
+
+test('an account that is changed is the changed one for whoever asks, also while the old one ends', async () => {
+  const before: AccountConfig = { name: 'main', kind: 'dropbox', clientId: 'old', clientSecretFile: undefined }
+  const after: AccountConfig = { ...before, clientId: 'new' }
+  const config = { state: aFolder(), http: { proxy: undefined, caFile: undefined }, accounts: [before] }
+  const logins = new Logins(config, { clock: systemClock, log: () => silentLog })
+
+  const changed = logins.change({ role: 'account', verb: 'changed', entry: after })
+
+  expect(logins.account(before).config).toBe(after)
+  await changed
+  expect(logins.account(before).config).toBe(after)
+  await logins.close()
 })
 
 describe('a configuration of which only a part can be taken over', () => {
