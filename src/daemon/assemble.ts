@@ -3,10 +3,10 @@ import { showPath } from '../base/path.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
-import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
+import { Pipeline, type PipelineParts } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
-import { openTarget, type TargetParts } from '../target/catalogue.ts'
+import { openerOf, type TargetParts } from '../target/catalogue.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
 import type { DaemonOptions } from './options.ts'
@@ -61,7 +61,7 @@ async function assembled(
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: openerOf({ journal, clouds, configs }, options, onFailure),
+    openerOf: openers({ journal, clouds, configs }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -132,24 +132,27 @@ interface Grounds {
 }
 
 /** Opens targets with their worries around them. */
-function openerOf(
+function openers(
   { journal, clouds, configs }: Grounds,
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
-): (config: TargetConfig) => OpenedTarget {
+): PipelineParts['openerOf'] {
   const store: AccountPacesParts['store'] = {
     load: (target) => journal.pace(target),
     save: (target, record) => journal.keepPace(target, record),
   }
   const paces = new AccountPaces({ clock, random, log: log('target'), onFailure, store })
-  return (config) => {
-    const account = accountOf(config)
-    const others = configs().filter((other) => accountOf(other) === account)
-    const names = others.map(({ name }) => name)
-    const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
-    const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-    const folders = journal.foldersAt(config.name)
-    return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
+  return async (kind) => {
+    const open = await openerOf(kind)
+    return (config) => {
+      const account = accountOf(config)
+      const others = configs().filter((other) => accountOf(other) === account)
+      const names = others.map(({ name }) => name)
+      const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
+      const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
+      const folders = journal.foldersAt(config.name)
+      return { target: open(config, { log: log('target'), clock, pace, transport, folders }), pace }
+    }
   }
 }
 
