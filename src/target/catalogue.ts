@@ -2,13 +2,17 @@
 import type { Clock } from '../base/clock.ts'
 import { assert } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { RemotePath } from '../base/path.ts'
 import type { CloudConfig, CloudKind, TargetConfig } from '../config/config.ts'
+import { claimed, noteFile, type Claimant, type OwnerNotes } from './claim.ts'
 import type { FolderMemory } from './folder-memory.ts'
 import type { DriveChoice } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
 import { gated, paced } from './paced.ts'
 import type { Target } from './target.ts'
 import type { Transport } from './transport/transport.ts'
+
+export type { Claimant } from './claim.ts'
 
 /** What every kind is built with. */
 export interface TargetParts {
@@ -19,6 +23,8 @@ export interface TargetParts {
   readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
   /** For kinds that know folders by id: the authority on which are there. */
   readonly folders: FolderMemory
+  /** Who writes there, and the folder that holds all its copies; undefined for one that only reads. */
+  readonly claim: { readonly claimant: Claimant; readonly folder: RemotePath } | undefined
 }
 
 const boxHosts = ['api.box.com', 'upload.box.com']
@@ -51,16 +57,31 @@ export async function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
   const open = await clouds[kind]()
   return (config, parts) => {
     assert(config.kind === kind, `a target of kind ${config.kind} was to be opened as ${kind}`)
-    return open(config, parts)
+    const target = open(config, parts)
+    return guarded(target, (folder) => noteFile(target, folder, () => parts.clock.wallMs()), config.name, parts)
   }
 }
 
 async function directoryOpener(): Promise<Opener> {
   const { directoryTarget } = await import('./directory/directory.ts')
-  return (config, { log, clock, pace }) => {
+  return (config, parts) => {
     assert(config.kind === 'directory', `a target of kind ${config.kind} was to be opened as a directory`)
-    return paced(directoryTarget({ name: config.name, root: config.path, log, clock }), pace)
+    const { log, clock, pace } = parts
+    const target = directoryTarget({ name: config.name, root: config.path, log, clock })
+    return guarded(paced(target, pace), (folder) => target.notesIn(folder), config.name, parts)
   }
+}
+
+/** Whoever writes there keeps away from what belongs to another Fanfold. */
+function guarded(
+  target: Target,
+  notesIn: (folder: RemotePath) => OwnerNotes,
+  name: string,
+  { claim, clock }: TargetParts,
+): Target {
+  if (claim === undefined) return target
+  const { claimant, folder } = claim
+  return claimed(target, { name, folder, notes: notesIn(folder), claimant, nowMs: () => clock.wallMs() })
 }
 
 type CloudOpener = (config: CloudConfig, parts: TargetParts) => Target
