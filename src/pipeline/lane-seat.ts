@@ -4,9 +4,11 @@ import type { TargetConfig } from '../config/config.ts'
 import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
 import type { Lane } from './lane.ts'
+import type { PaceSnapshot } from '../target/pace.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { ownFolder, placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
+import type { LanePace } from './slots.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
 type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove'> & {
@@ -35,6 +37,7 @@ export class LaneSeat {
   #config: TargetConfig
   #order: LaneOrder
   #lane: Lane | undefined
+  #pace: LanePace | undefined
   #bytesSentBefore = 0
   #busyMsBefore = 0
   #failures = 0
@@ -83,9 +86,15 @@ export class LaneSeat {
     return this.#lane === undefined ? this.#lastFailure : undefined
   }
 
+  /** Requests made to its account this month; undefined between two lives. */
+  get requests(): PaceSnapshot['monthly'] | undefined {
+    return this.#lane === undefined ? undefined : this.#pace?.snapshot().monthly
+  }
+
   /** A new life begins. @param onEnd told once, when it is over. */
-  begin(lane: Lane, onEnd: (reason: Reason) => void): Lane {
+  begin({ lane, pace }: { lane: Lane; pace: LanePace }, onEnd: (reason: Reason) => void): Lane {
     this.#lane = lane
+    this.#pace = pace
     const ended = (reason: Reason): void => {
       this.#lane = undefined
       this.#bytesSentBefore += lane.traffic.bytesSent

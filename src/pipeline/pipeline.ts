@@ -99,7 +99,7 @@ export class Pipeline {
     })
   }
 
-  async #openLane(seat: LaneSeat): Promise<Lane> {
+  async #openLane(seat: LaneSeat): Promise<{ lane: Lane; pace: LanePace }> {
     const open = await this.#parts.openerOf(seat.config.kind)
     // As it is now: a reload may have changed it meanwhile, though never its kind.
     const { name, targetId, config } = seat
@@ -107,11 +107,8 @@ export class Pipeline {
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
-    return new Lane(
-      { name, targetId, target, pace, slotsFirst, order, heldBecause },
-      this.#intake.accepted,
-      this.#parts,
-    )
+    const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
+    return { lane: new Lane(parts, this.#intake.accepted, this.#parts), pace }
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */
