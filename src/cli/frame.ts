@@ -150,6 +150,7 @@ function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   if (lane.active > 0) facts.push(`${lane.active} active`)
   if (lane.waiting > 0) facts.push(`${lane.waiting} waiting (${showBytes(lane.bytesWaiting)})`)
   if (lane.parked > 0) facts.push(`${lane.parked} parked`)
+  if (lane.listing !== null) facts.push(`listing: ${lane.listing} entries`)
   if (lane.offering > 0) facts.push(`${lane.offering} to offer`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
   return facts

@@ -58,6 +58,8 @@ export interface TargetStatus {
   readonly reason: string | null
   /** Files that are still to be offered to this target (a new target, a resync). */
   readonly offering: number
+  /** Entries of a listing that is being read, before copies are offered; null while none is. */
+  readonly listing: number | null
   /** Bytes delivered since the daemon started, for rates. */
   readonly bytesSent: number
   /** What is under way now, at most 16. */

@@ -70,6 +70,7 @@ const target = z.object({
   oldestMs: count.nullable(),
   reason: z.string().nullable(),
   offering: count,
+  listing: count.nullable(),
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
 })

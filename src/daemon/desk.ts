@@ -32,6 +32,7 @@ export interface LiveTarget {
   readonly reason: string | null
   readonly bytesSent: number
   readonly sending: TargetStatus['sending']
+  readonly listing: TargetStatus['listing']
   /** What it was seen to take while it had work. */
   readonly bytesPerSecond: number | undefined
   offer(): void
@@ -142,6 +143,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     offering: row.cursor < journal.head ? row.offerLeft : 0,
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
+    listing: live?.listing ?? null,
   }
 }
 

@@ -30,6 +30,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     oldestMs: null,
     reason: null,
     offering: 0,
+    listing: null,
     bytesSent: 0,
     sending: [],
     ...changes,
