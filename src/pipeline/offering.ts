@@ -100,7 +100,7 @@ export class Offering {
     const { clock, log, name, target } = this.#parts
     for (const waitMs of [...listAgainMs, undefined]) {
       try {
-        await survey(target, listing, (count) => (this.#listed = count), signal)
+        for await (const count of survey(target, listing, signal)) this.#listed = count
         return true
       } catch (thrown) {
         if (signal.aborted) throw thrown

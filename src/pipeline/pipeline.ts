@@ -20,6 +20,14 @@ export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { selector } from './selector.ts'
+export {
+  verification,
+  type Difference,
+  type DifferenceKind,
+  type Finding,
+  type Tally,
+  type VerifyWish,
+} from './verification.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
 export interface OpenedTarget {

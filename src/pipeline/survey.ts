@@ -7,28 +7,26 @@ import type { Target } from '../target/target.ts'
 const entriesAtOnce = 250
 const wholeTarget = '' as RemotePath
 
-/**
- * Fills a listing with all that a target holds, a bounded number of entries in memory. @param onListed told how many there are so far.
- */
-export async function survey(
-  target: Target,
+/** Fills a listing with all that a target holds, a bounded number of entries in memory; says how many there are so far. */
+export async function* survey(
+  target: Pick<Target, 'list'>,
   listing: Listing,
-  onListed: (count: number) => void,
   signal: AbortSignal,
-): Promise<void> {
+): AsyncGenerator<number, void, undefined> {
   let page: Listed[] = []
   let count = 0
-  const write = (): void => {
+  const write = (): number => {
     listing.add(page)
     count += page.length
     page = []
-    onListed(count)
+    return count
   }
+  yield 0
   for await (const entry of target.list(wholeTarget, { hash: false }, signal)) {
     page.push(entry)
-    if (page.length >= entriesAtOnce) write()
+    if (page.length >= entriesAtOnce) yield write()
   }
-  write()
+  yield write()
 }
 
 /** The very version that was delivered, where it was put. */
