@@ -1,7 +1,9 @@
 /** Asks a running daemon through its control socket. One connection per question; an abort closes it, and what was asked may be done or not. */
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { z } from 'zod'
+import { systemClock } from '../base/clock.ts'
 import { asError, errnoOf, FanfoldError, OwnerError } from '../base/errors.ts'
 import {
   AskError,
@@ -17,8 +19,11 @@ import {
   type Retried,
   type Status,
 } from './desk.ts'
+import { incomingBytes, incomingLines } from './incoming.ts'
 import { openAddress } from './socket.ts'
+import { DeskFailed } from './stream-end.ts'
 export { AskError } from './desk.ts'
+export { DeskFailed } from './stream-end.ts'
 import {
   apiHeader,
   apiVersion,
@@ -64,11 +69,6 @@ export interface DeskClient extends LoginDesk {
 /** No daemon answers at the socket. */
 export class NotRunning extends OwnerError {}
 
-/** The daemon understood the question and failed at it; its log says more. */
-export class DeskFailed extends FanfoldError {
-  readonly action = 'retry'
-}
-
 /**
  * A client of the daemon at `socketPath`, once that has answered.
  * @throws NotRunning, OwnerError (no permission, other version).
@@ -99,7 +99,7 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
   }
 }
 
-interface Question {
+export interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: string
@@ -185,6 +185,35 @@ async function textOf(answer: IncomingMessage): Promise<string> {
     parts.push(part)
   }
   return Buffer.concat(parts).toString('utf8')
+}
+
+/** An answer of lines, item by item. It takes as long as it takes, as long as the daemon is heard. */
+export async function* askLines<T>(
+  socketPath: string,
+  question: Question,
+  shape: z.ZodType<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T, void, undefined> {
+  const answer = await begun(socketPath, question, signal)
+  try {
+    yield* incomingLines(answer, shape, systemClock)
+  } catch (thrown) {
+    // A connection that our own abort cut looks like a daemon that ended.
+    throw signal.aborted ? asError(signal.reason) : thrown
+  } finally {
+    answer.destroy()
+  }
+}
+
+/** An answer of bytes. Destroying it ends the work behind it. */
+export async function askBytes(socketPath: string, question: Question, signal: AbortSignal): Promise<Readable> {
+  return incomingBytes(await begun(socketPath, question, signal), systemClock)
+}
+
+async function begun(socketPath: string, question: Question, signal: AbortSignal): Promise<IncomingMessage> {
+  const answer = await send(socketPath, question, signal)
+  if (answer.statusCode !== 200) refuseFailure(answer, await textOf(answer))
+  return answer
 }
 
 /** A failed connection, in words with the next step. */

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
+import type { ReadableTarget } from '../target/target.ts'
 import type { Lane } from './lane.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { placeAt } from './remote-path.ts'
@@ -35,6 +36,7 @@ export class LaneSeat {
   #config: TargetConfig
   #order: LaneOrder
   #lane: Lane | undefined
+  #target: ReadableTarget | undefined
   #bytesSentBefore = 0
   #busyMsBefore = 0
   #failures = 0
@@ -67,6 +69,11 @@ export class LaneSeat {
     return this.#lane
   }
 
+  /** The target while its lane has it open: for reading beside what the lane does. */
+  get reading(): ReadableTarget | undefined {
+    return this.#lane?.state.kind === 'running' ? this.#target : undefined
+  }
+
   /** Over all lives. */
   get bytesSent(): number {
     return this.#bytesSentBefore + (this.#lane?.traffic.bytesSent ?? 0)
@@ -83,11 +90,13 @@ export class LaneSeat {
     return this.#lane === undefined ? this.#lastFailure : undefined
   }
 
-  /** A new life begins. @param onEnd told once, when it is over. */
-  begin(lane: Lane, onEnd: (reason: Reason) => void): Lane {
+  /** A new life begins, with a target of its own. @param onEnd told once, when it is over. */
+  begin(lane: Lane, target: ReadableTarget, onEnd: (reason: Reason) => void): Lane {
     this.#lane = lane
+    this.#target = target
     const ended = (reason: Reason): void => {
       this.#lane = undefined
+      this.#target = undefined
       this.#bytesSentBefore += lane.traffic.bytesSent
       this.#busyMsBefore += lane.traffic.busyMs
       if (reason instanceof Error) this.#lastFailure = reason.message

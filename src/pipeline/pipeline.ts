@@ -102,21 +102,22 @@ export class Pipeline {
       name: seat.name,
       restart: 'transient',
       stopMs: this.#parts.stopGraceMs + stopReserveMs,
-      start: () => seat.begin(this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
+      start: () => this.#beginLane(seat),
     })
   }
 
-  #openLane(seat: LaneSeat): Lane {
+  #beginLane(seat: LaneSeat): Lane {
     const { name, targetId, config } = seat
     const { target, pace } = this.#parts.openTarget(config)
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
-    return new Lane(
+    const lane = new Lane(
       { name, targetId, target, pace, slotsFirst, order, heldBecause },
       this.#intake.accepted,
       this.#parts,
     )
+    return seat.begin(lane, target, (reason) => this.#laneEnded(seat, reason))
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */

@@ -10,7 +10,7 @@ import { googleDriveTarget } from './google-drive/google-drive.ts'
 import type { FolderMemory } from './folder-memory.ts'
 import { type DriveChoice, oneDriveTarget } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
-import { gated, paced } from './paced.ts'
+import { gated, type OpenableTarget, paced, pacedReading } from './paced.ts'
 import type { Target } from './target.ts'
 import type { Transport } from './transport/transport.ts'
 
@@ -23,6 +23,8 @@ export interface TargetParts {
   readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
   /** For kinds that know folders by id: the authority on which are there. */
   readonly folders: FolderMemory
+  /** Nothing is made there or changed. */
+  readonly isForReading?: boolean
 }
 
 const boxHosts = ['api.box.com', 'upload.box.com']
@@ -48,6 +50,20 @@ export function slotsFirstOf(kind: string): number | undefined {
 
 /** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */
 export function openTarget(config: TargetConfig, parts: TargetParts): Target {
+  const target = made(config, parts)
+  // A cloud's transport keeps the pace by itself.
+  return config.kind === 'directory' ? paced(target, parts.pace) : gated(target, parts.pace)
+}
+
+/** The same for reading only, whatever the hours and while a lane works there: nothing is made, tried out or put away. */
+export function openForReading(config: TargetConfig, parts: TargetParts): OpenableTarget {
+  const target = made(config, { ...parts, isForReading: true })
+  return config.kind === 'directory' ? pacedReading(target, parts.pace) : target
+}
+
+export type { OpenableTarget } from './paced.ts'
+
+function made(config: TargetConfig, parts: TargetParts): Target {
   return config.kind === 'directory' ? openDirectory(config, parts) : openCloud(config, parts)
 }
 
@@ -64,34 +80,38 @@ const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
   onedrive: openOneDrive,
 }
 
-function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
-  return paced(directoryTarget({ name, root: path, log, clock }), pace)
+function openDirectory({ name, path }: DirectoryConfig, { log, clock, ...how }: TargetParts): Target {
+  return directoryTarget({ name, root: path, log, clock, ...mannerOf(how) })
 }
 
-function openBox(config: CloudConfig, { clock, pace, transport, folders }: TargetParts): Target {
+function openBox(config: CloudConfig, { clock, transport, folders, ...how }: TargetParts): Target {
   const { name, account, folder } = config
   const way = transport(config, boxHosts)
-  return gated(boxTarget({ name, account: account.name, folder, transport: way, folders, clock }), pace)
+  return boxTarget({ name, account: account.name, folder, transport: way, folders, clock, ...mannerOf(how) })
 }
 
-function openDropbox(config: CloudConfig, { pace, transport }: TargetParts): Target {
+function openDropbox(config: CloudConfig, { transport, ...how }: TargetParts): Target {
   const { name, account, folder } = config
   const way = transport(config, dropboxHosts)
-  return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)
+  return dropboxTarget({ name, account: account.name, folder, transport: way, ...mannerOf(how) })
 }
 
-function openGoogleDrive(config: CloudConfig, { log, clock, pace, transport, folders }: TargetParts): Target {
+function openGoogleDrive(config: CloudConfig, { log, clock, transport, folders, ...how }: TargetParts): Target {
   const { name, account, folder, drive } = config
   const way = transport(config, googleHosts)
-  const common = { name, account: account.name, folder, drive, folders, clock, log }
-  return gated(googleDriveTarget({ ...common, transport: way }), pace)
+  const common = { name, account: account.name, folder, drive, folders, clock, log, ...mannerOf(how) }
+  return googleDriveTarget({ ...common, transport: way })
 }
 
-function openOneDrive(config: CloudConfig, { log, pace, transport }: TargetParts): Target {
+function openOneDrive(config: CloudConfig, { log, transport, ...how }: TargetParts): Target {
   const { name, account, folder } = config
   const way = transport(config, microsoftHosts)
   const drive = choiceOf(config)
-  return gated(oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log }), pace)
+  return oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log, ...mannerOf(how) })
+}
+
+function mannerOf({ isForReading = false }: Pick<TargetParts, 'isForReading'>): { readonly isForReading: boolean } {
+  return { isForReading }
 }
 
 /** What the configuration lets the login see says where the copies go: it sees nothing but the folder of its app, unless more is asked for. */

@@ -35,6 +35,8 @@ export interface BoxOptions {
   readonly directBytesMax?: number
   /** How long is waited where Box does not say. Default as rclone's. Unit: ms. */
   readonly patienceMs?: number
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 /** Box's own root. */
@@ -79,7 +81,7 @@ class BoxTarget implements Target {
       if (userOfMark !== undefined && userOfMark !== user.id)
         throw this.#missing(`the login is of another account (${user.login}) than the copies`, 'log in with the other')
       this.#fileBytesMax = user.fileBytesMax ?? fileBytesMaxOfAll
-      this.#root = await this.#rootFolder(expected === undefined, signal)
+      this.#root = await this.#rootFolder(expected === undefined && this.#options.isForReading !== true, signal)
       const mark = `${user.id} ${this.#root}`
       return { mark, isSame: expected === undefined || expected === mark }
     })

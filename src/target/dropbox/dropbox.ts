@@ -37,6 +37,8 @@ export interface DropboxOptions {
   readonly folder: string
   /** Of this target alone: it is closed with it. */
   readonly transport: Transport
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 export function dropboxTarget(options: DropboxOptions): Target {
@@ -71,7 +73,10 @@ class DropboxTarget implements Target {
           `the login is of another account (${account.email}) than the copies`,
           'log in with the other',
         )
-      const folder = this.#root === '' ? undefined : await this.#folder(expected === undefined, signal)
+      const folder =
+        this.#root === ''
+          ? undefined
+          : await this.#folder(expected === undefined && this.#options.isForReading !== true, signal)
       const mark = folder === undefined ? account.id : `${account.id} ${folder.id}`
       return { mark, isSame: expected === undefined || expected === mark }
     })

@@ -40,6 +40,8 @@ export interface OneDriveOptions {
   readonly log: Log
   /** Bytes sent at a time: a multiple of 320 KiB, less than 60 MiB. */
   readonly fragmentBytes?: number
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 export function oneDriveTarget(options: OneDriveOptions): Target {
@@ -69,8 +71,9 @@ class OneDriveTarget implements Target {
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
     return abortFirst(signal, async () => {
-      const { name, folder, drive: choice, log } = this.#options
-      const root = await foundRoot({ api: this.#api, name, folder, drive: choice }, expected, signal)
+      const { name, folder, drive: choice, log, isForReading } = this.#options
+      const mayMake = expected === undefined && isForReading !== true
+      const root = await foundRoot({ api: this.#api, name, folder, drive: choice, mayMake }, expected, signal)
       const drive = new Drive(this.#api, root)
       const places = new Places(drive)
       const fragmentBytes = this.traits.chunkBytes
