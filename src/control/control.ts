@@ -23,4 +23,5 @@ export {
   type TargetStatus,
   type Verdict,
 } from './desk.ts'
+export type { VerifyDesk, VerifyDifference, VerifyEvent, VerifyRequest, VerifyTally } from './verify.ts'
 export { serveDesk, type DeskServer } from './server.ts'

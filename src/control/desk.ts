@@ -1,5 +1,6 @@
 /** What can be asked of a running daemon, and the answers' shapes. The daemon implements Desk; the HTTP server and its client only carry it. */
 import { OwnerError } from '../base/errors.ts'
+import type { VerifyDesk } from './verify.ts'
 
 /** The question itself cannot be answered: a name that does not exist, a glob that is broken. Says what exists. */
 export class AskError extends OwnerError {}
@@ -238,7 +239,7 @@ export interface LoginDesk {
 }
 
 /** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
-export interface Desk extends LoginDesk {
+export interface Desk extends LoginDesk, VerifyDesk {
   status(): Status
   /** Sets cursors back. Answers how many files will be offered again, per target. */
   resync(request: ResyncRequest): Resynced

@@ -10,6 +10,8 @@ import type { Log } from '../base/log.ts'
 import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
+import { AnswerStreams } from './streams.ts'
+import { verifyBody } from './verify.ts'
 import {
   accountBody,
   approveBody,
@@ -46,13 +48,17 @@ export interface DeskServer {
  */
 export async function serveDesk(desk: Desk, socketPath: string, deps: { clock: Clock; log: Log }): Promise<DeskServer> {
   const feed = new StatusFeed(() => desk.status(), deps.clock, deps.log)
-  const server = httpServer(routes(desk, feed, deps.log))
+  const streams = new AnswerStreams(deps)
+  const app = routes(desk, feed, deps.log)
+  streamRoutes(app, desk, streams)
+  const server = httpServer(app)
   const place = await listenAt(server, socketPath)
   // After the first listening, an error belongs to one connection; the others go on.
   server.on('error', (error) => deps.log.error('control server', { error: error.message }))
   return {
     async close() {
       feed.close()
+      streams.close()
       await place.close()
     },
   }
@@ -120,6 +126,22 @@ function loginRoutes(app: Hono<Bindings>, desk: Desk): void {
   app.post('/logout', async (context) => {
     return context.json(await desk.logout((await bodyOf(context, accountBody)).account, signalOf(context)))
   })
+}
+
+function streamRoutes(app: Hono<Bindings>, desk: Desk, streams: AnswerStreams): void {
+  app.post('/verify', async (context) => {
+    const asked = await bodyOf(context, verifyBody)
+    const cut = (): void => void context.env.outgoing.destroy()
+    return linesAnswer(
+      context,
+      streams.lines((signal) => desk.verify(asked, signal), cut),
+    )
+  })
+}
+
+function linesAnswer(context: Context, stream: ReadableStream<Uint8Array> | undefined): Response {
+  if (stream === undefined) return context.json({ error: 'too many long answers are under way already' }, 503)
+  return context.body(stream, 200, { 'content-type': 'application/x-ndjson' })
 }
 
 function streamAnswer(context: Context, feed: StatusFeed): Response {

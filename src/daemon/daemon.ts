@@ -18,7 +18,9 @@ import { openNotifier } from './notify.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
+import { shelvesWith } from './shelves.ts'
 import { StateDisk } from './state-disk.ts'
+import { verifyTargets, type VerifyParts } from './verify.ts'
 
 export type { DaemonOptions } from './options.ts'
 
@@ -170,7 +172,7 @@ function liveParts(
   reloader: Reloader,
   journal: Journal,
   { clock }: DaemonOptions,
-  { pipeline, sources, logins }: Assembly,
+  { pipeline, sources, logins, shelves }: Assembly,
   disk: StateDisk,
 ): DeskParts {
   return {
@@ -184,11 +186,25 @@ function liveParts(
     approve: (source) => pipeline.approve(source),
     reload: () => reloader.reload(),
     logins,
+    verify: (request, signal) =>
+      verifyTargets(request, verifyPartsOf({ reloader, journal, clock, pipeline, shelves }), signal),
     plan: (signal) => {
       const bytesPerSecond = (name: string): number | undefined => pipeline.seat(name)?.bytesPerSecond
       return planOf(readConfig(reloader.config.file), { journal, clock, bytesPerSecond }, signal)
     },
   }
+}
+
+function verifyPartsOf({
+  reloader,
+  journal,
+  clock,
+  pipeline,
+  shelves,
+}: Pick<Assembly, 'pipeline' | 'shelves'> &
+  Pick<DaemonOptions, 'clock'> & { readonly reloader: Reloader; readonly journal: Journal }): VerifyParts {
+  const onOwed = (target: string): void => pipeline.seat(target)?.lane?.nudge()
+  return { config: () => reloader.config, journal, clock, shelves, onOwed }
 }
 
 /** The desk of a daemon that does not run: answers from the journal, and what it changes is done at the next start. */
@@ -207,6 +223,8 @@ export async function openDesk(
       .account(account)
       .look()
       .catch(() => undefined)
+  const { shelves, close: closeShelves } = shelvesWith(config, journal, options)
+  const verifyParts = { config: () => config, journal, clock: options.clock, shelves, onOwed: () => undefined }
   const notRunning = (): Promise<never> => {
     return Promise.reject(new AskError('no daemon is running; the next start reads the configuration'))
   }
@@ -221,11 +239,13 @@ export async function openDesk(
     approve: (source) => journal.approve(source),
     reload: notRunning,
     plan: notRunning,
+    verify: (request, signal) => verifyTargets(request, verifyParts, signal),
     logins,
   })
   return {
     desk,
     async close() {
+      await closeShelves()
       await logins.close()
       state.release()
     },

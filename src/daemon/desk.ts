@@ -58,6 +58,7 @@ export interface DeskParts {
   readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
+  readonly verify: Desk['verify']
   readonly logins: LoginDesk & { statuses(): readonly AccountStatus[] }
 }
 
@@ -75,6 +76,7 @@ export function openDesk(parts: DeskParts): Desk {
     approve: (source) => approve(parts, source),
     reload: () => parts.reload(),
     plan: (signal) => parts.plan(signal),
+    verify: (request, signal) => parts.verify(request, signal),
     login: (asked, signal) => parts.logins.login(asked, signal),
     answerLogin: (ticket, text, signal) => parts.logins.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => parts.logins.checkLogin(account, signal),

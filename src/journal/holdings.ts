@@ -67,8 +67,6 @@ export interface CheckRecord {
   readonly atMs: number
   readonly checked: number
   readonly differences: number
-  /** Behind which file the next reading of contents goes on. */
-  readonly readUpTo: number
 }
 
 interface HoldingsParts {

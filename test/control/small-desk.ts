@@ -75,6 +75,12 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
         { ...line, at: '2026-11-20T10:00:00.000Z', event: 'retry', detail: 'EIO' },
       ]
     },
+    async *verify(request) {
+      asked.push(request)
+      await Promise.resolve()
+      yield { kind: 'progress', target: 'nas', phase: 'comparing', done: 1 }
+      if (request.targets.includes('nowhere')) throw new AskError('no target is named "nowhere"; there are: nas')
+    },
     hold(targets) {
       asked.push(['hold', targets])
       return { targets }
