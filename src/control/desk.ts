@@ -61,6 +61,8 @@ export interface TargetStatus {
   readonly offering: number
   /** Entries of a listing that is being read, before copies are offered; null while none is. */
   readonly listing: number | null
+  /** When all of its copies were compared with what was delivered, and how many were not so then and were not owed again; null where that never was. */
+  readonly verified: { readonly at: string; readonly checked: number; readonly differences: number } | null
   /** Bytes delivered since the daemon started, for rates. */
   readonly bytesSent: number
   /** What is under way now, at most 16. */

@@ -71,6 +71,7 @@ const target = z.object({
   reason: z.string().nullable(),
   offering: count,
   listing: count.nullable(),
+  verified: z.object({ at: z.string(), checked: count, differences: count }).nullable(),
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
 })

@@ -9,6 +9,7 @@ import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
 import { Announcer } from './announcer.ts'
+import { Audit } from './audit.ts'
 import { assemble, type Assembly } from './assemble.ts'
 import type { DaemonOptions } from './options.ts'
 import { openDesk as deskOf, type DeskParts } from './desk.ts'
@@ -60,10 +61,12 @@ interface Opened {
   assembly?: Assembly
   server?: DeskServer
   announcer?: Announcer
+  audit?: Audit
 }
 
 /** What is under way ends while it can still be asked about, and before the journal does. */
-async function end({ state, endTraces, assembly, server, announcer }: Opened): Promise<void> {
+async function end({ state, endTraces, assembly, server, announcer, audit }: Opened): Promise<void> {
+  await audit?.stop()
   await assembly?.stop()
   await server?.close()
   await announcer?.close()
@@ -89,6 +92,8 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
   opened.server = await served(desk, config, options)
   await assembly.start()
   disk.start()
+  opened.audit = auditOf(reloader, journal, options, assembly)
+  opened.audit.start()
   announcer.start()
   return {
     desk,
@@ -205,6 +210,20 @@ function verifyPartsOf({
   Pick<DaemonOptions, 'clock'> & { readonly reloader: Reloader; readonly journal: Journal }): VerifyParts {
   const onOwed = (target: string): void => pipeline.seat(target)?.lane?.nudge()
   return { config: () => reloader.config, journal, clock, shelves, onOwed }
+}
+
+function auditOf(
+  reloader: Reloader,
+  journal: Journal,
+  { clock, log }: DaemonOptions,
+  { pipeline, shelves }: Assembly,
+): Audit {
+  const isReady = (target: string): boolean => pipeline.seat(target)?.reading !== undefined
+  return new Audit({
+    ...verifyPartsOf({ reloader, journal, clock, pipeline, shelves }),
+    log: log('audit'),
+    isReady,
+  })
 }
 
 /** The desk of a daemon that does not run: answers from the journal, and what it changes is done at the next start. */

@@ -146,7 +146,15 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
     listing: live?.listing ?? null,
+    verified: verifiedOf(name, journal),
   }
+}
+
+function verifiedOf(name: string, journal: Journal): TargetStatus['verified'] {
+  const last = journal.holdings.lastCheck(name)
+  if (last === undefined) return null
+  const { atMs, checked, differences } = last
+  return { at: new Date(atMs).toISOString(), checked, differences }
 }
 
 /** The named targets, or all. @throws AskError for a name that the configuration does not have. */

@@ -190,7 +190,7 @@ export function shelvesWith(
   config: Config,
   journal: Journal | undefined,
   options: DaemonOptions,
-): { readonly shelves: Shelves; close(): Promise<void> } {
+): { readonly shelves: Shelves; readonly close: () => Promise<void> } {
   const { clock, log } = options
   const logins = new Logins(config, options)
   const clouds = new Clouds({ config, logins, clock, log })

@@ -22,8 +22,8 @@ const sql = {
     LEFT JOIN delivery ON delivery.target_id = @targetId AND delivery.file_id = file.id
     WHERE file.id > @after ORDER BY file.id LIMIT @limit`,
   moved: 'UPDATE receipt SET path = ?, revision = ? WHERE target_id = ? AND file_id = ? AND seq = ?',
-  check: 'SELECT value FROM setting WHERE name = ?',
-  keepCheck: 'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+  kept: 'SELECT value FROM setting WHERE name = ?',
+  keep: 'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
 }
 
 interface Row extends Omit<ReceiptRow, 'target' | 'seq'> {
@@ -69,6 +69,14 @@ export interface CheckRecord {
   readonly differences: number
 }
 
+/** Of a target that is compared by itself every now and then. */
+export interface AuditRecord {
+  /** Wall time from which the present period counts. */
+  readonly fromMs: number
+  /** Behind which file the next reading of contents goes on. */
+  readonly readUpTo: number
+}
+
 interface HoldingsParts {
   /** The journal's own. */
   readonly file: string
@@ -89,8 +97,8 @@ export class Holdings {
     this.#statements = {
       page: connection.prepare<[{ targetId: number; after: number; limit: number }], Row>(sql.page).safeIntegers(),
       moved: connection.prepare<[NameCell, string, number, number, number]>(sql.moved),
-      check: connection.prepare<[string], string>(sql.check).pluck(),
-      keepCheck: connection.prepare<[string, string]>(sql.keepCheck),
+      kept: connection.prepare<[string], string>(sql.kept).pluck(),
+      keep: connection.prepare<[string, string]>(sql.keep),
     }
   }
 
@@ -136,20 +144,33 @@ export class Holdings {
   }
 
   lastCheck(target: string): CheckRecord | undefined {
-    const text = this.#parts.guarded(() => this.#statements.check.get(this.#nameOf(target)))
-    return text === undefined ? undefined : parseCheck(text)
+    const text = this.#kept('check', target)
+    return text === undefined ? undefined : (JSON.parse(text) as CheckRecord)
   }
 
   keepCheck(target: string, record: CheckRecord): void {
-    this.#parts.written(() => this.#statements.keepCheck.run(this.#nameOf(target), JSON.stringify(record)))
+    this.#keep('check', target, record)
   }
 
-  #nameOf(target: string): string {
-    return `check of target ${this.#parts.targets.get(target).id}`
+  lastAudit(target: string): AuditRecord | undefined {
+    const text = this.#kept('audit', target)
+    return text === undefined ? undefined : (JSON.parse(text) as AuditRecord)
   }
-}
 
-/** This text was written by this file only. */
-function parseCheck(text: string): CheckRecord {
-  return JSON.parse(text) as CheckRecord
+  keepAudit(target: string, record: AuditRecord): void {
+    this.#keep('audit', target, record)
+  }
+
+  /** These texts were written by this file only. */
+  #kept(what: 'check' | 'audit', target: string): string | undefined {
+    return this.#parts.guarded(() => this.#statements.kept.get(this.#nameOf(what, target)))
+  }
+
+  #keep(what: 'check' | 'audit', target: string, record: CheckRecord | AuditRecord): void {
+    this.#parts.written(() => this.#statements.keep.run(this.#nameOf(what, target), JSON.stringify(record)))
+  }
+
+  #nameOf(what: string, target: string): string {
+    return `${what} of target ${this.#parts.targets.get(target).id}`
+  }
 }

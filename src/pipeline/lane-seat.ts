@@ -154,6 +154,7 @@ function placeOf(config: TargetConfig): string {
     onRemove: null,
     removeAfterMs: null,
     pace: null,
+    verify: null,
     formerly: null,
   })
 }

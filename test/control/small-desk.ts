@@ -31,6 +31,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     reason: null,
     offering: 0,
     listing: null,
+    verified: null,
     bytesSent: 0,
     sending: [],
     ...changes,
