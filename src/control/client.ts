@@ -14,6 +14,7 @@ import {
   type PathVerdict,
   type Plan,
   type Reloaded,
+  type RestoreDesk,
   type Resynced,
   type ResyncRequest,
   type Retried,
@@ -29,6 +30,7 @@ import {
   apiVersion,
   encodeQueryPath,
   approveAnswer,
+  copyJson,
   errorAnswer,
   heldAnswer,
   helloAnswer,
@@ -39,6 +41,7 @@ import {
   loginProgressAnswer,
   planAnswer,
   reloadAnswer,
+  restorableItem,
   resyncAnswer,
   retryAnswer,
   statusAnswer,
@@ -51,7 +54,7 @@ const answerMsMax = 60_000
 const answerBytesMax = 64 * 2 ** 20
 
 /** The Desk's verbs, with an answer that takes its time. */
-export interface DeskClient extends LoginDesk {
+export interface DeskClient extends LoginDesk, RestoreDesk {
   status(signal: AbortSignal): Promise<Status>
   /** A status every 500 ms until the signal is aborted or the daemon ends. Ends without error in both cases. */
   watch(signal: AbortSignal): AsyncIterable<Status>
@@ -78,6 +81,10 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     ask(socketPath, { method: 'GET', path }, shape, given)
   const post = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): Promise<T> =>
     ask(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  const lines = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): AsyncIterable<T> =>
+    askLines(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  const bytes = (path: string, body: unknown, given: AbortSignal): Promise<Readable> =>
+    askBytes(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, given)
   await get('/', helloAnswer, signal)
   return {
     status: (given) => get('/status', statusAnswer, given),
@@ -92,6 +99,8 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     login: (asked, given) => post('/login', asked, loginBegunAnswer, given),
     answerLogin: (ticket, text, given) => post('/login/answer', { ticket, text }, loginProgressAnswer, given),
     checkLogin: (account, given) => post('/login/check', { account }, loginCheckedAnswer, given),
+    restorable: (wish, given) => lines('/restorable', wish, restorableItem, given),
+    readCopy: (copy, start, given) => bytes('/copy', { copy: copyJson(copy), start }, given),
     logout: (account, given) => post('/logout', { account }, loggedOutAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>

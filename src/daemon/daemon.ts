@@ -17,6 +17,7 @@ import { Logins } from './logins.ts'
 import { openNotifier } from './notify.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
+import { restoreDesk } from './restoring.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
 import { StateDisk } from './state-disk.ts'
 
@@ -170,7 +171,7 @@ function liveParts(
   reloader: Reloader,
   journal: Journal,
   { clock }: DaemonOptions,
-  { pipeline, sources, logins }: Assembly,
+  { pipeline, sources, logins, shelves }: Assembly,
   disk: StateDisk,
 ): DeskParts {
   return {
@@ -184,6 +185,13 @@ function liveParts(
     approve: (source) => pipeline.approve(source),
     reload: () => reloader.reload(),
     logins,
+    restore: restoreDesk({
+      config: () => reloader.config,
+      shelves,
+      journal,
+      clock,
+      target: (name) => liveTarget(pipeline, name),
+    }),
     plan: (signal) => {
       const bytesPerSecond = (name: string): number | undefined => pipeline.seat(name)?.bytesPerSecond
       return planOf(readConfig(reloader.config.file), { journal, clock, bytesPerSecond }, signal)
@@ -221,6 +229,7 @@ export async function openDesk(
     approve: (source) => journal.approve(source),
     reload: notRunning,
     plan: notRunning,
+    restore: { restorable: nothingToRead, readCopy: notRunning },
     logins,
   })
   return {
@@ -230,6 +239,11 @@ export async function openDesk(
       state.release()
     },
   }
+}
+
+/** Targets are reached by shelves of their own, see `openRestore`. */
+function nothingToRead(): never {
+  throw new AskError('no daemon is running')
 }
 
 /** What the next start would do with this configuration, without a daemon. */
