@@ -12,6 +12,7 @@ import type { DoctorFlags } from './doctor.ts'
 import type { InstallFlags } from './install.ts'
 import type { LoginFlags } from './login.ts'
 import type { QuickstartFlags } from './quickstart.ts'
+import type { RestoreFlags } from './restore.ts'
 import type { ResyncFlags } from './resync.ts'
 import type { RunFlags } from './run.ts'
 import type { StatusFlags } from './status.ts'
@@ -77,6 +78,7 @@ function buildProgram(end: End): Command {
   addOrderCommands(program, end)
   addVerification(program, end)
   addApproval(program, end)
+  addRestore(program, end)
   addConfigCommands(program, end)
   addLoginCommands(program, end)
   addServiceCommands(program, end)
@@ -202,6 +204,38 @@ function addApproval(program: Command, end: End): void {
     .action(async (source: string, flags: FactFlags) =>
       end(await (await import('./approve.ts')).approve(source, flags)),
     )
+}
+
+function addRestore(program: Command, end: End): void {
+  withFacts(program.command('restore'))
+    .description(
+      'bring files back into a folder, proven by their hash, with their names and times; what is there is not fetched again',
+    )
+    .argument('<target>', 'name of a target, or "best" for all of them, the healthy and fast ones first')
+    .argument('[glob]', 'only paths below the sources that match (default: all)')
+    .requiredOption('--to <folder>', 'where to put them; made where it is missing', folderName)
+    .option('--source <name>', 'only files of this source')
+    .option('--removed', 'files that are gone from their source, too')
+    .option('--force', 'replace other files that stand there')
+    .option('--bare', 'ask no journal: take what lies at the target')
+    .option('--dry-run', 'fetch and write nothing, only say what would be')
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold restore best --to /srv/restored', 'everything, from wherever it can be had'],
+        ["fanfold restore nas '2026/**' --source papers --to .", ''],
+        ['fanfold restore best /srv/papers/letter.pdf --to /tmp', 'one file'],
+        ['fanfold restore drive --dry-run --to /srv/restored', 'what would be fetched'],
+      ),
+    )
+    .action(async (from: string, glob: string | undefined, flags: RestoreFlags) =>
+      end(await (await import('./restore.ts')).restore(from, glob, flags)),
+    )
+}
+
+function folderName(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('expected a folder')
 }
 
 function addConfigCommands(program: Command, end: End): void {

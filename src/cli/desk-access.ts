@@ -72,6 +72,8 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     answerLogin: (ticket, text, signal) => desk.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => desk.checkLogin(account, signal),
     logout: (account, signal) => desk.logout(account, signal),
+    restorable: (wish, signal) => desk.restorable(wish, signal),
+    readCopy: (copy, start, signal) => desk.readCopy(copy, start, signal),
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type PathVerdict,
   type Plan,
   type Reloaded,
+  type RestoreDesk,
   type Resynced,
   type ResyncRequest,
   type Retried,
@@ -30,6 +31,7 @@ import {
   apiVersion,
   encodeQueryPath,
   approveAnswer,
+  copyJson,
   errorAnswer,
   heldAnswer,
   helloAnswer,
@@ -40,6 +42,7 @@ import {
   loginProgressAnswer,
   planAnswer,
   reloadAnswer,
+  restorableItem,
   resyncAnswer,
   retryAnswer,
   statusAnswer,
@@ -52,7 +55,7 @@ const answerMsMax = 60_000
 const answerBytesMax = 64 * 2 ** 20
 
 /** The Desk's verbs, with an answer that takes its time. */
-export interface DeskClient extends LoginDesk, VerifyDesk {
+export interface DeskClient extends LoginDesk, RestoreDesk, VerifyDesk {
   status(signal: AbortSignal): Promise<Status>
   /** A status every 500 ms until the signal is aborted or the daemon ends. Ends without error in both cases. */
   watch(signal: AbortSignal): AsyncIterable<Status>
@@ -79,6 +82,10 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     ask(socketPath, { method: 'GET', path }, shape, given)
   const post = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): Promise<T> =>
     ask(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  const lines = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): AsyncIterable<T> =>
+    askLines(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  const bytes = (path: string, body: unknown, given: AbortSignal): Promise<Readable> =>
+    askBytes(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, given)
   await get('/', helloAnswer, signal)
   return {
     status: (given) => get('/status', statusAnswer, given),
@@ -95,6 +102,8 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     login: (asked, given) => post('/login', asked, loginBegunAnswer, given),
     answerLogin: (ticket, text, given) => post('/login/answer', { ticket, text }, loginProgressAnswer, given),
     checkLogin: (account, given) => post('/login/check', { account }, loginCheckedAnswer, given),
+    restorable: (wish, given) => lines('/restorable', wish, restorableItem, given),
+    readCopy: (copy, start, given) => bytes('/copy', { copy: copyJson(copy), start }, given),
     logout: (account, given) => post('/logout', { account }, loggedOutAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>

@@ -16,6 +16,7 @@ export {
   type Plan,
   type PlannedTarget,
   type Reloaded,
+  type RestoreDesk,
   type Resynced,
   type ResyncRequest,
   type SourceStatus,

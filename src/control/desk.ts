@@ -1,5 +1,7 @@
 /** What can be asked of a running daemon, and the answers' shapes. The daemon implements Desk; the HTTP server and its client only carry it. */
+import type { Readable } from 'node:stream'
 import { OwnerError } from '../base/errors.ts'
+import type { CopyAt, Restorable, Wish } from '../restore/restore.ts'
 import type { VerifyDesk } from './verify.ts'
 
 /** The question itself cannot be answered: a name that does not exist, a glob that is broken. Says what exists. */
@@ -240,8 +242,16 @@ export interface LoginDesk {
   logout(account: string, signal: AbortSignal): Promise<LoggedOut>
 }
 
+/** Getting files back: what there is, and the content of each copy. Who asks writes the files. */
+export interface RestoreDesk {
+  /** @throws AskError for names that do not exist, TargetError where a target that has to be listed cannot be. */
+  restorable(wish: Wish, signal: AbortSignal): AsyncIterable<Restorable>
+  /** Content of a copy, as `restorable` told of it, from byte `start` on. */
+  readCopy(copy: CopyAt, start: number, signal: AbortSignal): Promise<Readable>
+}
+
 /** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
-export interface Desk extends LoginDesk, VerifyDesk {
+export interface Desk extends LoginDesk, RestoreDesk, VerifyDesk {
   status(): Status
   /** Sets cursors back. Answers how many files will be offered again, per target. */
   resync(request: ResyncRequest): Resynced

@@ -32,10 +32,20 @@ export class AnswerStreams {
     this.#parts = parts
   }
 
-  /** @param cutConnection called where the reader takes nothing any more. @returns undefined where too many are open. */
-  lines(work: Work<AsyncIterable<unknown>>, cutConnection: () => void): ReadableStream<Uint8Array> | undefined {
+  /**
+   * @param form an item as JSON has it.
+   * @param cutConnection called where the reader takes nothing any more.
+   * @returns undefined where too many are open.
+   */
+  lines<T>(
+    work: Work<AsyncIterable<T>>,
+    form: (item: T) => unknown,
+    cutConnection: () => void,
+  ): ReadableStream<Uint8Array> | undefined {
     const beat = lineOf({ beat: true })
-    return this.#stream((signal) => lineChunks(work, { ...this.#parts, signal }), beat, cutConnection)
+    const chunks: Work<AsyncGenerator<Uint8Array, void, undefined>> = (signal) =>
+      lineChunks(() => formed(work(signal), form), { ...this.#parts, signal })
+    return this.#stream(chunks, beat, cutConnection)
   }
 
   bytes(work: Work<Promise<Readable>>, cutConnection: () => void): ReadableStream<Uint8Array> | undefined {
@@ -114,6 +124,10 @@ class AnswerStream {
 
 interface ChunkParts extends StreamParts {
   readonly signal: AbortSignal
+}
+
+async function* formed<T>(items: AsyncIterable<T>, form: (item: T) => unknown): AsyncGenerator {
+  for await (const item of items) yield form(item)
 }
 
 async function* lineChunks(

@@ -63,7 +63,7 @@ async function assembled(
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: (target) => opener.forLane(target),
+    openerOf: (kind) => opener.forLanes(kind),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,

@@ -18,6 +18,7 @@ import { Logins } from './logins.ts'
 import { openNotifier } from './notify.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
+import { restoreDesk } from './restoring.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
 import { shelvesWith } from './shelves.ts'
 import { StateDisk } from './state-disk.ts'
@@ -193,6 +194,13 @@ function liveParts(
     logins,
     verify: (request, signal) =>
       verifyTargets(request, verifyPartsOf({ reloader, journal, clock, pipeline, shelves }), signal),
+    restore: restoreDesk({
+      config: () => reloader.config,
+      shelves,
+      journal,
+      clock,
+      target: (name) => liveTarget(pipeline, name),
+    }),
     plan: (signal) => {
       const bytesPerSecond = (name: string): number | undefined => pipeline.seat(name)?.bytesPerSecond
       return planOf(readConfig(reloader.config.file), { journal, clock, bytesPerSecond }, signal)
@@ -259,6 +267,7 @@ export async function openDesk(
     reload: notRunning,
     plan: notRunning,
     verify: (request, signal) => verifyTargets(request, verifyParts, signal),
+    restore: { restorable: nothingToRead, readCopy: notRunning },
     logins,
   })
   return {
@@ -269,6 +278,11 @@ export async function openDesk(
       state.release()
     },
   }
+}
+
+/** Targets are reached by shelves of their own, see `openRestore`. */
+function nothingToRead(): never {
+  throw new AskError('no daemon is running')
 }
 
 /** What the next start would do with this configuration, without a daemon. */

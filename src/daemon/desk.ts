@@ -10,6 +10,7 @@ import {
   type AccountStatus,
   type Desk,
   type LoginDesk,
+  type RestoreDesk,
   type HistoryLine,
   type PathVerdict,
   type Plan,
@@ -59,6 +60,7 @@ export interface DeskParts {
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
   readonly verify: Desk['verify']
+  readonly restore: RestoreDesk
   readonly logins: LoginDesk & { statuses(): readonly AccountStatus[] }
 }
 
@@ -81,6 +83,8 @@ export function openDesk(parts: DeskParts): Desk {
     answerLogin: (ticket, text, signal) => parts.logins.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => parts.logins.checkLogin(account, signal),
     logout: (account, signal) => parts.logins.logout(account, signal),
+    restorable: (wish, signal) => parts.restore.restorable(wish, signal),
+    readCopy: (copy, start, signal) => parts.restore.readCopy(copy, start, signal),
   }
 }
 

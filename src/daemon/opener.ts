@@ -1,9 +1,9 @@
 /** Opens targets with their worries around them: pace, way to the cloud, memory of folders. What is done with a target is not its concern. */
 import type { TargetConfig } from '../config/config.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { OpenedTarget } from '../pipeline/pipeline.ts'
+import type { OpenedTarget, PipelineParts } from '../pipeline/pipeline.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
-import { openForReading, type OpenableTarget, openTarget, type TargetParts } from '../target/catalogue.ts'
+import { type OpenableTarget, openerOf, type TargetParts } from '../target/catalogue.ts'
 import type { Pace } from '../target/pace.ts'
 import type { Clouds } from './clouds.ts'
 import type { DaemonOptions } from './options.ts'
@@ -63,21 +63,31 @@ export class Opener {
     this.#paces = new AccountPaces({ clock, random, log: log('target'), onFailure, store: grounds.store })
   }
 
-  forLane(config: TargetConfig): OpenedTarget {
-    const pace = this.#pace(config, config.pace)
-    return { target: openTarget(config, this.#parts(config, pace)), pace }
+  /** Loads one kind for lanes. */
+  async forLanes(kind: TargetConfig['kind']): Promise<Awaited<ReturnType<PipelineParts['openerOf']>>> {
+    const opener = await openerOf(kind)
+    return (config): OpenedTarget => {
+      const pace = this.#pace(config)
+      return { target: opener.open(config, this.#parts(config, pace)), pace }
+    }
   }
 
   /** At the pace of its account, with all others that work there. */
-  forReading(config: TargetConfig): OpenedForReading {
-    const pace = this.#pace(config, config.pace)
-    return { target: openForReading(config, this.#parts(config, pace)), pace }
+  async forReading(config: TargetConfig): Promise<OpenedForReading> {
+    const opener = await openerOf(config.kind)
+    const pace = this.#pace(config)
+    return { target: opener.openForReading(config, this.#parts(config, pace)), pace }
   }
 
-  #pace(config: TargetConfig, settings: TargetConfig['pace']): Pace {
+  #pace(config: TargetConfig): Pace {
     const account = accountOf(config)
     const others = this.#grounds.configs().filter((other) => accountOf(other) === account)
-    return this.#paces.join({ target: config.name, settings, account, others: others.map(({ name }) => name) })
+    return this.#paces.join({
+      target: config.name,
+      settings: config.pace,
+      account,
+      others: others.map(({ name }) => name),
+    })
   }
 
   #parts({ name }: TargetConfig, pace: Pace): TargetParts {

@@ -28,7 +28,7 @@ export interface ShelvesParts {
   readonly configs: () => readonly TargetConfig[]
   /** The target while its lane has it open. */
   readonly running: (target: string) => ReadableTarget | undefined
-  readonly open: (config: TargetConfig) => OpenedForReading
+  readonly open: (config: TargetConfig) => Promise<OpenedForReading>
   /** By what the place is known that has to stand there; undefined where nothing is known. */
   readonly markOf: (config: TargetConfig) => string | undefined
   readonly clock: Clock
@@ -45,9 +45,10 @@ export interface Shelf {
 
 interface Kept {
   readonly config: TargetConfig
-  readonly opened: OpenedForReading
-  /** Resolves when it is open. */
-  readonly opening: Promise<unknown>
+  /** Resolves when it can be closed, */
+  readonly made: Promise<OpenedForReading>
+  /** and when it is open. */
+  readonly opening: Promise<ReadableTarget>
   users: number
   idle: Timer | undefined
 }
@@ -83,16 +84,14 @@ export class Shelves {
     const kept = this.#keptOf(config)
     kept.idle?.clear()
     kept.users++
-    try {
-      await orAbort(kept.opening, signal)
-    } catch (thrown) {
+    let isLent = true
+    const target = await orAbort(kept.opening, signal).catch((thrown: unknown) => {
       this.#released(kept)
       throw thrown
-    }
-    let isLent = true
+    })
     return {
       config,
-      target: kept.opened.target,
+      target,
       release: () => {
         if (isLent) this.#released(kept)
         isLent = false
@@ -113,12 +112,17 @@ export class Shelves {
     if (known !== undefined && isDeepStrictEqual(known.config, config)) return known
     // Whoever reads at the place of before reads on.
     if (known?.users === 0) this.#drop(known)
-    const opened = this.#parts.open(config)
-    const opening = opened.target.open(this.#parts.markOf(config), this.#tasks.signal)
-    const kept: Kept = { config, opened, opening, users: 0, idle: undefined }
+    const made = this.#parts.open(config)
+    const kept: Kept = { config, made, opening: this.#opened(config, made), users: 0, idle: undefined }
     this.#kept.set(config.name, kept)
-    opening.catch(() => this.#drop(kept))
+    kept.opening.catch(() => this.#drop(kept))
     return kept
+  }
+
+  async #opened(config: TargetConfig, made: Kept['made']): Promise<ReadableTarget> {
+    const { target } = await made
+    await target.open(this.#parts.markOf(config), this.#tasks.signal)
+    return target
   }
 
   #released(kept: Kept): void {
@@ -141,8 +145,9 @@ export class Shelves {
     if (this.#closed.has(kept)) return
     this.#closed.add(kept)
     this.#tasks.run(`close ${kept.config.name}`, async () => {
-      await kept.opened.target.close()
-      await kept.opened.pace.close()
+      const { target, pace } = await kept.made
+      await target.close()
+      await pace.close()
     })
   }
 }
@@ -214,7 +219,7 @@ export function shelvesWith(
     onFailure,
   )
   const markOf = (target: TargetConfig): string | undefined => journal && markIn(journal, target)
-  const open = (target: TargetConfig): OpenedForReading => opener.forReading(target)
+  const open = (target: TargetConfig): Promise<OpenedForReading> => opener.forReading(target)
   const shelves = new Shelves({ configs, running: () => undefined, open, markOf, clock, log: log('target') })
   return {
     shelves,

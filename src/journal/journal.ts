@@ -20,6 +20,7 @@ import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
+import { Receipts } from './receipts.ts'
 import { Spool, type LargeClaim } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
@@ -34,6 +35,7 @@ export type { Listed, Listing } from './listing.ts'
 export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
+export type { CopyRecord, Receipts } from './receipts.ts'
 export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { FileRecord, KnownFile } from './tree.ts'
 export { isDamage } from './soundness.ts'
@@ -229,6 +231,11 @@ export class Journal {
   /** Where a target's folders are there, by path: kept and forgotten for good once it resolves. Another place behind its name has none. */
   foldersAt(target: string): FolderBook {
     return this.#folders.bookOf(this.#targets.get(target).id, this.#group, (look) => this.#guarded(look))
+  }
+
+  /** What targets hold by their receipts, page by page. */
+  receipts(): Receipts {
+    return new Receipts(this.#connection, this.#tree, (look) => this.#guarded(look))
   }
 
   // Copies that follow their files

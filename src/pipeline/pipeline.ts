@@ -19,15 +19,8 @@ export type { Lane } from './lane.ts'
 export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
-export { selector } from './selector.ts'
-export {
-  verification,
-  type Difference,
-  type DifferenceKind,
-  type Finding,
-  type Tally,
-  type VerifyWish,
-} from './verification.ts'
+export { pathRules, selector } from './selector.ts'
+export { verification, type Difference, type Finding, type Tally, type VerifyWish } from './verification.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
 export interface OpenedTarget {
@@ -36,8 +29,8 @@ export interface OpenedTarget {
 }
 
 export interface PipelineParts extends LaneParts {
-  /** Opens what stands behind a target's configuration, for one life of its lane, which closes it. */
-  readonly openTarget: (config: TargetConfig) => OpenedTarget
+  /** Loads a kind of target. What it answers opens what stands behind a configuration, for one life of its lane, which closes it. */
+  readonly openerOf: (kind: TargetConfig['kind']) => Promise<(config: TargetConfig) => OpenedTarget>
   /** This host's name, for templates. */
   readonly host: string
   readonly clock: Clock
@@ -106,9 +99,11 @@ export class Pipeline {
     })
   }
 
-  #beginLane(seat: LaneSeat): Lane {
+  async #beginLane(seat: LaneSeat): Promise<Lane> {
+    const open = await this.#parts.openerOf(seat.config.kind)
+    // As it is now: a reload may have changed it meanwhile, though never its kind.
     const { name, targetId, config } = seat
-    const { target, pace } = this.#parts.openTarget(config)
+    const { target, pace } = open(config)
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)

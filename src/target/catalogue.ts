@@ -1,14 +1,10 @@
-/** Which code stands behind each kind of target: one line per kind. */
+/** Which code stands behind each kind of target. A kind that no configuration names is never loaded. */
 import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { assert } from '../base/errors.ts'
-import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
-import { boxTarget } from './box/box.ts'
-import { directoryTarget } from './directory/directory.ts'
-import { dropboxTarget } from './dropbox/dropbox.ts'
-import { googleDriveTarget } from './google-drive/google-drive.ts'
+import type { Log } from '../base/log.ts'
+import type { CloudConfig, CloudKind, TargetConfig } from '../config/config.ts'
 import type { FolderMemory } from './folder-memory.ts'
-import { type DriveChoice, oneDriveTarget } from './onedrive/onedrive.ts'
+import type { DriveChoice } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
 import { gated, type OpenableTarget, paced, pacedReading } from './paced.ts'
 import type { Target } from './target.ts'
@@ -48,66 +44,91 @@ export function slotsFirstOf(kind: string): number | undefined {
   return fixedSlotKinds.has(kind) ? undefined : (slotsFirstOfKinds.get(kind) ?? slotsFirstUsual)
 }
 
-/** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */
-export function openTarget(config: TargetConfig, parts: TargetParts): Target {
-  const target = made(config, parts)
-  // A cloud's transport keeps the pace by itself.
-  return config.kind === 'directory' ? paced(target, parts.pace) : gated(target, parts.pace)
-}
-
-/** The same for reading only, whatever the hours and while a lane works there: nothing is made, tried out or put away. */
-export function openForReading(config: TargetConfig, parts: TargetParts): OpenableTarget {
-  const target = made(config, { ...parts, isForReading: true })
-  return config.kind === 'directory' ? pacedReading(target, parts.pace) : target
-}
-
 export type { OpenableTarget } from './paced.ts'
 
-function made(config: TargetConfig, parts: TargetParts): Target {
-  return config.kind === 'directory' ? openDirectory(config, parts) : openCloud(config, parts)
+/** Makes the targets that configurations of one kind ask for, at their pace. A target touches nothing before its own `open`. */
+export interface Opener {
+  open(config: TargetConfig, parts: TargetParts): Target
+  /** For reading only, whatever the hours and while a lane works there: nothing is made, tried out or put away. */
+  openForReading(config: TargetConfig, parts: TargetParts): OpenableTarget
 }
 
-function openCloud(config: CloudConfig, parts: TargetParts): Target {
-  const open = clouds[config.kind]
-  assert(open !== undefined, `no code stands behind a target of kind ${config.kind} although it was taken`)
-  return open(config, parts)
+/** Loads the code of one kind. @throws BrokenInvariant (when opening) for a configuration of another kind. */
+export async function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
+  const make = kind === 'directory' ? await directoryMaker() : await cloudMaker(kind)
+  const reading = (config: TargetConfig, parts: TargetParts): Target => make(config, { ...parts, isForReading: true })
+  if (kind === 'directory')
+    return {
+      open: (config, parts) => paced(make(config, parts), parts.pace),
+      openForReading: (config, parts) => pacedReading(reading(config, parts), parts.pace),
+    }
+  // A cloud's transport keeps the pace of its calls by itself.
+  return { open: (config, parts) => gated(make(config, parts), parts.pace), openForReading: reading }
 }
 
-const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
-  box: openBox,
-  dropbox: openDropbox,
-  'google-drive': openGoogleDrive,
-  onedrive: openOneDrive,
+type Maker = (config: TargetConfig, parts: TargetParts) => Target
+
+async function directoryMaker(): Promise<Maker> {
+  const { directoryTarget } = await import('./directory/directory.ts')
+  return (config, { log, clock, ...how }) => {
+    assert(config.kind === 'directory', `a target of kind ${config.kind} was to be opened as a directory`)
+    return directoryTarget({ name: config.name, root: config.path, log, clock, ...mannerOf(how) })
+  }
 }
 
-function openDirectory({ name, path }: DirectoryConfig, { log, clock, ...how }: TargetParts): Target {
-  return directoryTarget({ name, root: path, log, clock, ...mannerOf(how) })
+async function cloudMaker(kind: CloudKind): Promise<Maker> {
+  const open = await clouds[kind]()
+  return (config, parts) => {
+    assert(config.kind === kind, `a target of kind ${config.kind} was to be opened as ${kind}`)
+    return open(config, parts)
+  }
 }
 
-function openBox(config: CloudConfig, { clock, transport, folders, ...how }: TargetParts): Target {
-  const { name, account, folder } = config
-  const way = transport(config, boxHosts)
-  return boxTarget({ name, account: account.name, folder, transport: way, folders, clock, ...mannerOf(how) })
+type CloudOpener = (config: CloudConfig, parts: TargetParts) => Target
+
+const clouds: Readonly<Record<CloudKind, () => Promise<CloudOpener>>> = {
+  box: boxOpener,
+  dropbox: dropboxOpener,
+  'google-drive': googleDriveOpener,
+  onedrive: oneDriveOpener,
 }
 
-function openDropbox(config: CloudConfig, { transport, ...how }: TargetParts): Target {
-  const { name, account, folder } = config
-  const way = transport(config, dropboxHosts)
-  return dropboxTarget({ name, account: account.name, folder, transport: way, ...mannerOf(how) })
+async function boxOpener(): Promise<CloudOpener> {
+  const { boxTarget } = await import('./box/box.ts')
+  return (config, { clock, transport, folders, ...how }) => {
+    const { name, account, folder } = config
+    const way = transport(config, boxHosts)
+    return boxTarget({ name, account: account.name, folder, transport: way, folders, clock, ...mannerOf(how) })
+  }
 }
 
-function openGoogleDrive(config: CloudConfig, { log, clock, transport, folders, ...how }: TargetParts): Target {
-  const { name, account, folder, drive } = config
-  const way = transport(config, googleHosts)
-  const common = { name, account: account.name, folder, drive, folders, clock, log, ...mannerOf(how) }
-  return googleDriveTarget({ ...common, transport: way })
+async function dropboxOpener(): Promise<CloudOpener> {
+  const { dropboxTarget } = await import('./dropbox/dropbox.ts')
+  return (config, { transport, ...how }) => {
+    const { name, account, folder } = config
+    const way = transport(config, dropboxHosts)
+    return dropboxTarget({ name, account: account.name, folder, transport: way, ...mannerOf(how) })
+  }
 }
 
-function openOneDrive(config: CloudConfig, { log, transport, ...how }: TargetParts): Target {
-  const { name, account, folder } = config
-  const way = transport(config, microsoftHosts)
-  const drive = choiceOf(config)
-  return oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log, ...mannerOf(how) })
+async function googleDriveOpener(): Promise<CloudOpener> {
+  const { googleDriveTarget } = await import('./google-drive/google-drive.ts')
+  return (config, { log, clock, transport, folders, ...how }) => {
+    const { name, account, folder, drive } = config
+    const way = transport(config, googleHosts)
+    const common = { name, account: account.name, folder, drive, folders, clock, log, ...mannerOf(how) }
+    return googleDriveTarget({ ...common, transport: way })
+  }
+}
+
+async function oneDriveOpener(): Promise<CloudOpener> {
+  const { oneDriveTarget } = await import('./onedrive/onedrive.ts')
+  return (config, { log, transport, ...how }) => {
+    const { name, account, folder } = config
+    const way = transport(config, microsoftHosts)
+    const drive = choiceOf(config)
+    return oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log, ...mannerOf(how) })
+  }
 }
 
 function mannerOf({ isForReading = false }: Pick<TargetParts, 'isForReading'>): { readonly isForReading: boolean } {

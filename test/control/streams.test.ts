@@ -53,10 +53,11 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 const nothing = (): void => {}
+const asItIs = (item: unknown): unknown => item
 
 test('many lines arrive in their order, whatever is in them', async () => {
   const names = Array.from({ length: 5000 }, (_, n) => `n\n${n} caf\udce9 東京`)
-  const socket = await giving((streams) => streams.lines(() => Readable.from(names), nothing))
+  const socket = await giving((streams) => streams.lines(() => Readable.from(names), asItIs, nothing))
 
   const got = await all(askLines(socket, question, z.string(), never))
 
@@ -83,7 +84,7 @@ test.each(failures)('an error in the middle is thrown behind what came before it
     yield await Promise.resolve(content)
     throw error
   }
-  const lines = await giving((streams) => streams.lines(() => items('first'), nothing))
+  const lines = await giving((streams) => streams.lines(() => items('first'), asItIs, nothing))
   const bytes = await giving((streams) =>
     streams.bytes(() => Promise.resolve(Readable.from(items(Buffer.from('first')))), nothing),
   )
@@ -110,7 +111,7 @@ test('who stops reading ends the work behind the answer', async () => {
       ended++
     }
   }
-  const socket = await giving((streams) => streams.lines(endless, nothing))
+  const socket = await giving((streams) => streams.lines(endless, asItIs, nothing))
   const content = await giving((streams) =>
     streams.bytes((signal) => Promise.resolve(Readable.from(endless(signal)).map(() => randomBytes(9))), nothing),
   )
@@ -159,7 +160,7 @@ test('an abort ends the reading with its reason', async () => {
     yield 'one'
     await systemClock.sleep(60_000, signal)
   }
-  const socket = await giving((streams) => streams.lines(slow, nothing))
+  const socket = await giving((streams) => streams.lines(slow, asItIs, nothing))
   const items = askLines(socket, question, z.string(), abort.signal)
   await items.next()
 
@@ -171,10 +172,14 @@ test('an abort ends the reading with its reason', async () => {
 test('while there is nothing to say, that is said', async () => {
   const clock = new ManualClock()
   const streams = new AnswerStreams({ clock, log: silentLog })
-  const stream = streams.lines(async function* (signal) {
-    await clock.sleep(3_600_000, signal)
-    yield 'late'
-  }, nothing)
+  const stream = streams.lines(
+    async function* (signal) {
+      await clock.sleep(3_600_000, signal)
+      yield 'late'
+    },
+    asItIs,
+    nothing,
+  )
   const reader = stream?.getReader()
 
   const said = reader?.read()
@@ -187,9 +192,9 @@ test('while there is nothing to say, that is said', async () => {
 
 test('streams are bounded in number', () => {
   const streams = new AnswerStreams(parts)
-  const open = Array.from({ length: 40 }, () => streams.lines(() => Readable.from([]), nothing))
+  const open = Array.from({ length: 40 }, () => streams.lines(() => Readable.from([]), asItIs, nothing))
 
   expect(open.filter((stream) => stream !== undefined).length).toBe(32)
   streams.close()
-  expect(streams.lines(() => Readable.from([]), nothing)).toBeDefined()
+  expect(streams.lines(() => Readable.from([]), asItIs, nothing)).toBeDefined()
 })
