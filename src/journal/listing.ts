@@ -69,7 +69,7 @@ export class Listing {
   constructor(file: string) {
     this.#connection = new Database(file)
     // Nothing here outlives the process, so nothing is written twice and nothing is waited for.
-    this.#connection.pragma('journal_mode = OFF')
+    this.#connection.pragma('journal_mode = MEMORY')
     this.#connection.pragma('synchronous = OFF')
     this.#connection.pragma('locking_mode = EXCLUSIVE')
     this.#connection.pragma(`cache_size = -${pageCacheKib}`)

@@ -1,10 +1,13 @@
 /** Whether the copies are really there: `verify` and `resync` of many files against every kind of target, with a daemon and without. */
-import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { VerifyEvent } from '../../src/control/control.ts'
 import { kindBenches, type KindBench } from './each-kind.ts'
-import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
+import { aCloudBench } from './dropbox-bench.ts'
+import { aBench, fanfold, isAtRest, program, startDaemon, targetOf, type Bench } from './rig.ts'
 
 const files = 240
 const folders = 3
@@ -83,6 +86,34 @@ test.each(Object.keys(kindBenches))(
   },
   120_000,
 )
+
+test('F87: killed in the middle of a listing, a resync begins anew with the next start, and a verify leaves nothing behind', async () => {
+  const bench = await aCloudBench()
+  bench.login()
+  dropFiles(bench)
+  expect((await fanfold(bench, 'run', '--until-idle')).code).toBe(0)
+  const { emulator } = bench.rig
+  emulator.provider.owner.remove('/Archive/d0/f0')
+  emulator.fault({ route: 'files/list_folder', count: 'all', fault: { do: 'stall', of: 'answer' } })
+  const daemon = await startDaemon(bench)
+  await fanfold(bench, 'resync')
+  await daemon.until((status) => targetOf(status, 'cloud').listing !== null)
+
+  await daemon.end('SIGKILL')
+  const before = emulator.recorder.count('files/list_folder')
+  const verify = spawn(process.execPath, [program, 'verify', '--config', bench.config], { stdio: 'ignore' })
+  await vi.waitFor(() => expect(emulator.recorder.count('files/list_folder')).toBeGreaterThan(before), 10_000)
+  verify.kill('SIGKILL')
+  await once(verify, 'close')
+  emulator.faults.disarmAll()
+  const left = readdirSync(join(bench.folder, 'state'))
+  const again = await startDaemon(bench)
+  await again.until((status) => isAtRest(status) && bench.held('d0/f0') !== undefined)
+  const verified = await fanfold(bench, 'verify')
+
+  expect(left.filter((name) => name.includes('listing'))).toEqual([])
+  expect(verified.code, verified.stdout + verified.stderr).toBe(0)
+}, 60_000)
 
 describe('verify', () => {
   async function archived(): Promise<Bench> {
