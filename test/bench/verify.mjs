@@ -63,7 +63,7 @@ function dropFiles() {
 /** The most memory that a process ever had, MiB. */
 function peakMib(pid) {
   const kib = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Math.round(Number(kib) / 1024)
+  return kib === undefined ? 0 : Math.round(Number(kib) / 1024)
 }
 
 async function ran(...words) {
@@ -102,6 +102,7 @@ try {
   const status = async () => JSON.parse((await ran('status', '--json')).said)
   const atRest = async () => {
     for (;;) {
+      if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`)
       const now = await status()
       const [source] = now.sources ?? []
       if (now.running && source?.state === 'watching' && now.targets[0].offering + now.targets[0].waiting === 0) return
