@@ -2,7 +2,7 @@
 // To be run after `node config/dev/setup.mjs emulator`. Small files, a hundred to a folder, since only their number counts.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -102,6 +102,9 @@ try {
   const status = async () => JSON.parse((await ran('status', '--json')).said)
   const atRest = async () => {
     for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      // Before that a question would be answered by the command itself, and keep the daemon from starting.
+      if (!existsSync(join(scratch, 'state/control.sock'))) continue
       if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`)
       const now = await status()
       const [source] = now.sources ?? []

@@ -120,6 +120,25 @@ test('content that rotted without a trace is found by reading, and put right', a
   expect(thorough.tally.bytesRead).toBe(statSync(copy).size * 2)
 })
 
+test('a document that its provider rewrote as it came in is told, and is no difference', async () => {
+  const larger = <T extends { readonly size: number }>(held: T): T => ({ ...held, size: held.size + 5 })
+  const rewriting = (target: Target): Target => ({
+    ...forwarded(target),
+    put: async (copy, at, work, signal) => larger(await target.put(copy, at, work, signal)),
+    async *list(under, want, signal) {
+      for await (const entry of target.list(under, want, signal)) yield larger(entry)
+    },
+  })
+  const world = await aWorld({ targets: ['nas'], wrap: rewriting })
+  await world.put('report.docx', 'content')
+  await delivered(world, 1)
+
+  const { differences, tally } = await verified(world, { reads: () => true, repair: true }, rewriting)
+
+  expect(kindsAt(differences)).toEqual(['altered report.docx'])
+  expect(tally).toMatchObject({ checked: 1, repaired: 0, bytesRead: 0 })
+})
+
 describe('judges nobody', () => {
   test('whose copy is owed, or kept although its file is gone', async () => {
     const world = await aWorldOf(['a', 'b'])
