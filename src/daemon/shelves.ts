@@ -192,6 +192,8 @@ export function openShelves(config: Config, options: DaemonOptions): OwnShelves 
     {
       clouds,
       configs,
+      instance: undefined,
+      host: config.node.id,
       store: {
         load: (target) => (isKnown(target) ? known : bare).store.load(target),
         save: (target, record) => (isKnown(target) ? known : bare).store.save(target, record),

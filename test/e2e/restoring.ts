@@ -38,7 +38,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
     },
     grain: second,
   },
-  onedrive: { make: () => aOneDriveBench(), grain: millisecond },
+  onedrive: { make: () => aOneDriveBench(), grain: second },
 }
 
 /** As `fanfold login` would: the cloud gives a login, whatever this machine has lost. */
