@@ -11,6 +11,7 @@ import { groundsOf, Opener } from './opener.ts'
 import type { DaemonOptions } from './options.ts'
 import type { ConfigStep } from './reload.ts'
 import { markIn, Shelves } from './shelves.ts'
+import type { State } from './state.ts'
 
 export interface Assembly {
   readonly pipeline: Pipeline
@@ -33,7 +34,7 @@ const stopGraceMs = 20_000
 
 export async function assemble(
   config: Config,
-  journal: Journal,
+  { journal, instance }: Pick<State, 'journal' | 'instance'>,
   options: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Promise<Assembly> {
@@ -41,7 +42,7 @@ export async function assemble(
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
   try {
-    return await assembled(config, { journal, digest }, options, onFailure)
+    return await assembled(config, { journal, instance, digest }, options, onFailure)
   } catch (thrown) {
     await digest.stop()
     throw thrown
@@ -50,7 +51,7 @@ export async function assemble(
 
 async function assembled(
   config: Config,
-  { journal, digest }: { readonly journal: Journal; readonly digest: Digest },
+  { journal, instance, digest }: Pick<State, 'journal' | 'instance'> & { readonly digest: Digest },
   options: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Promise<Assembly> {
@@ -59,7 +60,11 @@ async function assembled(
   const logins = new Logins(config, { ...options, onLogin: (account) => wakeLanes(pipeline, account) })
   const clouds = new Clouds({ config, logins, clock, log })
   const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
-  const opener = new Opener({ ...groundsOf(journal), clouds, configs }, options, onFailure)
+  const opener = new Opener(
+    { ...groundsOf(journal), clouds, configs, instance, host: config.node.id },
+    options,
+    onFailure,
+  )
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,

@@ -1,16 +1,21 @@
 /** Opens targets with their worries around them: pace, way to the cloud, memory of folders. What is done with a target is not its concern. */
 import type { TargetConfig } from '../config/config.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { OpenedTarget, PipelineParts } from '../pipeline/pipeline.ts'
+import { ownFolder, type OpenedTarget, type PipelineParts } from '../pipeline/pipeline.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { type OpenableTarget, openerOf, type TargetParts } from '../target/catalogue.ts'
 import type { Pace } from '../target/pace.ts'
 import type { Clouds } from './clouds.ts'
+import type { Instance } from './instance.ts'
 import type { DaemonOptions } from './options.ts'
 
 export interface Grounds extends Pick<AccountPacesParts, 'store'> {
   readonly foldersAt: (target: string) => TargetParts['folders']
   readonly clouds: Clouds
+  /** Who writes to targets; undefined where nobody does. */
+  readonly instance: Instance | undefined
+  /** This host's name, for templates. */
+  readonly host: string
   /** Of all targets there are now. */
   readonly configs: () => readonly TargetConfig[]
 }
@@ -67,8 +72,10 @@ export class Opener {
   async forLanes(kind: TargetConfig['kind']): Promise<Awaited<ReturnType<PipelineParts['openerOf']>>> {
     const opener = await openerOf(kind)
     return (config): OpenedTarget => {
+      const { instance, host } = this.#grounds
       const pace = this.#pace(config)
-      return { target: opener.open(config, this.#parts(config, pace)), pace }
+      const claim = instance && { claimant: instance.claimantOf(config.name), folder: ownFolder(config.at, host) }
+      return { target: opener.open(config, { ...this.#parts(config, pace), claim }), pace }
     }
   }
 
@@ -94,7 +101,7 @@ export class Opener {
     const { clouds, foldersAt } = this.#grounds
     const { log, clock } = this.#options
     const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-    return { log: log('target'), clock, pace, transport, folders: foldersAt(name) }
+    return { log: log('target'), clock, pace, transport, folders: foldersAt(name), claim: undefined }
   }
 }
 

@@ -209,6 +209,8 @@ export function shelvesWith(
     {
       clouds,
       configs,
+      instance: undefined,
+      host: config.node.id,
       store: {
         load: (target) => (isKnown(target) ? known : bare).store.load(target),
         save: (target, record) => (isKnown(target) ? known : bare).store.save(target, record),

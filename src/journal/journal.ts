@@ -339,15 +339,8 @@ export class Journal {
   }
 
   /** Runs a verb that writes at once, and as often as the disk has no room for it again when it has. */
-  async patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
-    for (;;) {
-      await this.whenWritable(signal)
-      try {
-        return verb()
-      } catch (thrown) {
-        if (!(thrown instanceof JournalFull) || this.#gate.isEnding) throw thrown
-      }
-    }
+  patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
+    return this.#gate.patiently(verb, signal)
   }
 
   /** From now on what the disk does not take fails instead of waiting: for a program that has to end. */

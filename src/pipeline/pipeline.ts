@@ -19,6 +19,7 @@ export type { Lane } from './lane.ts'
 export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
+export { ownFolder } from './remote-path.ts'
 export { pathRules, selector } from './selector.ts'
 export { verification, type Difference, type Finding, type Tally, type VerifyWish } from './verification.ts'
 

@@ -1,10 +1,11 @@
 /** Finds out what can be had back: from the journal's receipts, or where there is none, from the targets themselves. Reads no content. */
 import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
-import { remotePath } from '../base/path.ts'
+import { nameOf, remotePath } from '../base/path.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { CopyRecord, Journal } from '../journal/journal.ts'
 import { laneOrder, pathRules } from '../pipeline/pipeline.ts'
+import { noteName } from '../target/catalogue.ts'
 import type { ReadableTarget } from '../target/target.ts'
 import { placeReader, type Origin } from './read-places.ts'
 import type { CopyAt, Restorable, Wanted, Wish } from './wanted.ts'
@@ -165,6 +166,8 @@ async function* fromTarget(
   const lent = await take(config.name, signal)
   try {
     for await (const entry of lent.target.list(remotePath(''), { hash: false }, signal)) {
+      // Whose place it is says no copy.
+      if (nameOf(entry.path) === noteName) continue
       const { size, mtimeNs, sha256 = null } = entry
       const origin: Origin | { source: null; path: string } = originOf(entry.path, mtimeNs) ?? {
         source: null,

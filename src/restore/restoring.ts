@@ -74,6 +74,7 @@ export class Restoring {
   readonly #from = new Map<string, number>()
   /** Places that are done, where several targets are listed one after the other: some 100 bytes each. */
   #done: Set<string> | undefined
+  #listed: string | undefined
   #begin: Begin | undefined
   #restored = 0
   #restoredBytes = 0
@@ -109,6 +110,8 @@ export class Restoring {
     const both = AbortSignal.any([signal, this.#ending.signal])
     try {
       for await (const item of items) {
+        // What the last target could not give is known before the next one's files are looked at.
+        if (this.#isNextList(item)) await queue.onIdle()
         if (item.kind === 'file')
           queue.add(() => this.#one(item.file, both)).catch((thrown: unknown) => this.#end(thrown))
         else this.#heard(item)
@@ -123,6 +126,14 @@ export class Restoring {
       await this.#parts.destination.settle()
     }
     signal.throwIfAborted()
+  }
+
+  #isNextList(item: Restorable): boolean {
+    if (this.#done === undefined || item.kind !== 'file') return false
+    const target = item.file.copies[0]?.target
+    const isNext = target !== this.#listed
+    this.#listed = target
+    return isNext
   }
 
   #heard(item: Exclude<Restorable, { kind: 'file' }>): void {

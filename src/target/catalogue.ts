@@ -2,13 +2,17 @@
 import type { Clock } from '../base/clock.ts'
 import { assert } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { RemotePath } from '../base/path.ts'
 import type { CloudConfig, CloudKind, TargetConfig } from '../config/config.ts'
+import { claimed, noteFile, type Claimant, type OwnerNotes } from './claim.ts'
 import type { FolderMemory } from './folder-memory.ts'
 import type { DriveChoice } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
 import { gated, type OpenableTarget, paced, pacedReading } from './paced.ts'
 import type { Target } from './target.ts'
 import type { Transport } from './transport/transport.ts'
+
+export { noteName, type Claimant } from './claim.ts'
 
 /** What every kind is built with. */
 export interface TargetParts {
@@ -21,6 +25,8 @@ export interface TargetParts {
   readonly folders: FolderMemory
   /** Nothing is made there or changed. */
   readonly isForReading?: boolean
+  /** Who writes there, and the folder that holds all its copies; undefined for one that only reads. */
+  readonly claim: { readonly claimant: Claimant; readonly folder: RemotePath } | undefined
 }
 
 const boxHosts = ['api.box.com', 'upload.box.com']
@@ -54,34 +60,52 @@ export interface Opener {
 }
 
 /** Loads the code of one kind. @throws BrokenInvariant (when opening) for a configuration of another kind. */
-export async function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
-  const make = kind === 'directory' ? await directoryMaker() : await cloudMaker(kind)
-  const reading = (config: TargetConfig, parts: TargetParts): Target => make(config, { ...parts, isForReading: true })
-  if (kind === 'directory')
-    return {
-      open: (config, parts) => paced(make(config, parts), parts.pace),
-      openForReading: (config, parts) => pacedReading(reading(config, parts), parts.pace),
-    }
-  // A cloud's transport keeps the pace of its calls by itself.
-  return { open: (config, parts) => gated(make(config, parts), parts.pace), openForReading: reading }
+export function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
+  return kind === 'directory' ? directoryOpener() : cloudOpener(kind)
 }
 
-type Maker = (config: TargetConfig, parts: TargetParts) => Target
-
-async function directoryMaker(): Promise<Maker> {
+async function directoryOpener(): Promise<Opener> {
   const { directoryTarget } = await import('./directory/directory.ts')
-  return (config, { log, clock, ...how }) => {
+  const make = (config: TargetConfig, parts: TargetParts): ReturnType<typeof directoryTarget> => {
     assert(config.kind === 'directory', `a target of kind ${config.kind} was to be opened as a directory`)
-    return directoryTarget({ name: config.name, root: config.path, log, clock, ...mannerOf(how) })
+    const { log, clock } = parts
+    return directoryTarget({ name: config.name, root: config.path, log, clock, ...mannerOf(parts) })
+  }
+  return {
+    open(config, parts) {
+      const target = make(config, parts)
+      return guarded(paced(target, parts.pace), (folder) => target.notesIn(folder), config.name, parts)
+    },
+    openForReading: (config, parts) => pacedReading(make(config, { ...parts, isForReading: true }), parts.pace),
   }
 }
 
-async function cloudMaker(kind: CloudKind): Promise<Maker> {
+async function cloudOpener(kind: CloudKind): Promise<Opener> {
   const open = await clouds[kind]()
-  return (config, parts) => {
+  const make = (config: TargetConfig, parts: TargetParts): Target => {
     assert(config.kind === kind, `a target of kind ${config.kind} was to be opened as ${kind}`)
     return open(config, parts)
   }
+  return {
+    open(config, parts) {
+      const target = gated(make(config, parts), parts.pace)
+      return guarded(target, (folder) => noteFile(target, folder, () => parts.clock.wallMs()), config.name, parts)
+    },
+    // Its transport keeps the pace of its calls by itself.
+    openForReading: (config, parts) => make(config, { ...parts, isForReading: true }),
+  }
+}
+
+/** Whoever writes there keeps away from what belongs to another Fanfold. */
+function guarded(
+  target: Target,
+  notesIn: (folder: RemotePath) => OwnerNotes,
+  name: string,
+  { claim, clock }: TargetParts,
+): Target {
+  if (claim === undefined) return target
+  const { claimant, folder } = claim
+  return claimed(target, { name, folder, notes: notesIn(folder), claimant, nowMs: () => clock.wallMs() })
 }
 
 type CloudOpener = (config: CloudConfig, parts: TargetParts) => Target

@@ -40,7 +40,7 @@ function configure(emulator) {
   const { url, login } = emulator
   writeFileSync(join(scratch, 'secret'), login.clientSecret ?? '', { mode: 0o600 })
   const place = `account: main, folder: Archive, endpoint: '${url}', at: '{path}'`
-  const account = `name: main, kind: ${values.kind}, client-id: ${login.clientId}, access: files`
+  const account = `name: main, kind: ${values.kind}, client-id: ${login.clientId}${values.kind === 'dropbox' ? '' : ', access: files'}`
   const secret = ['dropbox', 'onedrive'].includes(values.kind) ? '' : ', client-secret-file: ./secret'
   writeFileSync(
     config,

@@ -10,6 +10,8 @@ import { BrokenInvariant } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
+import { nameRules } from '../name-rules.ts'
+import { nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
@@ -85,7 +87,10 @@ class OneDriveTarget implements Target {
 
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, () =>
-      this.#turns.take(at, signal, async () => receiptOf(await this.#open.puts.put(copy, at, work, signal), at, copy)),
+      // Twins take turns, too: both would find their plain name free, and one would be written over the other (F54).
+      this.#turns.take(nameKey(at, nameRules.oneDrive), signal, async () =>
+        receiptOf(await this.#open.puts.put(copy, at, work, signal), at, copy),
+      ),
     )
   }
 
