@@ -9,9 +9,22 @@ const order = {
   account: ['base', 'config', 'target'],
   source: ['base', 'stage', 'config'],
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
-  control: ['base', 'config', 'journal', 'pipeline'],
-  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline', 'control'],
-  cli: ['base', 'config', 'journal', 'control', 'daemon'],
+  restore: ['base', 'config', 'journal', 'target', 'pipeline'],
+  control: ['base', 'config', 'journal', 'pipeline', 'restore'],
+  daemon: [
+    'base',
+    'stage',
+    'digest',
+    'journal',
+    'config',
+    'target',
+    'account',
+    'source',
+    'pipeline',
+    'restore',
+    'control',
+  ],
+  cli: ['base', 'config', 'journal', 'restore', 'control', 'daemon'],
 }
 
 const rooms = Object.entries(order).map(([room, below]) => ({

@@ -68,10 +68,13 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     approve: (source) => answer(() => desk.approve(source)),
     reload: () => answer(() => desk.reload()),
     plan: (signal) => answer(() => desk.plan(signal)),
+    verify: (request, signal) => desk.verify(request, signal),
     login: (asked, signal) => desk.login(asked, signal),
     answerLogin: (ticket, text, signal) => desk.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => desk.checkLogin(account, signal),
     logout: (account, signal) => desk.logout(account, signal),
+    restorable: (wish, signal) => desk.restorable(wish, signal),
+    readCopy: (copy, start, signal) => desk.readCopy(copy, start, signal),
   }
 }
 

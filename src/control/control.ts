@@ -17,6 +17,7 @@ export {
   type Plan,
   type PlannedTarget,
   type Reloaded,
+  type RestoreDesk,
   type Resynced,
   type ResyncRequest,
   type SourceStatus,
@@ -24,4 +25,5 @@ export {
   type TargetStatus,
   type Verdict,
 } from './desk.ts'
+export type { VerifyDifference, VerifyEvent, VerifyRequest, VerifyTally } from './verify.ts'
 export { serveDesk, type DeskServer } from './server.ts'

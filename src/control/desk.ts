@@ -1,5 +1,8 @@
 /** What can be asked of a running daemon, and the answers' shapes. The daemon implements Desk; the HTTP server and its client only carry it. */
+import type { Readable } from 'node:stream'
 import { OwnerError } from '../base/errors.ts'
+import type { CopyAt, Restorable, Wish } from '../restore/restore.ts'
+import type { VerifyDesk } from './verify.ts'
 
 /** The question itself cannot be answered: a name that does not exist, a glob that is broken. Says what exists. */
 export class AskError extends OwnerError {}
@@ -58,6 +61,10 @@ export interface TargetStatus {
   readonly reason: string | null
   /** Files that are still to be offered to this target (a new target, a resync). */
   readonly offering: number
+  /** Entries of a listing that is being read, before copies are offered; null while none is. */
+  readonly listing: number | null
+  /** When all of its copies were compared with what was delivered, and how many were not so then and were not owed again; null where that never was. */
+  readonly verified: { readonly at: string; readonly checked: number; readonly differences: number } | null
   /** Bytes delivered since the daemon started, for rates. */
   readonly bytesSent: number
   /** What is under way now, at most 16. */
@@ -237,8 +244,16 @@ export interface LoginDesk {
   logout(account: string, signal: AbortSignal): Promise<LoggedOut>
 }
 
+/** Getting files back: what there is, and the content of each copy. Who asks writes the files. */
+export interface RestoreDesk {
+  /** @throws AskError for names that do not exist, TargetError where a target that has to be listed cannot be. */
+  restorable(wish: Wish, signal: AbortSignal): AsyncIterable<Restorable>
+  /** Content of a copy, as `restorable` told of it, from byte `start` on. */
+  readCopy(copy: CopyAt, start: number, signal: AbortSignal): Promise<Readable>
+}
+
 /** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
-export interface Desk extends LoginDesk {
+export interface Desk extends LoginDesk, RestoreDesk, VerifyDesk {
   status(): Status
   /** Sets cursors back. Answers how many files will be offered again, per target. */
   resync(request: ResyncRequest): Resynced

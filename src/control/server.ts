@@ -10,18 +10,23 @@ import type { Log } from '../base/log.ts'
 import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
+import { AnswerStreams } from './streams.ts'
+import { verifyBody } from './verify.ts'
 import {
   accountBody,
   approveBody,
   apiHeader,
   apiVersion,
   bodyBytesMax,
+  copyBody,
   decodeQuery,
   historyLinesMax,
   loginAnswerBody,
   loginBody,
+  restorableJson,
   resyncBody,
   targetsBody,
+  wishBody,
 } from './wire.ts'
 
 /** People and scripts of one machine; more connections are a loop gone wild. */
@@ -46,13 +51,15 @@ export interface DeskServer {
  */
 export async function serveDesk(desk: Desk, socketPath: string, deps: { clock: Clock; log: Log }): Promise<DeskServer> {
   const feed = new StatusFeed(() => desk.status(), deps.clock, deps.log)
-  const server = httpServer(routes(desk, feed, deps.log))
+  const streams = new AnswerStreams(deps)
+  const server = httpServer(routes(desk, { feed, streams }, deps.log))
   const place = await listenAt(server, socketPath)
   // After the first listening, an error belongs to one connection; the others go on.
   server.on('error', (error) => deps.log.error('control server', { error: error.message }))
   return {
     async close() {
       feed.close()
+      streams.close()
       await place.close()
     },
   }
@@ -68,7 +75,12 @@ function httpServer(app: Hono<Bindings>): Server {
   return server
 }
 
-function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
+interface Flows {
+  readonly feed: StatusFeed
+  readonly streams: AnswerStreams
+}
+
+function routes(desk: Desk, { feed, streams }: Flows, log: Log): Hono<Bindings> {
   const app = new Hono<Bindings>()
   app.use(async (context, next) => {
     await next()
@@ -95,6 +107,8 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
   app.post('/reload', async (context) => context.json(await desk.reload()))
   app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
   loginRoutes(app, desk)
+  restoreRoutes(app, desk, streams)
+  verifyRoute(app, desk, streams)
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))
   app.onError((thrown, context) => {
     // What its owner can put right is an answer, not a failure; a wrong question is told from a right one that cannot be fulfilled.
@@ -123,8 +137,39 @@ function loginRoutes(app: Hono<Bindings>, desk: Desk): void {
   })
 }
 
+function verifyRoute(app: Hono<Bindings>, desk: Desk, streams: AnswerStreams): void {
+  app.post('/verify', async (context) => {
+    const asked = await bodyOf(context, verifyBody)
+    const asIs = (event: unknown): unknown => event
+    const stream = streams.lines((signal) => desk.verify(asked, signal), asIs, cutterOf(context))
+    return longAnswer(context, stream, 'application/x-ndjson')
+  })
+}
+
+function restoreRoutes(app: Hono<Bindings>, desk: Desk, streams: AnswerStreams): void {
+  app.post('/restorable', async (context) => {
+    const wish = await bodyOf(context, wishBody)
+    const stream = streams.lines((signal) => desk.restorable(wish, signal), restorableJson, cutterOf(context))
+    return longAnswer(context, stream, 'application/x-ndjson')
+  })
+  app.post('/copy', async (context) => {
+    const { copy, start } = await bodyOf(context, copyBody)
+    const stream = streams.bytes((signal) => desk.readCopy(copy, start, signal), cutterOf(context))
+    return longAnswer(context, stream, 'application/octet-stream')
+  })
+}
+
+function longAnswer(context: Context, stream: ReadableStream<Uint8Array> | undefined, type: string): Response {
+  if (stream === undefined) return context.json({ error: 'too many long answers are under way already' }, 503)
+  return context.body(stream, 200, { 'content-type': type })
+}
+
+function cutterOf(context: Context): () => void {
+  return () => context.env.outgoing.destroy()
+}
+
 function streamAnswer(context: Context, feed: StatusFeed): Response {
-  const stream = feed.open(() => context.env.outgoing.destroy())
+  const stream = feed.open(cutterOf(context))
   if (stream === undefined) return context.json({ error: 'too many listen to the status already' }, 503)
   return context.body(stream, 200, { 'content-type': 'text/event-stream' })
 }

@@ -1,6 +1,7 @@
 /** The edge between a daemon and who asks it: bodies, answers and paths as they cross the socket, parsed on both sides. */
 import { z } from 'zod'
-import { decodeName, encodeName } from '../base/path.ts'
+import { decodeName, encodeName, remotePath } from '../base/path.ts'
+import type { CopyAt, Restorable, Wanted, Wish } from '../restore/restore.ts'
 import type {
   Approved,
   Held,
@@ -70,6 +71,8 @@ const target = z.object({
   oldestMs: count.nullable(),
   reason: z.string().nullable(),
   offering: count,
+  listing: count.nullable(),
+  verified: z.object({ at: z.string(), checked: count, differences: count }).nullable(),
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
   requests: z.object({ month: z.string(), requests: count, most: count.nullable() }).nullable(),
@@ -201,6 +204,70 @@ export const historyAnswer: z.ZodType<readonly HistoryLine[]> = z.array(
     detail: z.string(),
   }),
 )
+
+export const wishBody: z.ZodType<Wish> = z.strictObject({
+  from: z.string().max(pathLengthMax),
+  source: z.string().max(pathLengthMax).nullable().default(null),
+  glob: z.string().max(pathLengthMax).nullable().default(null),
+  withRemoved: z.boolean().default(false),
+  isBare: z.boolean().default(false),
+})
+
+const nanoseconds = z
+  .string()
+  .regex(/^-?\d{1,20}$/)
+  .transform(BigInt)
+/** A place below a target's root. */
+const place = z.string().transform((text, context) => {
+  try {
+    return remotePath(text)
+  } catch {
+    context.issues.push({ code: 'custom', message: 'expected a path below a root', input: text })
+    return z.NEVER
+  }
+})
+
+const copyAt: z.ZodType<CopyAt> = z.object({
+  target: z.string(),
+  entry: z
+    .object({
+      path: place,
+      remoteId: z.string(),
+      revision: z.string(),
+      size: count,
+      mtimeNs: nanoseconds,
+      sha256: z.string().nullable(),
+    })
+    .transform(({ sha256, ...entry }) => ({ ...entry, sha256: sha256 ?? undefined })),
+})
+
+export const copyBody = z.strictObject({ copy: copyAt, start: z.int().min(0) })
+
+const wanted: z.ZodType<Wanted> = z.object({
+  source: z.string().nullable(),
+  path: z.string(),
+  size: count,
+  mtimeNs: nanoseconds,
+  sha256: z.string().nullable(),
+  copies: z.array(copyAt),
+})
+
+export const restorableItem: z.ZodType<Restorable> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('begin'), isBare: z.boolean(), targets: z.array(z.string()), files: count.nullable() }),
+  z.object({ kind: z.literal('file'), file: wanted }),
+  z.object({ kind: z.literal('unlisted'), target: z.string(), reason: z.string() }),
+])
+
+/** As JSON has it: whole numbers beyond its own are texts. */
+export function copyJson({ target, entry }: CopyAt): unknown {
+  return { target, entry: { ...entry, sha256: entry.sha256 ?? null, mtimeNs: String(entry.mtimeNs) } }
+}
+
+export function restorableJson(item: Restorable): unknown {
+  if (item.kind !== 'file') return item
+  const { mtimeNs, copies, ...file } = item.file
+  return { kind: item.kind, file: { ...file, mtimeNs: String(mtimeNs), copies: copies.map(copyJson) } }
+}
 
 export const helloAnswer = z.object({ api: z.string() })
 export const errorAnswer = z.object({ error: z.string() })

@@ -20,7 +20,8 @@ export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { ownFolder } from './remote-path.ts'
-export { selector } from './selector.ts'
+export { pathRules, selector } from './selector.ts'
+export { verification, type Difference, type Finding, type Tally, type VerifyWish } from './verification.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
 export interface OpenedTarget {
@@ -95,11 +96,11 @@ export class Pipeline {
       name: seat.name,
       restart: 'transient',
       stopMs: this.#parts.stopGraceMs + stopReserveMs,
-      start: async () => seat.begin(await this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
+      start: () => this.#beginLane(seat),
     })
   }
 
-  async #openLane(seat: LaneSeat): Promise<{ lane: Lane; pace: LanePace }> {
+  async #beginLane(seat: LaneSeat): Promise<Lane> {
     const open = await this.#parts.openerOf(seat.config.kind)
     // As it is now: a reload may have changed it meanwhile, though never its kind.
     const { name, targetId, config } = seat
@@ -108,7 +109,8 @@ export class Pipeline {
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
     const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
-    return { lane: new Lane(parts, this.#intake.accepted, this.#parts), pace }
+    const lane = new Lane(parts, this.#intake.accepted, this.#parts)
+    return seat.begin(lane, { target, pace }, (reason) => this.#laneEnded(seat, reason))
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */
