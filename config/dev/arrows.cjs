@@ -10,7 +10,12 @@ const order = {
   source: ['base', 'stage', 'config'],
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
   control: ['base', 'config', 'journal', 'pipeline'],
-  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline', 'control'],
+  page: ['base', 'config', 'control'],
+  notice: ['base', 'config', 'control'],
+  daemon: [
+    ...['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline'],
+    ...['control', 'page', 'notice'],
+  ],
   cli: ['base', 'config', 'journal', 'control', 'daemon'],
 }
 
@@ -36,6 +41,8 @@ const doors = Object.keys(order)
         `^src/${room}/${room}\\.ts$`,
         '^src/target/(account-paces|catalogue|pace|transport/transport)\\.ts$',
         '^src/control/client\\.ts$',
+        // Shapes alone, for what runs in a browser.
+        ...(room === 'control' ? ['^src/control/desk\\.ts$'] : []),
       ],
     },
   }))

@@ -9,6 +9,8 @@ import {
   type Held,
   type HistoryLine,
   type LoginDesk,
+  type PageAccess,
+  type ParkedLine,
   type PathVerdict,
   type Plan,
   type Reloaded,
@@ -32,6 +34,8 @@ import {
   loginBegunAnswer,
   loginCheckedAnswer,
   loginProgressAnswer,
+  pageAnswer,
+  parkedAnswer,
   planAnswer,
   reloadAnswer,
   resyncAnswer,
@@ -54,6 +58,9 @@ export interface DeskClient extends LoginDesk {
   retry(targets: readonly string[], signal: AbortSignal): Promise<Retried>
   why(path: string, signal: AbortSignal): Promise<readonly PathVerdict[]>
   history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
+  parked(target: string, limit: number, signal: AbortSignal): Promise<readonly ParkedLine[]>
+  /** Where its page is, and what lets a page act. */
+  page(signal: AbortSignal): Promise<PageAccess>
   hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
   resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
   approve(source: string, signal: AbortSignal): Promise<Approved>
@@ -93,6 +100,9 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     answerLogin: (ticket, text, given) => post('/login/answer', { ticket, text }, loginProgressAnswer, given),
     checkLogin: (account, given) => post('/login/check', { account }, loginCheckedAnswer, given),
     logout: (account, given) => post('/logout', { account }, loggedOutAnswer, given),
+    parked: (target, limit, given) =>
+      get(`/parked?target=${encodeQueryPath(target)}&limit=${limit}`, parkedAnswer, given),
+    page: (given) => get('/page', pageAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>
       get(`/history?limit=${limit}${path === null ? '' : `&path=${encodeQueryPath(path)}`}`, historyAnswer, given),

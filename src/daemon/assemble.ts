@@ -7,6 +7,7 @@ import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
+import type { Target } from '../target/target.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
 import type { DaemonOptions } from './options.ts'
@@ -16,6 +17,8 @@ export interface Assembly {
   readonly pipeline: Pipeline
   readonly sources: Sources
   readonly logins: Logins
+  /** The targets of lanes that run, by name, as they were opened last. */
+  readonly opened: ReadonlyMap<string, Target>
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
   /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
@@ -58,10 +61,11 @@ async function assembled(
   const logins = new Logins(config, { ...options, onLogin: (account) => wakeLanes(pipeline, account) })
   const clouds = new Clouds({ config, logins, clock, log })
   const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
+  const opened = new Map<string, Target>()
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: openerOf({ journal, clouds, configs }, options, onFailure),
+    openTarget: openerOf({ journal, clouds, configs, opened }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -84,6 +88,7 @@ async function assembled(
     pipeline,
     sources,
     logins,
+    opened,
     async start() {
       logins.start()
       await pipeline.start()
@@ -129,11 +134,12 @@ interface Grounds {
   readonly clouds: Clouds
   /** Of all targets there are now. */
   readonly configs: () => readonly TargetConfig[]
+  readonly opened: Map<string, Target>
 }
 
 /** Opens targets with their worries around them. */
 function openerOf(
-  { journal, clouds, configs }: Grounds,
+  { journal, clouds, configs, opened }: Grounds,
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
 ): (config: TargetConfig) => OpenedTarget {
@@ -149,7 +155,9 @@ function openerOf(
     const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
     const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
     const folders = journal.foldersAt(config.name)
-    return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
+    const target = openTarget(config, { log: log('target'), clock, pace, transport, folders })
+    opened.set(config.name, target)
+    return { target, pace }
   }
 }
 

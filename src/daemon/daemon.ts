@@ -1,13 +1,14 @@
 /** The daemon: one state directory, one lock, one journal, and everything assembled on them. Starts, answers when idle, reloads, drains. */
 import { join } from 'node:path'
 import { readConfig, type Config } from '../config/config.ts'
-import { AskError, serveDesk, type Desk, type DeskServer, type Plan } from '../control/control.ts'
+import { AskError, serveDesk, type Desk, type DeskServer, type PageAccess, type Plan } from '../control/control.ts'
 import type { Journal } from '../journal/journal.ts'
 import { declarationOf } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
+import type { Target } from '../target/target.ts'
 import { Announcer } from './announcer.ts'
 import { assemble, type Assembly } from './assemble.ts'
 import type { DaemonOptions } from './options.ts'
@@ -15,8 +16,10 @@ import { openDesk as deskOf, type DeskParts } from './desk.ts'
 import { liveTarget } from './live.ts'
 import { Logins } from './logins.ts'
 import { openNotifier } from './notify.ts'
+import { Page } from '../page/page.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
+import { Spaces } from './spaces.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
 import { StateDisk } from './state-disk.ts'
 
@@ -24,6 +27,8 @@ export type { DaemonOptions } from './options.ts'
 
 export interface Daemon {
   readonly desk: Desk
+  /** Where the status page is. */
+  page(): PageAccess
   /** Resolves when every source is scanned and every lane has done what it can. */
   idle(signal: AbortSignal): Promise<void>
   /** Drains: no new work, what is under way finishes or is kept for later, everything is on disk. */
@@ -58,11 +63,15 @@ interface Opened {
   assembly?: Assembly
   server?: DeskServer
   announcer?: Announcer
+  spaces?: Spaces
+  page?: Page
 }
 
 /** What is under way ends while it can still be asked about, and before the journal does. */
-async function end({ state, endTraces, assembly, server, announcer }: Opened): Promise<void> {
+async function end({ state, endTraces, assembly, server, announcer, spaces, page }: Opened): Promise<void> {
   await assembly?.stop()
+  await spaces?.close()
+  await page?.close()
   await server?.close()
   await announcer?.close()
   state?.release()
@@ -80,16 +89,21 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
     log: options.log('config'),
     apply: (step) => assembly.apply(step),
     note: (event, detail) => journal.note({ source: null, event, detail }),
+    follow: ({ status }) => page.change(status),
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
-  const desk = deskOf(liveParts(reloader, journal, options, assembly, disk))
+  const spaces = (opened.spaces = spacesOf(assembly, options))
+  const desk = deskOf(liveParts(reloader, journal, options, assembly, { disk, spaces }))
+  const page: Page = (opened.page = pageOf(desk, config, spaces, options))
   const announcer = (opened.announcer = announcerOf(desk, { journal, reloader }, assembly, options))
-  opened.server = await served(desk, config, options)
+  opened.server = await served(desk, page, config, options)
+  await page.change(config.status)
   await assembly.start()
   disk.start()
   announcer.start()
   return {
     desk,
+    page: () => page.access(),
     failed: failing.failed,
     idle: (until) => untilIdle(assembly, options, until),
     async stop() {
@@ -121,8 +135,23 @@ function stateDiskOf(
   return new StateDisk({ folder, journal, pipeline, sources, clock: options.clock, log: options.log('journal') })
 }
 
-function served(desk: Desk, config: Config, { clock, log }: DaemonOptions): Promise<DeskServer> {
-  return serveDesk(desk, join(config.state, 'control.sock'), { clock, log: log('control') })
+function served(desk: Desk, page: Page, config: Config, { clock, log }: DaemonOptions): Promise<DeskServer> {
+  const parts = { clock, log: log('control'), page: () => page.access() }
+  return serveDesk(desk, join(config.state, 'control.sock'), parts)
+}
+
+function spacesOf({ pipeline, opened }: Assembly, { clock, log }: DaemonOptions): Spaces {
+  const targets = (): Map<string, Target> => {
+    const running = pipeline.seats.filter(({ lane }) => lane?.state.kind === 'running').map(({ name }) => name)
+    return new Map([...opened].filter(([name]) => running.includes(name)))
+  }
+  return new Spaces({ targets, clock, log: log('target') })
+}
+
+function pageOf(desk: Desk, config: Config, spaces: Spaces, { clock, log }: DaemonOptions): Page {
+  const tokenFile = join(config.state, 'page-token')
+  const metrics = (): Promise<string> => Promise.resolve('')
+  return new Page({ desk, tokenFile, metrics, onLook: () => spaces.look(), clock, log: log('page') })
 }
 
 function announcerOf(
@@ -171,14 +200,14 @@ function liveParts(
   journal: Journal,
   { clock }: DaemonOptions,
   { pipeline, sources, logins }: Assembly,
-  disk: StateDisk,
+  { disk, spaces }: { readonly disk: StateDisk; readonly spaces: Spaces },
 ): DeskParts {
   return {
     config: () => reloader.config,
     configProblem: () => reloader.problem,
     journal,
     clock,
-    target: (name) => liveTarget(pipeline, name),
+    target: (name) => liveTarget(pipeline, name, (target) => spaces.of(target)),
     journalState: () => disk.state(),
     source: (name) => sources.all.find((source) => source.name === name),
     approve: (source) => pipeline.approve(source),

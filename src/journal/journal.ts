@@ -18,6 +18,7 @@ import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
+import { Parked, type ParkedDelivery } from './parked.ts'
 import { Spool, type LargeClaim } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
@@ -53,6 +54,7 @@ export class Journal {
   readonly #folders: FoldersAtTarget
   readonly #targets: Targets
   readonly #paces: Paces
+  readonly #parked: Parked
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly #feed: Feed
@@ -74,6 +76,7 @@ export class Journal {
     this.#folders = new FoldersAtTarget(connection)
     this.#targets = new Targets(connection, this.#folders)
     this.#paces = new Paces(connection)
+    this.#parked = new Parked(connection, this.#tree)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
@@ -287,6 +290,10 @@ export class Journal {
 
   reasonOf(targetId: number, state: 'parked' | 'postponed'): string | null {
     return this.#spool.reasonOf(targetId, state)
+  }
+
+  parkedAt(targetId: number, limit: number): readonly ParkedDelivery[] {
+    return this.#guarded(() => this.#parked.at(targetId, limit))
   }
 
   // History

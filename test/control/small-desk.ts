@@ -5,10 +5,20 @@ export function aStatus(changes: Partial<Status> = {}): Status {
   return {
     healthy: true,
     reasons: [],
+    causes: [],
     oldestMs: null,
     journal: { state: 'open', reason: null },
     sources: [
-      { name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0, removalsHeld: false },
+      {
+        name: 'papers',
+        state: 'watching',
+        files: 1204,
+        watched: 12,
+        reason: null,
+        settling: 0,
+        removalsHeld: false,
+        lastScanMs: 60_000,
+      },
     ],
     targets: [aLane()],
     accounts: [],
@@ -32,6 +42,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     offering: 0,
     bytesSent: 0,
     sending: [],
+    space: null,
     ...changes,
   }
 }
@@ -73,6 +84,11 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
         { ...line, at: '2026-11-20T10:00:01.000Z', event: 'delivered', detail: '5 bytes' },
         { ...line, at: '2026-11-20T10:00:00.000Z', event: 'retry', detail: 'EIO' },
       ]
+    },
+    parked(target, limit) {
+      asked.push(['parked', target, limit])
+      const line = { source: 'papers', path: 'a.txt', size: 5, reason: 'EACCES; allow it', attempts: 2 }
+      return [{ ...line, ageMs: 60_000, nextTryMs: null }]
     },
     hold(targets) {
       asked.push(['hold', targets])
