@@ -3,11 +3,12 @@ import { showPath } from '../base/path.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
-import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
+import { Pipeline, type EndedAttempt, type OpenedTarget } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
 import { openTarget, type TargetParts } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
+import type { TransportCounters } from '../target/transport/transport.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
 import type { DaemonOptions } from './options.ts'
@@ -19,6 +20,10 @@ export interface Assembly {
   readonly logins: Logins
   /** The targets of lanes that run, by name, as they were opened last. */
   readonly opened: ReadonlyMap<string, Target>
+  /** Told of each attempt that is over. */
+  readonly onAttempt: Set<(attempt: EndedAttempt) => void>
+  /** Calls so far of targets that have a cloud behind them. */
+  requests(): ReadonlyMap<string, TransportCounters>
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
   /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
@@ -62,6 +67,7 @@ async function assembled(
   const clouds = new Clouds({ config, logins, clock, log })
   const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
   const opened = new Map<string, Target>()
+  const onAttempt: Assembly['onAttempt'] = new Set()
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
@@ -73,6 +79,7 @@ async function assembled(
     random,
     log: log('lane'),
     stopGraceMs,
+    onAttempt: (attempt) => onAttempt.forEach((told) => told(attempt)),
     onFailure,
   })
   const sources = await openSources({
@@ -89,6 +96,8 @@ async function assembled(
     sources,
     logins,
     opened,
+    onAttempt,
+    requests: () => clouds.requests(),
     async start() {
       logins.start()
       await pipeline.start()

@@ -13,9 +13,11 @@ import { Announcer } from './announcer.ts'
 import { assemble, type Assembly } from './assemble.ts'
 import type { DaemonOptions } from './options.ts'
 import { openDesk as deskOf, type DeskParts } from './desk.ts'
+import { factsOf, type FactsParts } from './facts.ts'
 import { liveTarget } from './live.ts'
 import { Logins } from './logins.ts'
 import { openNotifier } from './notify.ts'
+import { Notices } from '../notice/notice.ts'
 import { Page } from '../page/page.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
@@ -65,10 +67,12 @@ interface Opened {
   announcer?: Announcer
   spaces?: Spaces
   page?: Page
+  notices?: Notices
 }
 
 /** What is under way ends while it can still be asked about, and before the journal does. */
-async function end({ state, endTraces, assembly, server, announcer, spaces, page }: Opened): Promise<void> {
+async function end({ state, endTraces, assembly, server, announcer, spaces, page, notices }: Opened): Promise<void> {
+  await notices?.close()
   await assembly?.stop()
   await spaces?.close()
   await page?.close()
@@ -89,18 +93,24 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
     log: options.log('config'),
     apply: (step) => assembly.apply(step),
     note: (event, detail) => journal.note({ source: null, event, detail }),
-    follow: ({ status }) => page.change(status),
+    follow: async ({ status, notify }) => {
+      await page.change(status)
+      await notices.change(notify)
+    },
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
   const spaces = (opened.spaces = spacesOf(assembly, options))
   const desk = deskOf(liveParts(reloader, journal, options, assembly, { disk, spaces }))
-  const page: Page = (opened.page = pageOf(desk, config, spaces, options))
+  const page: Page = (opened.page = pageOf({ desk, journal, assembly, spaces }, config, options))
+  assembly.onAttempt.add((attempt) => page.attempted(attempt))
   const announcer = (opened.announcer = announcerOf(desk, { journal, reloader }, assembly, options))
+  const notices: Notices = (opened.notices = noticesOf(desk, journal, assembly, config, options))
   opened.server = await served(desk, page, config, options)
   await page.change(config.status)
   await assembly.start()
   disk.start()
   announcer.start()
+  await notices.change(config.notify)
   return {
     desk,
     page: () => page.access(),
@@ -148,10 +158,20 @@ function spacesOf({ pipeline, opened }: Assembly, { clock, log }: DaemonOptions)
   return new Spaces({ targets, clock, log: log('target') })
 }
 
-function pageOf(desk: Desk, config: Config, spaces: Spaces, { clock, log }: DaemonOptions): Page {
-  const tokenFile = join(config.state, 'page-token')
-  const metrics = (): Promise<string> => Promise.resolve('')
-  return new Page({ desk, tokenFile, metrics, onLook: () => spaces.look(), clock, log: log('page') })
+function pageOf(
+  { spaces, ...parts }: Pick<FactsParts, 'desk' | 'journal' | 'assembly'> & { readonly spaces: Spaces },
+  { state }: Config,
+  { clock, log }: DaemonOptions,
+): Page {
+  const journalFile = join(state, 'journal.sqlite')
+  return new Page({
+    desk: parts.desk,
+    tokenFile: join(state, 'page-token'),
+    facts: () => factsOf({ ...parts, journalFile }),
+    onLook: () => spaces.look(),
+    clock,
+    log: log('page'),
+  })
 }
 
 function announcerOf(
@@ -169,6 +189,28 @@ function announcerOf(
     journalAnswers: () => journal.answers(),
   }
   return new Announcer(openNotifier(environment, told), parts, told)
+}
+
+function noticesOf(
+  desk: Desk,
+  journal: Journal,
+  { sources }: Assembly,
+  config: Config,
+  { clock, log }: DaemonOptions,
+): Notices {
+  return new Notices({
+    status: () => desk.status(),
+    isAnswering: async () => {
+      await journal.answers()
+      return sources.isAnswering
+    },
+    node: config.node.id,
+    file: join(config.state, 'told.json'),
+    http: config.http,
+    note: (event, detail) => journal.note({ source: null, event, detail }),
+    clock,
+    log: log('notice'),
+  })
 }
 
 /** Writes what the stages do to their log, if anybody reads it. */

@@ -189,7 +189,7 @@ function retry(parts: DeskParts, targets: readonly string[]): { readonly retried
 function parked(parts: DeskParts, target: string, limit: number): readonly ParkedLine[] {
   const nowMs = parts.clock.wallMs()
   return targetNames(parts, [target]).flatMap((name) =>
-    parts.journal.parkedAt(parts.journal.target(name).id, limit).map(({ dueMs, sinceMs, path, reason, ...line }) => ({
+    parts.journal.parked.at(parts.journal.target(name).id, limit).map(({ dueMs, sinceMs, path, reason, ...line }) => ({
       ...line,
       path: showPath(path),
       reason: showPath(reason ?? 'no reason was kept'),

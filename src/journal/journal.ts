@@ -12,13 +12,13 @@ import { Counters } from './counters.ts'
 import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
-import { History, type HistoryLine } from './history.ts'
+import { History, type EventCount, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
-import { Parked, type ParkedDelivery } from './parked.ts'
+import { Parked } from './parked.ts'
 import { Spool, type LargeClaim } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
@@ -54,7 +54,7 @@ export class Journal {
   readonly #folders: FoldersAtTarget
   readonly #targets: Targets
   readonly #paces: Paces
-  readonly #parked: Parked
+  readonly parked: Parked
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly #feed: Feed
@@ -76,7 +76,7 @@ export class Journal {
     this.#folders = new FoldersAtTarget(connection)
     this.#targets = new Targets(connection, this.#folders)
     this.#paces = new Paces(connection)
-    this.#parked = new Parked(connection, this.#tree)
+    this.parked = new Parked(connection, this.#tree)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
@@ -292,10 +292,6 @@ export class Journal {
     return this.#spool.reasonOf(targetId, state)
   }
 
-  parkedAt(targetId: number, limit: number): readonly ParkedDelivery[] {
-    return this.#guarded(() => this.#parked.at(targetId, limit))
-  }
-
   // History
 
   /** Adds a line that belongs to no delivery; on disk a moment later. */
@@ -316,6 +312,10 @@ export class Journal {
     // What was noted a moment ago is read as well.
     this.#group.drain()
     return this.#guarded(() => this.#history.read(fileId, limit))
+  }
+
+  eventCounts(): readonly EventCount[] {
+    return this.#history.counts(new Map(this.#targets.names().map((name) => [this.#targets.get(name).id, name])))
   }
 
   // Room on its disk

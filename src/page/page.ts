@@ -11,9 +11,13 @@ import type { Log } from '../base/log.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { PageAddress, StatusConfig } from '../config/config.ts'
 import { listenAt, StatusFeed, type Desk, type PageAccess, type Status } from '../control/control.ts'
+import type { AttemptFacts, Facts } from './facts.ts'
+import type { Metrics } from './metrics.ts'
 import { pageRoutes } from './routes.ts'
 import { tokenIn } from './token.ts'
 import { Trend } from './trend.ts'
+
+export type { AttemptFacts, Facts } from './facts.ts'
 
 /** Browsers of one machine, a scraper, a balancer; more are a loop gone wild. */
 const connectionsMax = 64
@@ -26,8 +30,7 @@ export interface PageParts {
   readonly desk: Desk
   /** Where the token is kept. */
   readonly tokenFile: string
-  /** In Prometheus's text form. */
-  readonly metrics: () => Promise<string>
+  readonly facts: () => Facts
   /** Somebody looks at the page now. */
   readonly onLook: () => void
   readonly clock: Clock
@@ -49,6 +52,7 @@ export class Page {
   #place: Place | undefined
   #problem: string | null = null
   #tasks: Tasks | undefined
+  #metrics: Metrics | undefined
 
   constructor(parts: PageParts) {
     this.#parts = parts
@@ -73,8 +77,16 @@ export class Page {
     if (listen === undefined) return
     // Made at the first start, so that whoever may read it finds it.
     this.#ownToken()
+    // Loaded where somebody may ask for them only.
+    const { Metrics } = await import('./metrics.ts')
+    this.#metrics ??= new Metrics(this.#parts.facts)
     await this.#listen(listen)
     if (this.#place === undefined) this.#tasks = this.#tryAgain(listen)
+  }
+
+  /** Counts an attempt that is over. */
+  attempted(attempt: AttemptFacts): void {
+    this.#metrics?.attempted(attempt)
   }
 
   async close(): Promise<void> {
@@ -117,6 +129,7 @@ export class Page {
   #server(): Server {
     const app = pageRoutes({
       ...this.#parts,
+      metrics: async () => (await this.#metrics?.text()) ?? '',
       feed: this.#feed,
       trend: this.#trend,
       config: () => this.#config,

@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { StatusConfig } from '../../src/config/config.ts'
-import { Page } from '../../src/page/page.ts'
+import type { Status } from '../../src/control/control.ts'
+import { Page, type Facts } from '../../src/page/page.ts'
 import { aFolder } from '../builders.ts'
 import { smallDesk, type SmallDesk } from '../control/small-desk.ts'
 
@@ -34,6 +35,28 @@ export interface Answer {
   readonly text: string
 }
 
+export function someFacts(status: Status): Facts {
+  const requests = {
+    answered: 7,
+    refused: 1,
+    limited: 2,
+    broken: 0,
+    failed: { stalled: 3 },
+    bytesUp: 1000,
+    bytesDown: 10,
+  }
+  return {
+    status,
+    events: [
+      { event: 'paused', source: null, target: 'nas', count: 2 },
+      { event: 'overflow', source: 'papers', target: null, count: 1 },
+    ],
+    requests: new Map([['nas', requests]]),
+    stages: [{ name: 'intake', bufferedCount: 3, handledCount: 40, busyMs: 1500 }],
+    journal: { main: 4096, log: 0 },
+  }
+}
+
 export const anyPort: StatusConfig = { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, hosts: [] }
 
 export async function served(config = anyPort, desk = smallDesk(), folder = aFolder()): Promise<Served> {
@@ -41,7 +64,7 @@ export async function served(config = anyPort, desk = smallDesk(), folder = aFol
   const page = new Page({
     desk,
     tokenFile: join(folder, 'page-token'),
-    metrics: () => Promise.resolve('fanfold_up 1\n'),
+    facts: () => someFacts(desk.now),
     onLook: () => looks++,
     clock: systemClock,
     log: silentLog,
