@@ -1,4 +1,5 @@
 /** Elements: made from words, changed only where they differ, lists kept in step with what they show. Text never becomes markup. */
+import { showDuration } from '../../base/units.ts'
 
 type Attributes = Readonly<Record<string, string | boolean>>
 type Child = Node | string
@@ -89,6 +90,11 @@ export class Listing<T> {
 /** `1,204`, as the reader writes numbers. */
 export function count(amount: number): string {
   return amount.toLocaleString()
+}
+
+/** In whole seconds, since tenths only flicker. */
+export function wholeSeconds(ms: number): string {
+  return showDuration(Math.max(1, Math.floor(ms / 1000)) * 1000)
 }
 
 /** `1 file`, `2 files`. */

@@ -1,8 +1,8 @@
 /** One lane per target, drawn as a lane: what waits, what is on its way, what was delivered; how fast, how far behind, and what is parked. */
-import { showBytes, showDuration } from '../../base/units.ts'
+import { showBytes } from '../../base/units.ts'
 import type { TargetStatus } from '../../control/desk.ts'
 import { button, type Actions } from './actions.ts'
-import { attribute, count, counted, el, found, Listing, say, sayIf, width, type View } from './dom.ts'
+import { attribute, count, counted, el, found, Listing, say, sayIf, wholeSeconds, width, type View } from './dom.ts'
 import { ParkedList } from './parked.ts'
 import { Plot } from './plot.ts'
 import { remainingMs, type Rates } from './rates.ts'
@@ -10,6 +10,8 @@ import { toneOf } from './sources.ts'
 
 /** Copies under way that are drawn; the others are counted. */
 const sendingShownMax = 16
+/** So many fit without scrolling. */
+const sendingUnscrolled = 4
 
 export class LanesView {
   readonly #listing: Listing<TargetStatus>
@@ -53,7 +55,7 @@ class LaneView implements View<TargetStatus> {
     this.#copies = new Listing(this.#sending, ({ path }) => path, copyView)
     this.#parked = new ParkedList(name, actions)
     this.#pause = button('Pause', `pause ${name}`, () => actions.hold(name))
-    this.#resume = button('Resume', `let ${name} go on`, () => actions.resume(name))
+    this.#resume = button('Resume', `resume ${name}`, () => actions.resume(name))
     const resync = button('Compare', `compare ${name} with what it should hold`, () => actions.resync(name))
     const heading = el(
       'div',
@@ -63,6 +65,7 @@ class LaneView implements View<TargetStatus> {
       this.#state,
     )
     heading.append(el('span', { class: 'acts' }, this.#pause, this.#resume, resync))
+    attribute(this.#sending, 'aria-label', `on the way to ${name}`)
     this.#active.box.append(this.#sending)
     const flow = el(
       'div',
@@ -91,6 +94,8 @@ class LaneView implements View<TargetStatus> {
     this.#delivered.show(lane.delivered, total === 0 ? '' : `${percentOf(lane.delivered, total)} of ${count(total)}`)
     this.#copies.show(lane.sending.slice(0, sendingShownMax))
     this.#sending.hidden = lane.sending.length === 0
+    // What scrolls has to be reached by keyboard.
+    attribute(this.#sending, 'tabindex', lane.sending.length > sendingUnscrolled ? '0' : false)
     width(this.#track, total === 0 ? 0 : lane.delivered / total)
     say(this.#facts, this.#factsOf(lane).join(' · '))
     this.#plot.show(lane.name, this.#rates.points(lane.name), this.#now())
@@ -99,10 +104,13 @@ class LaneView implements View<TargetStatus> {
 
   #factsOf(lane: TargetStatus): string[] {
     const speed = this.#rates.speed(lane.name)
-    const facts = [`${speed.filesPerSecond.toFixed(1)} files/s`, `${showBytes(speed.bytesPerSecond)}/s`]
-    if (lane.oldestMs !== null) facts.push(`${showDuration(Math.floor(lane.oldestMs / 1000) * 1000)} behind`)
+    const isMoving = speed.filesPerSecond + speed.bytesPerSecond > 0
+    const facts = isMoving
+      ? [`${speed.filesPerSecond.toFixed(1)} files/s`, `${showBytes(speed.bytesPerSecond)}/s`]
+      : ['at rest']
+    if (lane.oldestMs !== null) facts.push(`${wholeSeconds(lane.oldestMs)} behind`)
     const leftMs = remainingMs(lane, speed)
-    if (leftMs !== undefined) facts.push(`about ${showDuration(Math.ceil(leftMs / 1000) * 1000)} left`)
+    if (leftMs !== undefined) facts.push(`about ${wholeSeconds(leftMs)} left`)
     if (lane.offering > 0) facts.push(`${counted(lane.offering, 'file')} to compare`)
     if (lane.leaving > 0) facts.push(`${count(lane.leaving)} leaving`)
     if (lane.space !== null) facts.push(spaceWords(lane.space))

@@ -19,9 +19,10 @@ export class ParkedList {
 
   constructor(target: string, actions: Actions) {
     this.#target = target
-    const list = el('ul')
+    // What scrolls has to be reached by keyboard.
+    const list = el('ul', { tabindex: '0', 'aria-label': `parked at ${target}` })
     this.#listing = new Listing(list, ({ source, path }) => `${source}\n${path}`, parkedView)
-    const again = button('Try all again', `try what is parked at ${target} again`, () => actions.retry(target))
+    const again = button('Try all again', `try all again that is parked at ${target}`, () => actions.retry(target))
     const foot = el('p', { class: 'row' }, again, this.#rest)
     this.element = el('details', { class: 'parked' }, this.#title, list, foot)
     this.element.addEventListener('toggle', () => this.#read())

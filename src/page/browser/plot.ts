@@ -1,6 +1,6 @@
 /** A small plot of one lane's last minutes: what it sent as an area, how far it was behind as a line, each on a scale of its own. */
-import { showBytes, showDuration } from '../../base/units.ts'
-import { attribute, el, say, svg } from './dom.ts'
+import { showBytes } from '../../base/units.ts'
+import { attribute, el, say, svg, wholeSeconds } from './dom.ts'
 import { windowMs, type Point } from './rates.ts'
 
 /** A page that was just opened has no past: it grows from here. Unit: ms. */
@@ -45,12 +45,14 @@ export class Plot {
     const lags =
       lagMost === 0 ? [] : runs(points.map(({ atMs, lagMs }) => [x(atMs), y(lagMs / Math.max(lagMsLeast, lagMost))]))
     attribute(this.#lag, 'd', lags.map(lineOf).join(''))
+    // A lane at rest needs no picture of nothing.
+    this.element.hidden = rateMost === 0 && lagMost === 0
     this.#say(name, [rateMost, lagMost, spanMs])
   }
 
   #say(name: string, [rateMost, lagMost, spanMs]: readonly [number, number, number]): void {
     const rateWords = rateMost === 0 ? 'nothing sent' : `rate, at most ${showBytes(rateMost)}/s`
-    const lagWords = lagMost === 0 ? 'no lag' : `lag, at most ${showDuration(Math.floor(lagMost / 1000) * 1000)}`
+    const lagWords = lagMost === 0 ? 'no lag' : `lag, at most ${wholeSeconds(lagMost)}`
     const minutes = Math.round(spanMs / 60_000)
     const spanWords = minutes === 1 ? 'last minute' : `last ${minutes} minutes`
     say(this.#rateWords, rateWords)

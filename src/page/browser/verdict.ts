@@ -1,7 +1,6 @@
 /** The verdict in words: safe or not, why not, and for each reason what its owner can do. */
-import { showDuration } from '../../base/units.ts'
 import type { Status } from '../../control/desk.ts'
-import { attribute, count, counted, el, found, Listing, say, sayIf } from './dom.ts'
+import { attribute, count, counted, el, found, Listing, say, sayIf, wholeSeconds } from './dom.ts'
 
 interface Cause {
   readonly name: string
@@ -31,7 +30,7 @@ function factsOf({ sources, targets, oldestMs }: Status): string {
   const owed = targets.reduce((sum, { waiting, active }) => sum + waiting + active, 0)
   const kept = `${counted(files, 'file')} watched, ${counted(targets.length, 'target')}`
   if (owed === 0) return `${kept}. Nothing is on its way.`
-  const oldest = oldestMs === null ? '' : `, the oldest for ${showDuration(Math.floor(oldestMs / 1000) * 1000)}`
+  const oldest = oldestMs === null ? '' : `, the oldest for ${wholeSeconds(oldestMs)}`
   return `${kept}. ${count(owed)} ${owed === 1 ? 'copy is' : 'copies are'} on the way${oldest}.`
 }
 
