@@ -1,7 +1,7 @@
 /** The status page as people meet it: headless Chromium in front of a daemon, with targets that fail and heal. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import axe from 'axe-core'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { aBench, fanfold, isAtRest, startDaemon, writeConfig, type Bench } from '../e2e/rig.ts'
@@ -10,7 +10,6 @@ import { anyPort, served } from '../page/rig.ts'
 
 /** Debian's. */
 const executablePath = '/usr/bin/chromium'
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 /** Where pictures are left for somebody to look at; nowhere where it is not given. */
 const pictures = process.env['FANFOLD_PICTURES']
 
@@ -48,7 +47,7 @@ async function aLook(
 
 /** Serious findings of axe, as one line each. */
 async function barriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  await page.evaluate(axe.source)
   const found: unknown = await page.evaluate('axe.run()')
   const { violations } = found as { violations: { id: string; impact: string; nodes: { html: string }[] }[] }
   return violations
