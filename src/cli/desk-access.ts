@@ -67,6 +67,7 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     page: () => Promise.reject(new OwnerError('no daemon is running: its page is there while it runs')),
     hold: (targets) => answer(() => desk.hold(targets)),
     resume: (targets) => answer(() => desk.resume(targets)),
+    takeOver: (targets) => answer(() => desk.takeOver(targets)),
     approve: (source) => answer(() => desk.approve(source)),
     reload: () => answer(() => desk.reload()),
     plan: (signal) => answer(() => desk.plan(signal)),

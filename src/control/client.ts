@@ -63,6 +63,7 @@ export interface DeskClient extends LoginDesk {
   page(signal: AbortSignal): Promise<PageAccess>
   hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
   resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
+  takeOver(targets: readonly string[], signal: AbortSignal): Promise<Held>
   approve(source: string, signal: AbortSignal): Promise<Approved>
   reload(signal: AbortSignal): Promise<Reloaded>
   plan(signal: AbortSignal): Promise<Plan>
@@ -93,6 +94,7 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     retry: (targets, given) => post('/retry', { targets }, retryAnswer, given),
     hold: (targets, given) => post('/hold', { targets }, heldAnswer, given),
     resume: (targets, given) => post('/resume', { targets }, heldAnswer, given),
+    takeOver: (targets, given) => post('/take-over', { targets }, heldAnswer, given),
     approve: (source, given) => post('/approve', { source }, approveAnswer, given),
     reload: (given) => post('/reload', {}, reloadAnswer, given),
     plan: (given) => get('/plan', planAnswer, given),

@@ -285,6 +285,8 @@ export interface Desk extends LoginDesk {
   /** Stops targets until they are resumed, over restarts; what is under way finishes. */
   hold(targets: readonly string[]): Held
   resume(targets: readonly string[]): Held
+  /** The named targets' places belong to this Fanfold from now on, whoever wrote there before (F81). @throws AskError where none is named. */
+  takeOver(targets: readonly string[]): Held
   /** The removals of a source are meant: copies follow their files. */
   approve(source: string): Approved
   /** Takes over the configuration file as it stands now. @throws OwnerError with its problems; the one before stays in force. */

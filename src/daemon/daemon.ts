@@ -87,7 +87,7 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
   opened.endTraces = traced(options.log('stage'))
   const failing = failure()
   journal.damage.then(failing.fail, failing.fail)
-  const assembly = (opened.assembly = await assemble(config, journal, options, failing.fail))
+  const assembly = (opened.assembly = await assemble(config, opened.state, options, failing.fail))
   const disk = stateDiskOf(config, journal, assembly, options)
   const reloader: Reloader = new Reloader(config, {
     log: options.log('config'),
@@ -100,7 +100,7 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
   const spaces = (opened.spaces = spacesOf(assembly, options))
-  const desk = deskOf(liveParts(reloader, journal, options, assembly, { disk, spaces }))
+  const desk = deskOf(liveParts(reloader, opened.state, options, assembly, { disk, spaces }))
   const page: Page = (opened.page = pageOf({ desk, journal, assembly, spaces }, config, options))
   assembly.onAttempt.add((attempt) => page.attempted(attempt))
   const announcer = (opened.announcer = announcerOf(desk, { journal, reloader }, assembly, options))
@@ -239,7 +239,7 @@ async function untilIdle(
 
 function liveParts(
   reloader: Reloader,
-  journal: Journal,
+  { journal, instance }: State,
   { clock }: DaemonOptions,
   { pipeline, sources, logins }: Assembly,
   { disk, spaces }: { readonly disk: StateDisk; readonly spaces: Spaces },
@@ -248,6 +248,7 @@ function liveParts(
     config: () => reloader.config,
     configProblem: () => reloader.problem,
     journal,
+    instance,
     clock,
     target: (name) => liveTarget(pipeline, name, (target) => spaces.of(target)),
     journalState: () => disk.state(),
@@ -285,6 +286,7 @@ export async function openDesk(
     config: () => config,
     configProblem: () => null,
     journal,
+    instance: state.instance,
     clock: options.clock,
     target: () => undefined,
     journalState: () => ({ state: 'open', reason: null }),

@@ -5,7 +5,7 @@ import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
 import type { Lane } from './lane.ts'
 import type { LaneOrder } from './lane-order.ts'
-import { placeAt } from './remote-path.ts'
+import { ownFolder, placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
@@ -103,7 +103,8 @@ export class LaneSeat {
    * Takes over what can change while the lane goes on. @returns false where it cannot, because the copies go somewhere else now.
    */
   adopt(config: TargetConfig): boolean {
-    if (placeOf(config) !== placeOf(this.#config)) return false
+    const { host } = this.#parts
+    if (placeOf(config, host) !== placeOf(this.#config, host)) return false
     this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#config = config
     this.#order = laneOrder(config, this.#parts)
@@ -137,11 +138,11 @@ export function declaredOrder({ selector: text }: Declaration, parts: OrderParts
 }
 
 /** Whatever of a configuration a running lane cannot change. */
-function placeOf(config: TargetConfig): string {
+function placeOf(config: TargetConfig, host: string): string {
   return JSON.stringify({
     ...config,
     select: null,
-    at: null,
+    at: ownFolder(config.at, host),
     onRemove: null,
     removeAfterMs: null,
     pace: null,

@@ -19,6 +19,7 @@ export type { Lane } from './lane.ts'
 export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
+export { ownFolder } from './remote-path.ts'
 export { selector } from './selector.ts'
 export type { EndedAttempt } from './traffic.ts'
 
@@ -29,8 +30,8 @@ export interface OpenedTarget {
 }
 
 export interface PipelineParts extends LaneParts {
-  /** Opens what stands behind a target's configuration, for one life of its lane, which closes it. */
-  readonly openTarget: (config: TargetConfig) => OpenedTarget
+  /** Loads a kind of target. What it answers opens what stands behind a configuration, for one life of its lane, which closes it. */
+  readonly openerOf: (kind: TargetConfig['kind']) => Promise<(config: TargetConfig) => OpenedTarget>
   /** This host's name, for templates. */
   readonly host: string
   readonly clock: Clock
@@ -95,13 +96,15 @@ export class Pipeline {
       name: seat.name,
       restart: 'transient',
       stopMs: this.#parts.stopGraceMs + stopReserveMs,
-      start: () => seat.begin(this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
+      start: async () => seat.begin(await this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
     })
   }
 
-  #openLane(seat: LaneSeat): Lane {
+  async #openLane(seat: LaneSeat): Promise<Lane> {
+    const open = await this.#parts.openerOf(seat.config.kind)
+    // As it is now: a reload may have changed it meanwhile, though never its kind.
     const { name, targetId, config } = seat
-    const { target, pace } = this.#parts.openTarget(config)
+    const { target, pace } = open(config)
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)

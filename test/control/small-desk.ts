@@ -94,6 +94,10 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
       asked.push(['hold', targets])
       return { targets }
     },
+    takeOver(targets) {
+      asked.push(['takeOver', targets])
+      return { targets }
+    },
     resume(targets) {
       asked.push(['resume', targets])
       return { targets }

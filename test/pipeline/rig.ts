@@ -113,7 +113,7 @@ export async function aWorld(options: {
     {
       journal,
       digest,
-      openTarget: (config) => opened(wrap(aDirectory(config, log), config), config.name),
+      openerOf: () => Promise.resolve((config) => opened(wrap(aDirectory(config, log), config), config.name)),
       rootOf: () => inbox,
       host: 'here',
       clock: systemClock,
