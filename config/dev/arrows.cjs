@@ -11,18 +11,11 @@ const order = {
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
   restore: ['base', 'config', 'journal', 'target', 'pipeline'],
   control: ['base', 'config', 'journal', 'pipeline', 'restore'],
+  page: ['base', 'config', 'control'],
+  notice: ['base', 'config', 'control'],
   daemon: [
-    'base',
-    'stage',
-    'digest',
-    'journal',
-    'config',
-    'target',
-    'account',
-    'source',
-    'pipeline',
-    'restore',
-    'control',
+    ...['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline'],
+    ...['restore', 'control', 'page', 'notice'],
   ],
   cli: ['base', 'config', 'journal', 'restore', 'control', 'daemon'],
 }
@@ -49,6 +42,8 @@ const doors = Object.keys(order)
         `^src/${room}/${room}\\.ts$`,
         '^src/target/(account-paces|catalogue|pace|transport/transport)\\.ts$',
         '^src/control/client\\.ts$',
+        // Shapes alone, for what runs in a browser.
+        ...(room === 'control' ? ['^src/control/desk\\.ts$'] : []),
       ],
     },
   }))

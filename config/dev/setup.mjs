@@ -62,13 +62,16 @@ once(
     npm('ci', '--no-audit', '--no-fund')
   },
 )
+// What runs in a browser knows other things than Node.
+const pageProject = 'config/dev/tsconfig.page.json'
 once(
   'dist/.fanfold-built',
-  fingerprint(['tsconfig.json', 'package-lock.json', ...filesBelow('src')]),
+  fingerprint(['tsconfig.json', pageProject, 'package-lock.json', ...filesBelow('src')]),
   'building',
   () => {
     rmSync(join(root, 'dist'), { recursive: true, force: true })
     compile('tsconfig.json')
+    compile(pageProject)
   },
 )
 

@@ -20,10 +20,15 @@ export async function check(flags: CheckFlags): Promise<ExitCode> {
   }
   const config = readConfig(findConfig(flags.config, process.env))
   const warnings = warningsOf(config)
-  if (flags.json === true) terminal.print(JSON.stringify({ config, warnings }, null, 2))
+  if (flags.json === true) terminal.print(JSON.stringify({ config, warnings }, withoutSecrets, 2))
   else for (const line of configLines(config)) terminal.print(renderLine(line, Infinity, terminal.hasColour))
   for (const warning of warnings) terminal.remark(`fanfold: warning: ${harmless(warning)}`)
   return exitCode.done
+}
+
+/** A hook's URL lets whoever knows it speak in our name. */
+function withoutSecrets(key: string, value: unknown): unknown {
+  return key === 'url' && typeof value === 'string' ? 'a URL that is not shown' : value
 }
 
 export function configLines(config: Config): Line[] {
@@ -31,8 +36,23 @@ export function configLines(config: Config): Line[] {
     [span(`${harmless(config.file)} is valid`, 'good')],
     fact('state', config.state),
     fact('node', `${config.node.id} (${config.node.roles.join(', ')})`),
+    ...outletLines(config),
     ...config.sources.flatMap(sourceLines),
     ...config.targets.flatMap(targetLines),
+  ]
+}
+
+function outletLines({ status: { listen }, notify }: Config): Line[] {
+  const told = [
+    ...(notify.ping === undefined ? [] : [`pings every ${showDuration(notify.ping.everyMs)} while all is well`]),
+    ...(notify.onRed === undefined ? [] : ['tells what goes wrong']),
+    ...(notify.onGreen === undefined ? [] : ['tells when all is well again']),
+    ...(notify.digestMinute === undefined ? [] : ['tells each day how things stand']),
+  ]
+  const page = listen?.kind === 'tcp' ? `${listen.host}:${listen.port}` : (listen?.path ?? '')
+  return [
+    ...(listen === undefined ? [] : [fact('page', page)]),
+    ...(told.length === 0 ? [] : [fact('notify', told.join(', '))]),
   ]
 }
 

@@ -131,6 +131,10 @@ function addAskCommands(program: Command, end: End): void {
       examples(['fanfold status', ''], ['fanfold status --watch', ''], ['fanfold status --json | jq .healthy', '']),
     )
     .action(async (flags: StatusFlags) => end(await (await import('./status.ts')).status(flags)))
+  withFacts(program.command('page'))
+    .description('print the address of the status page of the running daemon, with the token that lets it act')
+    .addHelpText('after', examples(['fanfold page', ''], ['xdg-open "$(fanfold page)"', '']))
+    .action(async (flags: FactFlags) => end(await (await import('./page.ts')).page(flags)))
   withFacts(program.command('why'))
     .description('say for each target whether it has a file, and which rule or failure decided it')
     .argument('<path>', 'a file, or a path below a source')

@@ -5,6 +5,7 @@ import { openLog, standardErrorLines, type Log } from '../base/log.ts'
 import { logForm } from '../base/log-form.ts'
 import { LogLimit } from '../base/log-limit.ts'
 import { systemRandom } from '../base/random.ts'
+import { OwnerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import type { DeskClient } from '../control/client.ts'
 import type { Desk, Status } from '../control/control.ts'
@@ -62,6 +63,8 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     retry: (targets) => answer(() => desk.retry(targets)),
     why: (path) => answer(() => desk.why(path)),
     history: (path, limit) => answer(() => desk.history(path, limit)),
+    parked: (target, limit) => answer(() => desk.parked(target, limit)),
+    page: () => Promise.reject(new OwnerError('no daemon is running: its page is there while it runs')),
     hold: (targets) => answer(() => desk.hold(targets)),
     resume: (targets) => answer(() => desk.resume(targets)),
     takeOver: (targets) => answer(() => desk.takeOver(targets)),

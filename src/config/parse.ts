@@ -6,6 +6,7 @@ import { assert } from '../base/errors.ts'
 import { readText, type ConfigText } from './document.ts'
 import { clashesOf, type Place } from './places.ts'
 import { ConfigError, showGot, showKey, suggestion, type Problem, type Where } from './problems.ts'
+import { assembleNotify, assembleStatus } from './outlets.ts'
 import { fileSchema, type FileValue } from './schema.ts'
 import type { AccountConfig, Config, SourceConfig, TargetConfig } from './settings.ts'
 import { accountFaults } from './accounts.ts'
@@ -148,6 +149,8 @@ function assemble(file: string, value: FileValue): Config {
       proxy: value.http.proxy,
       caFile: value.http['ca-file'] === undefined ? undefined : resolve(base, value.http['ca-file']),
     },
+    status: assembleStatus(base, value.status),
+    notify: assembleNotify(base, value.notify),
     sources: value.sources.map((source) => assembleSource(base, source)),
     targets: value.targets.map((target) => assembleTarget(base, target, accounts)),
     accounts,

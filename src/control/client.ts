@@ -11,6 +11,8 @@ import {
   type Held,
   type HistoryLine,
   type LoginDesk,
+  type PageAccess,
+  type ParkedLine,
   type PathVerdict,
   type Plan,
   type Reloaded,
@@ -40,6 +42,8 @@ import {
   loginBegunAnswer,
   loginCheckedAnswer,
   loginProgressAnswer,
+  pageAnswer,
+  parkedAnswer,
   planAnswer,
   reloadAnswer,
   restorableItem,
@@ -63,6 +67,9 @@ export interface DeskClient extends LoginDesk, RestoreDesk, VerifyDesk {
   retry(targets: readonly string[], signal: AbortSignal): Promise<Retried>
   why(path: string, signal: AbortSignal): Promise<readonly PathVerdict[]>
   history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
+  parked(target: string, limit: number, signal: AbortSignal): Promise<readonly ParkedLine[]>
+  /** Where its page is, and what lets a page act. */
+  page(signal: AbortSignal): Promise<PageAccess>
   hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
   resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
   takeOver(targets: readonly string[], signal: AbortSignal): Promise<Held>
@@ -107,6 +114,9 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     restorable: (wish, given) => lines('/restorable', wish, restorableItem, given),
     readCopy: (copy, start, given) => bytes('/copy', { copy: copyJson(copy), start }, given),
     logout: (account, given) => post('/logout', { account }, loggedOutAnswer, given),
+    parked: (target, limit, given) =>
+      get(`/parked?target=${encodeQueryPath(target)}&limit=${limit}`, parkedAnswer, given),
+    page: (given) => get('/page', pageAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>
       get(`/history?limit=${limit}${path === null ? '' : `&path=${encodeQueryPath(path)}`}`, historyAnswer, given),

@@ -12,6 +12,8 @@ export interface Status {
   readonly healthy: boolean
   /** What keeps it from being healthy, in words; empty when it is. */
   readonly reasons: readonly string[]
+  /** What each reason is about, in their order: stays the same while its words and numbers change. `target nas parked`. */
+  readonly causes: readonly string[]
   /** Age of the oldest change that some target still lacks, ms; null when none. */
   readonly oldestMs: number | null
   readonly journal: JournalStatus
@@ -40,6 +42,8 @@ export interface SourceStatus {
   readonly settling: number
   /** So many files went at once that no copy leaves before `approve`. */
   readonly removalsHeld: boolean
+  /** How long ago the last whole scan ended, ms; null before the first. */
+  readonly lastScanMs: number | null
 }
 
 export interface TargetStatus {
@@ -71,6 +75,14 @@ export interface TargetStatus {
   readonly sending: readonly { readonly path: string; readonly bytesDone: number; readonly size: number }[]
   /** Requests to its cloud account in the local month (`2026-11`), by all targets of the account, and the most there may be; null where they are not counted. */
   readonly requests: { readonly month: string; readonly requests: number; readonly most: number | null } | null
+  /** How full its place is, as it said last; null where nobody asked it. */
+  readonly space: TargetSpace | null
+}
+
+export interface TargetSpace {
+  readonly usedBytes: number
+  /** null where it sets no bound. */
+  readonly freeBytes: number | null
 }
 
 export interface ResyncRequest {
@@ -105,6 +117,20 @@ export interface PathVerdict {
   readonly size: number | null
   readonly sha256: string | null
   readonly targets: readonly Verdict[]
+}
+
+/** A delivery that only its owner, or time, brings back. */
+export interface ParkedLine {
+  readonly source: string
+  readonly path: string
+  readonly size: number
+  /** With the next step. */
+  readonly reason: string
+  readonly attempts: number
+  /** For how long the target lacks this change, ms. */
+  readonly ageMs: number
+  /** ms until the next try by itself; null where none is planned. */
+  readonly nextTryMs: number | null
 }
 
 export interface HistoryLine {
@@ -234,6 +260,15 @@ export interface LoggedOut {
   readonly left: string | null
 }
 
+/** Where the status page is. */
+export interface PageAccess {
+  /** null: nowhere; the reason says why. */
+  readonly address: string | null
+  readonly reason: string | null
+  /** What the page shows to be allowed to act. A secret of who may use the control socket. */
+  readonly token: string
+}
+
 /** Logging in and out. Answers carry no token; the code of an answer is worth nothing without what the daemon keeps to itself. */
 export interface LoginDesk {
   login(asked: LoginAsked, signal: AbortSignal): Promise<LoginBegun>
@@ -262,6 +297,8 @@ export interface Desk extends LoginDesk, RestoreDesk, VerifyDesk {
   /** @param path absolute, or below a source. */
   why(path: string): readonly PathVerdict[]
   history(path: string | null, limit: number): readonly HistoryLine[]
+  /** What is parked at a target, oldest first. */
+  parked(target: string, limit: number): readonly ParkedLine[]
   /** Stops targets until they are resumed, over restarts; what is under way finishes. */
   hold(targets: readonly string[]): Held
   resume(targets: readonly string[]): Held

@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { asError, OwnerError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { AskError, type Desk } from './desk.ts'
+import { AskError, type Desk, type PageAccess } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
 import { AnswerStreams } from './streams.ts'
@@ -24,6 +24,7 @@ import {
   loginAnswerBody,
   loginBody,
   restorableJson,
+  parkedLinesMax,
   resyncBody,
   targetsBody,
   wishBody,
@@ -33,12 +34,19 @@ import {
 const connectionsMax = 64
 /** A question is small and comes from this machine. Unit: ms. */
 const questionMsMax = 10_000
-const historyLinesDefault = 100
+const linesDefault = 100
 
-interface Bindings {
+export interface Bindings {
   readonly Bindings: HttpBindings
 }
 type Context = AnyContext<Bindings>
+
+export interface ServeParts {
+  readonly clock: Clock
+  readonly log: Log
+  /** Where the status page is; undefined where nobody serves one. */
+  readonly page?: () => PageAccess
+}
 
 export interface DeskServer {
   /** Ends streams and connections and takes the socket file away. */
@@ -49,13 +57,13 @@ export interface DeskServer {
  * Answers at `socketPath` (mode 0660) until closed. A socket that a crash left is replaced.
  * @throws OwnerError when another daemon answers there, or something that is no socket stands there.
  */
-export async function serveDesk(desk: Desk, socketPath: string, deps: { clock: Clock; log: Log }): Promise<DeskServer> {
-  const feed = new StatusFeed(() => desk.status(), deps.clock, deps.log)
-  const streams = new AnswerStreams(deps)
-  const server = httpServer(routes(desk, { feed, streams }, deps.log))
+export async function serveDesk(desk: Desk, socketPath: string, parts: ServeParts): Promise<DeskServer> {
+  const feed = new StatusFeed(() => desk.status(), parts.clock, parts.log)
+  const streams = new AnswerStreams(parts)
+  const server = httpServer(routes(desk, { feed, streams }, parts))
   const place = await listenAt(server, socketPath)
   // After the first listening, an error belongs to one connection; the others go on.
-  server.on('error', (error) => deps.log.error('control server', { error: error.message }))
+  server.on('error', (error) => parts.log.error('control server', { error: error.message }))
   return {
     async close() {
       feed.close()
@@ -80,7 +88,18 @@ interface Flows {
   readonly streams: AnswerStreams
 }
 
-function routes(desk: Desk, { feed, streams }: Flows, log: Log): Hono<Bindings> {
+function routes(desk: Desk, { feed, streams }: Flows, { log, page }: ServeParts): Hono<Bindings> {
+  const app = deskRoutes(desk, log)
+  app.get('/', (context) => context.json({ api: apiVersion }))
+  if (page !== undefined) app.get('/page', (context) => context.json(page()))
+  app.get('/status/stream', (context) => streamAnswer(context, feed))
+  restoreRoutes(app, desk, streams)
+  verifyRoute(app, desk, streams)
+  return app
+}
+
+/** The Desk's verbs as questions over HTTP, wherever they are asked. Who may ask is the concern of whoever serves them. */
+export function deskRoutes(desk: Desk, log: Log): Hono<Bindings> {
   const app = new Hono<Bindings>()
   app.use(async (context, next) => {
     await next()
@@ -93,10 +112,9 @@ function routes(desk: Desk, { feed, streams }: Flows, log: Log): Hono<Bindings> 
       onError: (context) => context.json({ error: `a question has at most ${bodyBytesMax} bytes` }, 413),
     }),
   )
-  app.get('/', (context) => context.json({ api: apiVersion }))
   app.get('/status', (context) => context.json(desk.status()))
-  app.get('/status/stream', (context) => streamAnswer(context, feed))
   app.get('/why', (context) => context.json(desk.why(pathAsked(context))))
+  app.get('/parked', (context) => context.json(parkedAnswer(desk, queryOf(context))))
   app.get('/history', (context) => context.json(historyAnswer(desk, queryOf(context))))
   app.post('/resync', async (context) => context.json(desk.resync(await bodyOf(context, resyncBody))))
   app.post('/retry', async (context) => context.json(desk.retry((await bodyOf(context, targetsBody)).targets)))
@@ -107,8 +125,6 @@ function routes(desk: Desk, { feed, streams }: Flows, log: Log): Hono<Bindings> 
   app.post('/reload', async (context) => context.json(await desk.reload()))
   app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
   loginRoutes(app, desk)
-  restoreRoutes(app, desk, streams)
-  verifyRoute(app, desk, streams)
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))
   app.onError((thrown, context) => {
     // What its owner can put right is an answer, not a failure; a wrong question is told from a right one that cannot be fulfilled.
@@ -189,10 +205,20 @@ function pathAsked(context: Context): string {
 
 function historyAnswer(desk: Desk, query: ReadonlyMap<string, string>): unknown {
   const path = query.get('path')
-  const limit = query.get('limit') ?? String(historyLinesDefault)
-  if (!/^[1-9]\d{0,5}$/.test(limit) || Number(limit) > historyLinesMax)
-    throw new AskError(`limit: expected a whole number from 1 to ${historyLinesMax}, got ${limit}`)
-  return desk.history(path === undefined || path === '' ? null : path, Number(limit))
+  return desk.history(path === undefined || path === '' ? null : path, limitIn(query, historyLinesMax))
+}
+
+function parkedAnswer(desk: Desk, query: ReadonlyMap<string, string>): unknown {
+  const target = query.get('target')
+  if (target === undefined || target === '') throw new AskError('expected a target: /parked?target=…')
+  return desk.parked(target, limitIn(query, parkedLinesMax))
+}
+
+/** @throws AskError where it is none. */
+function limitIn(query: ReadonlyMap<string, string>, most: number): number {
+  const limit = query.get('limit') ?? String(linesDefault)
+  if (/^[1-9]\d{0,5}$/.test(limit) && Number(limit) <= most) return Number(limit)
+  throw new AskError(`limit: expected a whole number from 1 to ${most}, got ${limit}`)
 }
 
 async function bodyOf<T>(context: Context, shape: z.ZodType<T>): Promise<T> {

@@ -11,6 +11,8 @@ import type {
   LoginBegun,
   LoginChecked,
   LoginProgress,
+  PageAccess,
+  ParkedLine,
   PathVerdict,
   Plan,
   Reloaded,
@@ -28,6 +30,9 @@ export const apiHeader = 'fanfold-api'
 export const bodyBytesMax = 64 * 1024
 /** More lines than a person reads and a terminal keeps; the answer stays below some 3 MB. */
 export const historyLinesMax = 10_000
+
+/** More parked files than a person reads. */
+export const parkedLinesMax = 1000
 
 /** Names per question; a configuration has at most 64 targets. */
 const namesMax = 1000
@@ -56,6 +61,7 @@ const source = z.object({
   reason: z.string().nullable(),
   settling: count,
   removalsHeld: z.boolean(),
+  lastScanMs: count.nullable(),
 })
 
 const target = z.object({
@@ -76,11 +82,13 @@ const target = z.object({
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
   requests: z.object({ month: z.string(), requests: count, most: count.nullable() }).nullable(),
+  space: z.object({ usedBytes: count, freeBytes: count.nullable() }).nullable(),
 })
 
 export const statusAnswer: z.ZodType<Status> = z.object({
   healthy: z.boolean(),
   reasons: z.array(z.string()),
+  causes: z.array(z.string()),
   oldestMs: count.nullable(),
   journal: z.object({ state: z.enum(['open', 'state-disk-full']), reason: z.string().nullable() }),
   sources: z.array(source),
@@ -193,6 +201,24 @@ export const whyAnswer: z.ZodType<readonly PathVerdict[]> = z.array(
     targets: z.array(verdict),
   }),
 )
+
+export const parkedAnswer: z.ZodType<readonly ParkedLine[]> = z.array(
+  z.object({
+    source: z.string(),
+    path: z.string(),
+    size: count,
+    reason: z.string(),
+    attempts: count,
+    ageMs: count,
+    nextTryMs: count.nullable(),
+  }),
+)
+
+export const pageAnswer: z.ZodType<PageAccess> = z.object({
+  address: z.string().nullable(),
+  reason: z.string().nullable(),
+  token: z.string(),
+})
 
 export const historyAnswer: z.ZodType<readonly HistoryLine[]> = z.array(
   z.object({

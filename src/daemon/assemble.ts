@@ -3,8 +3,9 @@ import { showPath } from '../base/path.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
-import { Pipeline } from '../pipeline/pipeline.ts'
+import { Pipeline, type EndedAttempt } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
+import type { TransportCounters } from '../target/transport/transport.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
 import { groundsOf, Opener } from './opener.ts'
@@ -18,6 +19,10 @@ export interface Assembly {
   readonly sources: Sources
   readonly logins: Logins
   readonly shelves: Shelves
+  /** Told of each attempt that is over. */
+  readonly onAttempt: Set<(attempt: EndedAttempt) => void>
+  /** Calls so far of targets that have a cloud behind them. */
+  requests(): ReadonlyMap<string, TransportCounters>
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
   /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
@@ -65,6 +70,7 @@ async function assembled(
     options,
     onFailure,
   )
+  const onAttempt: Assembly['onAttempt'] = new Set()
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
@@ -76,6 +82,7 @@ async function assembled(
     random,
     log: log('lane'),
     stopGraceMs,
+    onAttempt: (attempt) => onAttempt.forEach((told) => told(attempt)),
     onFailure,
   })
   const sources = await openSources({
@@ -100,6 +107,8 @@ async function assembled(
     sources,
     logins,
     shelves,
+    onAttempt,
+    requests: () => clouds.requests(),
     async start() {
       logins.start()
       await pipeline.start()

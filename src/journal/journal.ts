@@ -13,14 +13,15 @@ import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Prov
 import type { Selection, Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
-import { History, type HistoryLine } from './history.ts'
 import { Holdings } from './holdings.ts'
+import { History, type EventCount, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
 import { Receipts } from './receipts.ts'
+import { Parked } from './parked.ts'
 import { Spool, type LargeClaim } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
@@ -59,6 +60,7 @@ export class Journal {
   readonly #folders: FoldersAtTarget
   readonly #targets: Targets
   readonly #paces: Paces
+  readonly parked: Parked
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly #feed: Feed
@@ -81,6 +83,7 @@ export class Journal {
     this.#folders = new FoldersAtTarget(connection)
     this.#targets = new Targets(connection, this.#folders)
     this.#paces = new Paces(connection)
+    this.parked = new Parked(connection, this.#tree)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
@@ -324,6 +327,10 @@ export class Journal {
     // What was noted a moment ago is read as well.
     this.#group.drain()
     return this.#guarded(() => this.#history.read(fileId, limit))
+  }
+
+  eventCounts(): readonly EventCount[] {
+    return this.#history.counts(new Map(this.#targets.names().map((name) => [this.#targets.get(name).id, name])))
   }
 
   // Room on its disk

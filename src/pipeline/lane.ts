@@ -35,7 +35,7 @@ import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
-import { Traffic } from './traffic.ts'
+import { Traffic, type TrafficParts } from './traffic.ts'
 
 export interface LaneConfig {
   readonly name: string
@@ -49,7 +49,7 @@ export interface LaneConfig {
   readonly heldBecause: string | null
 }
 
-export interface LaneParts {
+export interface LaneParts extends TrafficParts {
   readonly journal: Journal
   readonly digest: Digest
   readonly rootOf: (source: string) => string
@@ -101,7 +101,7 @@ export class Lane implements Child {
     this.name = config.name
     this.#config = config
     this.#parts = parts
-    this.traffic = new Traffic(parts.clock)
+    this.traffic = new Traffic(config.name, parts)
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
@@ -247,7 +247,7 @@ export class Lane implements Child {
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
     const { placeAt, onRemove } = order()
     const parts = { ...this.#parts, target, placeAt, onRemove, progress }
-    const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() => passage.end())
+    const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
 import { isDamage, type Change, type Facts, type Remover } from '../journal/journal.ts'
-import { supervise, type Reason, type Supervisor } from '../stage/stage.ts'
+import { supervise, type Reason, type StageSnapshot, type Supervisor } from '../stage/stage.ts'
 import { slotsFirstOf } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
 import { Intake } from './intake.ts'
@@ -21,6 +21,7 @@ export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { ownFolder } from './remote-path.ts'
 export { pathRules, selector } from './selector.ts'
+export type { EndedAttempt } from './traffic.ts'
 export { verification, type Difference, type Finding, type Tally, type VerifyWish } from './verification.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
@@ -184,6 +185,11 @@ export class Pipeline {
 
   release(): void {
     this.#intake.release()
+  }
+
+  /** Of what every change passes before its lanes. */
+  get stages(): readonly StageSnapshot[] {
+    return this.#intake.stages
   }
 
   get isIdle(): boolean {

@@ -347,6 +347,7 @@ describe('what a run leaves undone', () => {
       reason: 'not mounted',
       settling: 0,
       removalsHeld: false,
+      lastScanMs: null,
     }
     const desk = smallDesk(
       aStatus({

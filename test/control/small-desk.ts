@@ -8,10 +8,20 @@ export function aStatus(changes: Partial<Status> = {}): Status {
   return {
     healthy: true,
     reasons: [],
+    causes: [],
     oldestMs: null,
     journal: { state: 'open', reason: null },
     sources: [
-      { name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0, removalsHeld: false },
+      {
+        name: 'papers',
+        state: 'watching',
+        files: 1204,
+        watched: 12,
+        reason: null,
+        settling: 0,
+        removalsHeld: false,
+        lastScanMs: 60_000,
+      },
     ],
     targets: [aLane()],
     accounts: [],
@@ -38,6 +48,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     bytesSent: 0,
     sending: [],
     requests: null,
+    space: null,
     ...changes,
   }
 }
@@ -93,6 +104,11 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
       await Promise.resolve()
       yield { kind: 'progress', target: 'nas', phase: 'comparing', done: 1 }
       if (request.targets.includes('nowhere')) throw new AskError('no target is named "nowhere"; there are: nas')
+    },
+    parked(target, limit) {
+      asked.push(['parked', target, limit])
+      const line = { source: 'papers', path: 'a.txt', size: 5, reason: 'EACCES; allow it', attempts: 2 }
+      return [{ ...line, ageMs: 60_000, nextTryMs: null }]
     },
     hold(targets) {
       asked.push(['hold', targets])
