@@ -35,6 +35,9 @@ export interface LiveTarget {
   readonly bytesSent: number
   readonly sending: TargetStatus['sending']
   readonly listing: TargetStatus['listing']
+  /** Made to its account this month; undefined where nobody counts them. */
+  readonly requests:
+    { readonly month: string; readonly requests: number; readonly most: number | undefined } | undefined
   /** What it was seen to take while it had work. */
   readonly bytesPerSecond: number | undefined
   offer(): void
@@ -154,6 +157,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     sending: live?.sending ?? [],
     listing: live?.listing ?? null,
     verified: verifiedOf(name, journal),
+    requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
   }
 }
 

@@ -37,6 +37,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     verified: null,
     bytesSent: 0,
     sending: [],
+    requests: null,
     ...changes,
   }
 }
