@@ -172,7 +172,8 @@ function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   if (lane.parked > 0) facts.push(`${lane.parked} parked`)
   if (lane.listing !== null) facts.push(`listing: ${lane.listing} entries`)
   if (lane.offering > 0) facts.push(`${lane.offering} to offer`)
-  if (lane.requests?.most != null) facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
+  if (typeof lane.requests?.most === 'number')
+    facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
   if (lane.verified !== null) facts.push(`verified ${lane.verified.at.slice(0, 10)}`)
   return facts

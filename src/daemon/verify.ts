@@ -5,7 +5,7 @@ import { showPath } from '../base/path.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { AskError, type VerifyEvent, type VerifyRequest } from '../control/control.ts'
 import type { Holding, Journal } from '../journal/journal.ts'
-import { laneOrder, verification, type Finding, type Tally } from '../pipeline/pipeline.ts'
+import { laneOrder, ownFolder, verification, type Finding, type Tally } from '../pipeline/pipeline.ts'
 import type { Shelves } from './shelves.ts'
 
 export interface VerifyParts {
@@ -56,7 +56,8 @@ export async function* verifyTarget(
   try {
     const { target } = shelf
     const host = parts.config().node.id
-    const given = { journal, clock, name, target, order: laneOrder(config, { clock, host }) }
+    const folder = ownFolder(config.at, host)
+    const given = { journal, clock, name, target, order: laneOrder(config, { clock, host }), folder }
     for await (const finding of verification(order, given, signal)) {
       if (finding.kind === 'tally') conclude(name, finding.tally, order, parts)
       yield finding

@@ -84,7 +84,7 @@ export class Offering {
     const { journal, clock, name, target } = this.#parts
     const { offer, cursor, offerLeft } = journal.target(name)
     if (cursor >= journal.head || offer.look === 'trust' || offerLeft < listedFilesMin) return false
-    if (!target.traits.revisionIsContent) return false
+    if (offer.look === 'hash' && !target.traits.revisionIsContent) return false
     const takes = this.#takes()
     let count = 0
     for (let page = journal.filesAfter(cursor, offerMax); page.length > 0 && count < listedFilesMin;) {

@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
-import { showPath, type RemotePath } from '../base/path.ts'
+import { nameOf, showPath, type RemotePath } from '../base/path.ts'
 import type { Holding, Journal, Listed, Listing, Repair, StoredReceipt } from '../journal/journal.ts'
+import { noteName } from '../target/catalogue.ts'
 import { TargetError, type RemoteEntry, type Target } from '../target/target.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { pathRules } from './selector.ts'
@@ -75,6 +76,8 @@ export interface VerifyParts {
   readonly name: string
   readonly target: Pick<Target, 'traits' | 'list' | 'look' | 'get'>
   readonly order: Pick<LaneOrder, 'selector' | 'placeAt'>
+  /** Below which all copies of this Fanfold are: what lies elsewhere is none of its business. */
+  readonly folder: RemotePath
 }
 
 /** Ends with its tally. @throws TargetError where the target cannot be asked. */
@@ -259,6 +262,7 @@ class Verification {
       if (page.entries.length === 0) return
       ;({ last } = page)
       for (const { path: at, size } of page.entries) {
+        if (!this.#isOurPlace(at)) continue
         this.#counts.extra++
         const detail = 'not of this program, or of a file it does not know any more'
         const difference: Difference = { kind: 'extra', source: null, path: null, at, foundAt: at, size, detail }
@@ -266,6 +270,12 @@ class Verification {
       }
       await clock.sleep(0, signal)
     }
+  }
+
+  /** Of another Fanfold at the same target nothing is strange, nor are the notes that say whose place it is (F81). */
+  #isOurPlace(at: RemotePath): boolean {
+    const { folder } = this.#parts
+    return nameOf(at) !== noteName && (folder === '' || at.startsWith(`${folder}/`))
   }
 
   #told({ source, path, receipt, size }: Believed, { kind, detail, moved }: Verdict): Difference {

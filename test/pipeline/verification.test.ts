@@ -1,8 +1,9 @@
-import { chmodSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
+import { remotePath } from '../../src/base/path.ts'
 import { verification, type Difference, type Tally, type VerifyWish } from '../../src/pipeline/pipeline.ts'
 import { directoryTarget } from '../../src/target/directory/directory.ts'
 import type { Target } from '../../src/target/target.ts'
@@ -29,13 +30,15 @@ async function verified(
   world: World,
   wish: Partial<VerifyWish> = {},
   wrap: (target: Target) => Target = (target) => target,
+  folder = '',
 ): Promise<{ differences: readonly Difference[]; tally: Tally }> {
   const inner = directoryTarget({ name: 'nas', root: world.copies('nas'), log: silentLog, clock: systemClock })
   const target = wrap(inner)
   await target.open(world.journal.target('nas').mark ?? undefined, never)
   const differences: Difference[] = []
   let tally: Tally | undefined
-  const parts = { journal: world.journal, clock: systemClock, name: 'nas', target, order: world.seat('nas').order }
+  const { order } = world.seat('nas')
+  const parts = { journal: world.journal, clock: systemClock, name: 'nas', target, order, folder: remotePath(folder) }
   try {
     for await (const finding of verification({ ...all, ...wish }, parts, never)) {
       if (finding.kind === 'difference') differences.push(finding.difference)
@@ -165,6 +168,17 @@ describe('judges nobody', () => {
     const { differences } = await verified(world, {}, lagging)
 
     expect(differences).toEqual([])
+  })
+
+  test('F81: what another Fanfold keeps beside it at the same target', async () => {
+    const world = await aWorldOf(['a'])
+    for (const name of ['other', 'here']) mkdirSync(join(world.copies('nas'), name))
+    for (const path of ['other/x', 'other/.fanfold-owner', 'here/.fanfold-owner', 'here/y'])
+      writeFileSync(join(world.copies('nas'), path), 'x')
+
+    const { differences } = await verified(world, {}, (target) => target, 'here')
+
+    expect(kindsAt(differences)).toEqual(['extra here/y here/y'])
   })
 
   test('outside of the part that was asked about', async () => {
