@@ -11,7 +11,19 @@ const order = {
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
   restore: ['base', 'config', 'journal', 'target', 'pipeline'],
   control: ['base', 'config', 'journal', 'pipeline', 'restore'],
-  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline', 'restore', 'control'],
+  daemon: [
+    'base',
+    'stage',
+    'digest',
+    'journal',
+    'config',
+    'target',
+    'account',
+    'source',
+    'pipeline',
+    'restore',
+    'control',
+  ],
   cli: ['base', 'config', 'journal', 'restore', 'control', 'daemon'],
 }
 
