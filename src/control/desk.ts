@@ -64,6 +64,8 @@ export interface TargetStatus {
   readonly bytesSent: number
   /** What is under way now, at most 16. */
   readonly sending: readonly { readonly path: string; readonly bytesDone: number; readonly size: number }[]
+  /** Requests to its cloud account in the local month (`2026-11`), by all targets of the account, and the most there may be; null where they are not counted. */
+  readonly requests: { readonly month: string; readonly requests: number; readonly most: number | null } | null
 }
 
 export interface ResyncRequest {

@@ -34,6 +34,9 @@ export interface LiveTarget {
   readonly reason: string | null
   readonly bytesSent: number
   readonly sending: TargetStatus['sending']
+  /** Made to its account this month; undefined where nobody counts them. */
+  readonly requests:
+    { readonly month: string; readonly requests: number; readonly most: number | undefined } | undefined
   /** What it was seen to take while it had work. */
   readonly bytesPerSecond: number | undefined
   offer(): void
@@ -149,6 +152,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     offering: row.cursor < journal.head ? row.offerLeft : 0,
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
+    requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
   }
 }
 

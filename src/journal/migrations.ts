@@ -22,6 +22,12 @@ const folderAtTarget = `
   ) WITHOUT ROWID, STRICT;
   `
 
+/** Requests of a month, for accounts that are licensed by them. */
+const targetPaceMonth = `
+  ALTER TABLE target_pace ADD COLUMN month TEXT NOT NULL DEFAULT '';
+  ALTER TABLE target_pace ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -170,4 +176,5 @@ export const migrations: readonly string[] = [
   `,
   targetPace,
   folderAtTarget,
+  targetPaceMonth,
 ]

@@ -5,9 +5,11 @@ import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
 import type { ReadableTarget } from '../target/target.ts'
 import type { Lane } from './lane.ts'
+import type { PaceSnapshot } from '../target/pace.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { ownFolder, placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
+import type { LanePace } from './slots.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
 type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove'> & {
@@ -29,6 +31,13 @@ const busyMsMin = 1000
 /** A lane that failed so often in a row leaves nothing to wait for. */
 const failuresUntilIdle = 3
 
+/** What begins with a lane and ends with it. */
+export interface Life {
+  readonly lane: Lane
+  readonly target: ReadableTarget
+  readonly pace: LanePace
+}
+
 export class LaneSeat {
   readonly name: string
   readonly targetId: number
@@ -37,6 +46,7 @@ export class LaneSeat {
   #order: LaneOrder
   #lane: Lane | undefined
   #target: ReadableTarget | undefined
+  #pace: LanePace | undefined
   #bytesSentBefore = 0
   #busyMsBefore = 0
   #failures = 0
@@ -90,10 +100,16 @@ export class LaneSeat {
     return this.#lane === undefined ? this.#lastFailure : undefined
   }
 
-  /** A new life begins, with a target of its own. @param onEnd told once, when it is over. */
-  begin(lane: Lane, target: ReadableTarget, onEnd: (reason: Reason) => void): Lane {
+  /** Requests made to its account this month; undefined between two lives. */
+  get requests(): PaceSnapshot['monthly'] | undefined {
+    return this.#lane === undefined ? undefined : this.#pace?.snapshot().monthly
+  }
+
+  /** A new life begins, with a target and a pace of its own. @param onEnd told once, when it is over. */
+  begin({ lane, target, pace }: Life, onEnd: (reason: Reason) => void): Lane {
     this.#lane = lane
     this.#target = target
+    this.#pace = pace
     const ended = (reason: Reason): void => {
       this.#lane = undefined
       this.#target = undefined

@@ -107,12 +107,9 @@ export class Pipeline {
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
-    const lane = new Lane(
-      { name, targetId, target, pace, slotsFirst, order, heldBecause },
-      this.#intake.accepted,
-      this.#parts,
-    )
-    return seat.begin(lane, target, (reason) => this.#laneEnded(seat, reason))
+    const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
+    const lane = new Lane(parts, this.#intake.accepted, this.#parts)
+    return seat.begin({ lane, target, pace }, (reason) => this.#laneEnded(seat, reason))
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */

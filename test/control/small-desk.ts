@@ -35,6 +35,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     offering: 0,
     bytesSent: 0,
     sending: [],
+    requests: null,
     ...changes,
   }
 }

@@ -12,7 +12,8 @@ export interface BoxBench extends Bench {
   held(path: string): Buffer | undefined
 }
 
-export async function aBoxBench(lines = ''): Promise<BoxBench> {
+/** @param account of an account that is a program's own: what stands in it, given the folder of the configuration. */
+export async function aBoxBench(lines = '', account?: (rig: BoxRig, folder: string) => string): Promise<BoxBench> {
   const rig = await aBox()
   const bench = aBench({ unused: '' })
   const { clientId, clientSecret } = rig.emulator.auth.client
@@ -21,7 +22,7 @@ export async function aBoxBench(lines = ''): Promise<BoxBench> {
   writeFileSync(
     bench.config,
     `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\ntargets:\n${target}` +
-      `accounts:\n  - { name: main, kind: box, client-id: ${clientId}, client-secret-file: ./secret }\n`,
+      `accounts:\n  - { name: main, kind: box, ${account?.(rig, bench.folder) ?? `client-id: ${clientId}, client-secret-file: ./secret`} }\n`,
   )
   const login = (): void => {
     const folder = join(bench.folder, 'state', 'accounts')

@@ -48,6 +48,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
       uploads: undefined,
       bytesPerSecond: undefined,
       dailyBytes: undefined,
+      monthlyRequests: undefined,
       hours: undefined,
     },
     ...some,
@@ -59,7 +60,10 @@ function opened(target: Target, name: string): OpenedTarget {
   const store = { load: () => undefined, save: () => Promise.resolve() }
   const parts = { name, clock: systemClock, random: Math.random, log: silentLog, store, onFailure: () => {} }
   const none = { requests: undefined, uploads: undefined, bytesPerSecond: undefined }
-  return { target, pace: openPace({ ...none, dailyBytes: undefined, hours: undefined }, parts) }
+  return {
+    target,
+    pace: openPace({ ...none, dailyBytes: undefined, monthlyRequests: undefined, hours: undefined }, parts),
+  }
 }
 
 /** A target to change single verbs of: hands every call on. */

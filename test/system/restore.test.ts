@@ -1,15 +1,11 @@
-/** Total loss of many files, on disks in memory: what is measured is the work, not the syncs of a busy disk. */
-import { test } from 'vitest'
+/** Total loss of many files. */
+import { expect, test } from 'vitest'
 import { backAfterTotalLoss, kinds } from '../e2e/restoring.ts'
 
-const files = 5000
+const files = 2000
 
-test.each(['directory', 'google-drive'] as const)(
-  `%s: ${files} files with hostile names are back after the loss of source and state, and are sent nowhere again`,
-  async (name) => {
-    const kind = kinds[name]
-    if (kind === undefined) throw new Error(`no kind ${name}`)
-    await backAfterTotalLoss(kind, files, 300_000)
-  },
-  600_000,
-)
+test(`a directory: ${files} files with hostile names are back after the loss of source and state, and are sent nowhere again`, async () => {
+  const kind = kinds['directory']
+  if (kind === undefined) expect.unreachable()
+  await backAfterTotalLoss(kind, files, 300_000)
+}, 600_000)
