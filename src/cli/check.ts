@@ -62,6 +62,7 @@ function targetLines(target: TargetConfig): Line[] {
     fact('at', target.at),
     fact('on remove', onRemoveWords(target)),
     fact('pace', paceWords(target.pace)),
+    fact('verify', verifyWords(target.verify)),
   ]
 }
 
@@ -82,6 +83,16 @@ export function selectWords(select: TargetConfig['select']): string {
   if (select.sizeMax !== undefined) words.push(`of ${showBytes(select.sizeMax)} or less`)
   if (select.newerThanMs !== undefined) words.push(`changed within ${showDuration(select.newerThanMs)}`)
   return words.join(', ')
+}
+
+function verifyWords({ everyMs, share }: TargetConfig['verify']): string {
+  if (everyMs === undefined) return 'only when asked'
+  const read = share === 0 ? '' : `, reading ${showPercent(share)} of the contents`
+  return `every ${showDuration(everyMs)}${read}`
+}
+
+function showPercent(share: number): string {
+  return `${Number((share * 100).toFixed(3))}%`
 }
 
 function paceWords(pace: TargetConfig['pace']): string {

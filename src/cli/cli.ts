@@ -16,6 +16,7 @@ import type { RestoreFlags } from './restore.ts'
 import type { ResyncFlags } from './resync.ts'
 import type { RunFlags } from './run.ts'
 import type { StatusFlags } from './status.ts'
+import type { VerifyFlags } from './verify.ts'
 
 /** As many as the daemon gives in one answer. */
 const historyLimitMax = 10_000
@@ -75,6 +76,7 @@ function buildProgram(end: End): Command {
   addDaemonCommands(program, end)
   addAskCommands(program, end)
   addOrderCommands(program, end)
+  addVerification(program, end)
   addApproval(program, end)
   addRestore(program, end)
   addConfigCommands(program, end)
@@ -153,6 +155,7 @@ function addOrderCommands(program: Command, end: End): void {
     .option('--source <name>', 'only files of this source')
     .option('--path <glob>', 'only paths below the sources that match')
     .option('--verify', 'trust no receipt: compare content at the target')
+    .option('--dry-run', 'only say what would be sent')
     .option('--wait', 'wait until it is done; exits 1 where something stays open')
     .addHelpText(
       'after',
@@ -167,6 +170,29 @@ function addOrderCommands(program: Command, end: End): void {
     .addHelpText('after', examples(['fanfold retry', ''], ['fanfold retry nas', '']))
     .action(async (targets: string[], flags: FactFlags) =>
       end(await (await import('./retry.ts')).retry(targets, flags)),
+    )
+}
+
+function addVerification(program: Command, end: End): void {
+  withFacts(program.command('verify'))
+    .description(
+      'compare the copies at targets with what was delivered, with or without a daemon; exits 1 on a difference',
+    )
+    .argument('[target...]', 'names of targets (default: all)')
+    .option('--source <name>', 'only files of this source')
+    .option('--path <glob>', 'only paths below the sources that match')
+    .option('--download', 'read every copy back and compare its content')
+    .option('--repair', 'send again what is missing or different, and move back what was renamed; deletes nothing')
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold verify', 'what is missing, different, renamed or extra'],
+        ['fanfold verify nas --download --repair', 'down to the last byte'],
+        ['fanfold verify --json | jq \'select(.kind == "difference")\'', ''],
+      ),
+    )
+    .action(async (targets: string[], flags: VerifyFlags) =>
+      end(await (await import('./verify.ts')).verify(targets, flags)),
     )
 }
 

@@ -68,6 +68,7 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     approve: (source) => answer(() => desk.approve(source)),
     reload: () => answer(() => desk.reload()),
     plan: (signal) => answer(() => desk.plan(signal)),
+    verify: (request, signal) => desk.verify(request, signal),
     login: (asked, signal) => desk.login(asked, signal),
     answerLogin: (ticket, text, signal) => desk.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => desk.checkLogin(account, signal),

@@ -209,7 +209,7 @@ function assembleTarget(
 }
 
 function commonOf(target: FileValue['targets'][number]) {
-  const { select, pace } = target
+  const { select, pace, verify } = target
   return {
     name: target.name,
     select: {
@@ -233,6 +233,7 @@ function commonOf(target: FileValue['targets'][number]) {
       monthlyRequests: pace['monthly-requests'],
       hours: pace.hours,
     },
+    verify: { everyMs: verify.every === 'never' ? undefined : verify.every, share: verify.share },
   }
 }
 

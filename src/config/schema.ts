@@ -1,7 +1,7 @@
 /** The shape of the configuration file, key by key: what editors complete and what the parser accepts. Knows no file and no place in it. */
 import { z } from 'zod'
 import { parseHours } from '../base/local-time.ts'
-import { parseBytes, parseBytesPerSecond, parseDurationMs, parseRate } from '../base/units.ts'
+import { parseBytes, parseBytesPerSecond, parseDurationMs, parsePercent, parseRate } from '../base/units.ts'
 import { availableClouds, cloudKinds } from './kinds.ts'
 import { suggestion } from './problems.ts'
 
@@ -184,6 +184,21 @@ const pace = block({
     .meta({ description: 'When copies may begin, local time, such as "22:00-06:00" or "22:00-06:00, 12:00-13:00".' }),
 })
 
+const verify = block({
+  every: z
+    .union(
+      [z.literal('never'), duration('a duration', hourMs, 366 * 24 * hourMs)],
+      expected('never, or a duration between 1h and 366d, such as 30d'),
+    )
+    .prefault('30d')
+    .meta({
+      description: 'How often the copies are compared with what was delivered, by a listing; never turns it off.',
+    }),
+  share: amount('a part between 0% and 100%, such as 3%', parsePercent)
+    .prefault('0%')
+    .meta({ description: 'Of how many copies the content is read back each time; another part each time.' }),
+})
+
 /** Names that Dropbox and the like would spell otherwise are for files; a folder that is chosen here can be chosen well. */
 const remoteFolderText = ruled('a folder at the cloud, such as Archive/office', (text) => {
   const names = text.replace(/^\//, '').split('/')
@@ -235,6 +250,9 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
+  verify: verify
+    .prefault({})
+    .meta({ description: 'Whether copies are still there and as they were is looked at by itself.' }),
   pace: pace.prefault({}).meta({
     description:
       'How hard this target may be used. Cloud targets of one account share all but concurrency and hours; the strictest counts.',

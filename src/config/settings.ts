@@ -105,6 +105,15 @@ interface AnyTargetConfig {
   /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
   readonly removeAfterMs: number
   readonly pace: Pace
+  readonly verify: VerifySettings
+}
+
+/** How often the copies are compared with what was delivered without being asked for. */
+export interface VerifySettings {
+  /** undefined: never. */
+  readonly everyMs: number | undefined
+  /** The part of the copies whose content is read each time, from 0 to 1; all of them in turn. */
+  readonly share: number
 }
 
 /** Which files a target takes; a file has to meet every line. */

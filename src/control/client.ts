@@ -22,6 +22,7 @@ import {
 } from './desk.ts'
 import { incomingBytes, incomingLines } from './incoming.ts'
 import { openAddress } from './socket.ts'
+import { verifyEvent, type VerifyDesk } from './verify.ts'
 import { DeskFailed } from './stream-end.ts'
 export { AskError } from './desk.ts'
 export { DeskFailed } from './stream-end.ts'
@@ -54,7 +55,7 @@ const answerMsMax = 60_000
 const answerBytesMax = 64 * 2 ** 20
 
 /** The Desk's verbs, with an answer that takes its time. */
-export interface DeskClient extends LoginDesk, RestoreDesk {
+export interface DeskClient extends LoginDesk, RestoreDesk, VerifyDesk {
   status(signal: AbortSignal): Promise<Status>
   /** A status every 500 ms until the signal is aborted or the daemon ends. Ends without error in both cases. */
   watch(signal: AbortSignal): AsyncIterable<Status>
@@ -98,6 +99,8 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     approve: (source, given) => post('/approve', { source }, approveAnswer, given),
     reload: (given) => post('/reload', {}, reloadAnswer, given),
     plan: (given) => get('/plan', planAnswer, given),
+    verify: (asked, given) =>
+      askLines(socketPath, { method: 'POST', path: '/verify', body: JSON.stringify(asked) }, verifyEvent, given),
     login: (asked, given) => post('/login', asked, loginBegunAnswer, given),
     answerLogin: (ticket, text, given) => post('/login/answer', { ticket, text }, loginProgressAnswer, given),
     checkLogin: (account, given) => post('/login/check', { account }, loginCheckedAnswer, given),

@@ -25,4 +25,5 @@ export {
   type TargetStatus,
   type Verdict,
 } from './desk.ts'
+export type { VerifyDifference, VerifyEvent, VerifyRequest, VerifyTally } from './verify.ts'
 export { serveDesk, type DeskServer } from './server.ts'

@@ -2,6 +2,7 @@
 import type { Readable } from 'node:stream'
 import { OwnerError } from '../base/errors.ts'
 import type { CopyAt, Restorable, Wish } from '../restore/restore.ts'
+import type { VerifyDesk } from './verify.ts'
 
 /** The question itself cannot be answered: a name that does not exist, a glob that is broken. Says what exists. */
 export class AskError extends OwnerError {}
@@ -60,6 +61,10 @@ export interface TargetStatus {
   readonly reason: string | null
   /** Files that are still to be offered to this target (a new target, a resync). */
   readonly offering: number
+  /** Entries of a listing that is being read, before copies are offered; null while none is. */
+  readonly listing: number | null
+  /** When all of its copies were compared with what was delivered, and how many were not so then and were not owed again; null where that never was. */
+  readonly verified: { readonly at: string; readonly checked: number; readonly differences: number } | null
   /** Bytes delivered since the daemon started, for rates. */
   readonly bytesSent: number
   /** What is under way now, at most 16. */
@@ -248,7 +253,7 @@ export interface RestoreDesk {
 }
 
 /** Everything an operator may ask. Names that do not exist answer with an AskError that lists the known ones. */
-export interface Desk extends LoginDesk, RestoreDesk {
+export interface Desk extends LoginDesk, RestoreDesk, VerifyDesk {
   status(): Status
   /** Sets cursors back. Answers how many files will be offered again, per target. */
   resync(request: ResyncRequest): Resynced

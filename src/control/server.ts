@@ -11,6 +11,7 @@ import { AskError, type Desk } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
 import { AnswerStreams } from './streams.ts'
+import { verifyBody } from './verify.ts'
 import {
   accountBody,
   approveBody,
@@ -107,6 +108,7 @@ function routes(desk: Desk, { feed, streams }: Flows, log: Log): Hono<Bindings> 
   app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
   loginRoutes(app, desk)
   restoreRoutes(app, desk, streams)
+  verifyRoute(app, desk, streams)
   app.notFound((context) => context.json({ error: `no such question: ${context.req.method} ${context.req.path}` }, 404))
   app.onError((thrown, context) => {
     // What its owner can put right is an answer, not a failure; a wrong question is told from a right one that cannot be fulfilled.
@@ -132,6 +134,15 @@ function loginRoutes(app: Hono<Bindings>, desk: Desk): void {
   })
   app.post('/logout', async (context) => {
     return context.json(await desk.logout((await bodyOf(context, accountBody)).account, signalOf(context)))
+  })
+}
+
+function verifyRoute(app: Hono<Bindings>, desk: Desk, streams: AnswerStreams): void {
+  app.post('/verify', async (context) => {
+    const asked = await bodyOf(context, verifyBody)
+    const asIs = (event: unknown): unknown => event
+    const stream = streams.lines((signal) => desk.verify(asked, signal), asIs, cutterOf(context))
+    return longAnswer(context, stream, 'application/x-ndjson')
   })
 }
 

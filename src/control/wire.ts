@@ -71,6 +71,8 @@ const target = z.object({
   oldestMs: count.nullable(),
   reason: z.string().nullable(),
   offering: count,
+  listing: count.nullable(),
+  verified: z.object({ at: z.string(), checked: count, differences: count }).nullable(),
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
   requests: z.object({ month: z.string(), requests: count, most: count.nullable() }).nullable(),

@@ -9,6 +9,7 @@ import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
 import { Announcer } from './announcer.ts'
+import { Audit } from './audit.ts'
 import { assemble, type Assembly } from './assemble.ts'
 import type { DaemonOptions } from './options.ts'
 import { openDesk as deskOf, type DeskParts } from './desk.ts'
@@ -19,7 +20,9 @@ import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
 import { restoreDesk } from './restoring.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
+import { shelvesWith } from './shelves.ts'
 import { StateDisk } from './state-disk.ts'
+import { verifyTargets, type VerifyParts } from './verify.ts'
 
 export type { DaemonOptions } from './options.ts'
 
@@ -59,10 +62,12 @@ interface Opened {
   assembly?: Assembly
   server?: DeskServer
   announcer?: Announcer
+  audit?: Audit
 }
 
 /** What is under way ends while it can still be asked about, and before the journal does. */
-async function end({ state, endTraces, assembly, server, announcer }: Opened): Promise<void> {
+async function end({ state, endTraces, assembly, server, announcer, audit }: Opened): Promise<void> {
+  await audit?.stop()
   await assembly?.stop()
   await server?.close()
   await announcer?.close()
@@ -88,6 +93,8 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
   opened.server = await served(desk, config, options)
   await assembly.start()
   disk.start()
+  opened.audit = auditOf(reloader, journal, options, assembly)
+  opened.audit.start()
   announcer.start()
   return {
     desk,
@@ -186,6 +193,8 @@ function liveParts(
     approve: (source) => pipeline.approve(source),
     reload: () => reloader.reload(),
     logins,
+    verify: (request, signal) =>
+      verifyTargets(request, verifyPartsOf({ reloader, journal, clock, pipeline, shelves }), signal),
     restore: restoreDesk({
       config: () => reloader.config,
       shelves,
@@ -198,6 +207,32 @@ function liveParts(
       return planOf(readConfig(reloader.config.file), { journal, clock, bytesPerSecond }, signal)
     },
   }
+}
+
+function verifyPartsOf({
+  reloader,
+  journal,
+  clock,
+  pipeline,
+  shelves,
+}: Pick<Assembly, 'pipeline' | 'shelves'> &
+  Pick<DaemonOptions, 'clock'> & { readonly reloader: Reloader; readonly journal: Journal }): VerifyParts {
+  const onOwed = (target: string): void => pipeline.seat(target)?.lane?.nudge()
+  return { config: () => reloader.config, journal, clock, shelves, onOwed }
+}
+
+function auditOf(
+  reloader: Reloader,
+  journal: Journal,
+  { clock, log }: DaemonOptions,
+  { pipeline, shelves }: Assembly,
+): Audit {
+  const isReady = (target: string): boolean => pipeline.seat(target)?.reading !== undefined
+  return new Audit({
+    ...verifyPartsOf({ reloader, journal, clock, pipeline, shelves }),
+    log: log('audit'),
+    isReady,
+  })
 }
 
 /** The desk of a daemon that does not run: answers from the journal, and what it changes is done at the next start. */
@@ -216,6 +251,8 @@ export async function openDesk(
       .account(account)
       .look()
       .catch(() => undefined)
+  const { shelves, close: closeShelves } = shelvesWith(config, journal, options)
+  const verifyParts = { config: () => config, journal, clock: options.clock, shelves, onOwed: () => undefined }
   const notRunning = (): Promise<never> => {
     return Promise.reject(new AskError('no daemon is running; the next start reads the configuration'))
   }
@@ -231,12 +268,14 @@ export async function openDesk(
     approve: (source) => journal.approve(source),
     reload: notRunning,
     plan: notRunning,
+    verify: (request, signal) => verifyTargets(request, verifyParts, signal),
     restore: { restorable: nothingToRead, readCopy: notRunning },
     logins,
   })
   return {
     desk,
     async close() {
+      await closeShelves()
       await logins.close()
       state.release()
     },

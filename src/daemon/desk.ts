@@ -37,6 +37,7 @@ export interface LiveTarget {
   /** Made to its account this month; undefined where nobody counts them. */
   readonly requests:
     { readonly month: string; readonly requests: number; readonly most: number | undefined } | undefined
+  readonly listing: TargetStatus['listing']
   /** What it was seen to take while it had work. */
   readonly bytesPerSecond: number | undefined
   offer(): void
@@ -63,6 +64,7 @@ export interface DeskParts {
   readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
+  readonly verify: Desk['verify']
   readonly restore: RestoreDesk
   readonly logins: LoginDesk & { statuses(): readonly AccountStatus[] }
 }
@@ -82,6 +84,7 @@ export function openDesk(parts: DeskParts): Desk {
     approve: (source) => approve(parts, source),
     reload: () => parts.reload(),
     plan: (signal) => parts.plan(signal),
+    verify: (request, signal) => parts.verify(request, signal),
     login: (asked, signal) => parts.logins.login(asked, signal),
     answerLogin: (ticket, text, signal) => parts.logins.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => parts.logins.checkLogin(account, signal),
@@ -153,7 +156,16 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
     requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
+    listing: live?.listing ?? null,
+    verified: verifiedOf(name, journal),
   }
+}
+
+function verifiedOf(name: string, journal: Journal): TargetStatus['verified'] {
+  const last = journal.holdings.lastCheck(name)
+  if (last === undefined) return null
+  const { atMs, checked, differences } = last
+  return { at: new Date(atMs).toISOString(), checked, differences }
 }
 
 /** The named targets, or all. @throws AskError for a name that the configuration does not have. */

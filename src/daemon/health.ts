@@ -40,6 +40,14 @@ export function unhealthyReasons({
     ...accounts
       .filter(({ state }) => state === 'ends-today')
       .map(({ name, reason }) => `account ${name}: ${reason ?? 'ends today'}`),
+    ...targets.flatMap(({ name, verified }) =>
+      verified === null || verified.differences === 0 ? [] : [untrue(name, verified)],
+    ),
     ...parked.map(({ name, parked: files }) => `target ${name} has ${files} parked`),
   ]
+}
+
+function untrue(name: string, { at, differences }: NonNullable<TargetStatus['verified']>): string {
+  const copies = differences === 1 ? '1 copy is' : `${differences} copies are`
+  return `target ${name}: ${copies} not as delivered (${at}); see "fanfold verify ${name}", then add --repair`
 }

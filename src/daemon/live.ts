@@ -13,6 +13,7 @@ export function liveTarget(pipeline: Pipeline, name: string): LiveTarget | undef
     bytesSent: seat.bytesSent,
     sending: lane?.traffic.sending ?? [],
     requests: seat.config.kind === 'directory' ? undefined : seat.requests,
+    listing: lane?.offering.listed ?? null,
     offer: () => lane?.offer(),
     nudge: () => lane?.nudge(),
     hold: (reason) => lane?.hold(reason),

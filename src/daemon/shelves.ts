@@ -178,11 +178,28 @@ export interface OwnShelves {
  */
 export function openShelves(config: Config, options: DaemonOptions): OwnShelves {
   const state = existsSync(join(config.state, 'journal.sqlite')) ? openState(config, options) : undefined
+  const journal = state?.journal
+  const { shelves, close } = shelvesWith(config, journal, options)
+  return {
+    shelves,
+    journal,
+    async close() {
+      await close()
+      state?.release()
+    },
+  }
+}
+
+/** Shelves without a daemon, over a journal that somebody has open; `close` leaves that open. */
+export function shelvesWith(
+  config: Config,
+  journal: Journal | undefined,
+  options: DaemonOptions,
+): { readonly shelves: Shelves; readonly close: () => Promise<void> } {
   const { clock, log } = options
   const logins = new Logins(config, options)
   const clouds = new Clouds({ config, logins, clock, log })
   const configs = (): readonly TargetConfig[] => config.targets
-  const journal = state?.journal
   const isKnown = (target: string): boolean =>
     journal !== undefined && config.targets.some((one) => one.name === target && isKnownIn(journal, one))
   const bare = bareGrounds()
@@ -208,11 +225,9 @@ export function openShelves(config: Config, options: DaemonOptions): OwnShelves 
   const shelves = new Shelves({ configs, running: () => undefined, open, markOf, clock, log: log('target') })
   return {
     shelves,
-    journal,
     async close() {
       await shelves.close()
       await logins.close()
-      state?.release()
     },
   }
 }

@@ -93,6 +93,9 @@ export type ClaimCells = readonly [
   ...[receiptSize: bigint, receiptSha256: Buffer, receiptMtimeNs: bigint],
 ]
 
+/** Of a receipt, in the words of `ReceiptRow`. */
+export const receiptColumns = 'seq, path, remote_id AS remoteId, revision, size, sha256, mtime_ns AS mtimeNs'
+
 export interface ReceiptRow {
   readonly target: string
   readonly seq: bigint

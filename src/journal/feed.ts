@@ -8,6 +8,7 @@ import type { Leaving, Remover } from './leaving.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
 import { freshPriority, offeredPriority, type Priority } from './priority.ts'
 import { inodeCell, nameCell } from './rows.ts'
+import { receiptColumns, storedReceipt, type ReceiptRow, type StoredReceipt } from './delivery.ts'
 import type { Look, LookCell, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
@@ -42,6 +43,22 @@ export interface Accepted {
   readonly owedTo: readonly number[]
 }
 
+/** Says of a file whether a target is to have it, see Feed.offer. */
+export type Takes = (facts: Facts) => 'take' | 'leave' | 'pass'
+
+/** Whether a receipt of a file's newest state is known to be true, so that nobody has to look. */
+export type Proves = (receipt: StoredReceipt) => boolean
+const provesNothing: Proves = () => false
+
+/** A file whose copy is not what its receipt says. */
+export interface OwedAgain {
+  readonly fileId: number
+  /** For its history. */
+  readonly why: string
+  /** What is to be true in the same transaction. */
+  readonly first?: () => void
+}
+
 export interface OfferStep {
   /** Files looked at in this step. */
   readonly files: number
@@ -72,7 +89,7 @@ const sql = {
   after: `
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
   presentAfter: 'SELECT file.* FROM file WHERE seq > ? AND present = 1 ORDER BY seq LIMIT ?',
-  receiptSeq: 'SELECT seq FROM receipt WHERE target_id = ? AND file_id = ?',
+  receipt: `SELECT '' AS target, ${receiptColumns} FROM receipt WHERE target_id = ? AND file_id = ?`,
   renew: `
     UPDATE delivery SET wanted_seq = @seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = @bytes,
       look = CASE WHEN @look = 'trust' AND look <> 'trust' THEN 'entry' ELSE @look END
@@ -114,6 +131,7 @@ export class Feed {
   readonly #statements
   readonly #recordAll
   readonly #offerStep
+  readonly #oweAgain
   readonly #isLeased: (targetId: number, fileId: number) => boolean
   /** What was owed when the journal was opened may have been tried by a process that could not tell: its receipts are in doubt. */
   readonly #doubtfulSeq: number
@@ -141,7 +159,7 @@ export class Feed {
       disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
       presentAfter: connection.prepare<[number, number], FileRow>(sql.presentAfter).safeIntegers(),
-      receiptSeq: connection.prepare<[number, number], { seq: number }>(sql.receiptSeq),
+      receipt: connection.prepare<[number, number], ReceiptRow>(sql.receipt).safeIntegers(),
       renew: connection.prepare<[Debt & { readonly look: Look }]>(sql.renew),
     }
     this.#head = required(this.#statements.head.get()).seq
@@ -155,9 +173,11 @@ export class Feed {
         return accepted
       },
     )
-    this.#offerStep = parts.transactions.of(
-      (name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass') =>
-        this.#offerSome(name, limit, takes),
+    this.#offerStep = parts.transactions.of((name: string, limit: number, takes: Takes, proves: Proves) =>
+      this.#offerSome(name, limit, takes, proves),
+    )
+    this.#oweAgain = parts.transactions.of(
+      (targetId: number, files: readonly OwedAgain[]) => files.filter((one) => this.#oweOneAgain(targetId, one)).length,
     )
   }
 
@@ -294,14 +314,29 @@ export class Feed {
   /**
    * Offers the next part of the feed to one target, in one transaction with its cursor. @param takes what the target's selector
    * says of a file: `take` owes it unless the receipt is of its newest seq, `leave` forgets what was owed, `pass` touches nothing.
+   * @param proves where the offer wants looks: which receipts need none.
    */
-  offer(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
+  offer(name: string, limit: number, takes: Takes, proves = provesNothing): OfferStep {
     try {
-      return this.#offerStep(name, limit, takes)
+      return this.#offerStep(name, limit, takes, proves)
     } catch (thrown) {
       this.#targets.reload()
       throw thrown
     }
+  }
+
+  /** Owes files again, whatever their receipts say. Answers how many: what is gone is not. */
+  oweAgain(targetId: number, files: readonly OwedAgain[]): number {
+    return this.#oweAgain(targetId, files)
+  }
+
+  #oweOneAgain(targetId: number, { fileId, why, first }: OwedAgain): boolean {
+    const row = this.#tree.fileRowById(fileId)
+    if (row?.present !== 1n) return false
+    first?.()
+    const sourceId = this.#tree.sourceId(this.#tree.pathOf(Number(row.folder_id), row.name).source) ?? null
+    this.#history.append({ sourceId, fileId, targetId, event: 'repair', detail: why })
+    return this.#offerOne(targetId, 'hash', row, { takes: () => 'take', proves: provesNothing })
   }
 
   filesAfter(seq: number, limit: number): readonly (Facts & { readonly seq: number })[] {
@@ -313,14 +348,14 @@ export class Feed {
     }))
   }
 
-  #offerSome(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
+  #offerSome(name: string, limit: number, takes: Takes, proves: Proves): OfferStep {
     const target = this.#targets.get(name)
     const rows = this.#statements.after.all(target.cursor, limit)
     let owed = 0
     for (const row of rows) {
       // Owed when the target left the configuration, and gone since.
       if (row.present !== 1n) this.#forgetGone(target.id, Number(row.id))
-      else if (this.#offerOne(target.id, target.offer.look, row, takes)) owed++
+      else if (this.#offerOne(target.id, target.offer.look, row, { takes, proves })) owed++
     }
     const isDone = rows.length < limit
     const cursor = isDone ? this.#head : Number(rows[rows.length - 1]?.seq ?? this.#head)
@@ -328,17 +363,28 @@ export class Feed {
     return { files: rows.length, owed, isDone }
   }
 
-  #offerOne(targetId: number, look: Look, row: FileRow, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): boolean {
+  #offerOne(
+    targetId: number,
+    look: Look,
+    row: FileRow,
+    { takes, proves }: { readonly takes: Takes; readonly proves: Proves },
+  ): boolean {
     const fileId = Number(row.id)
     const { source, path } = this.#tree.pathOf(Number(row.folder_id), row.name)
     const verdict = takes({ source, path, size: Number(row.size), mtimeNs: row.mtime_ns })
     if (verdict === 'leave') this.#disown(targetId, fileId)
     if (verdict !== 'take') return false
-    const isProven = this.#statements.receiptSeq.get(targetId, fileId)?.seq === Number(row.seq)
-    if (isProven && look === 'trust') return false
+    const receipt = this.#statements.receipt.get(targetId, fileId)
+    if (receipt?.seq === row.seq && (look === 'trust' || this.#isProven({ targetId, fileId }, receipt, proves)))
+      return false
     const debt = { targetId, fileId, seq: Number(row.seq), bytes: Number(row.size) }
     if (this.#statements.renew.run({ ...debt, look }).changes === 0)
       this.#owe(debt, { priority: offeredPriority(debt.bytes), look })
     return true
+  }
+
+  /** What is owed already may have been tried, so that it has to be looked at. */
+  #isProven({ targetId, fileId }: Pick<Debt, 'targetId' | 'fileId'>, receipt: ReceiptRow, proves: Proves): boolean {
+    return proves(storedReceipt(receipt)) && this.#statements.open.get(targetId, fileId) === undefined
   }
 }

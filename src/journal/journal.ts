@@ -9,10 +9,12 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
+import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Proves } from './feed.ts'
+import type { Selection, Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
+import { Holdings } from './holdings.ts'
 import { Leaving, type Remover } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
@@ -25,9 +27,11 @@ import { Transactions } from './transactions.ts'
 import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
-export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
+export type { Accepted, Change, Facts, FileStat, OfferStep, Proves, Selection, Takes } from './feed.ts'
 export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
+export type { AuditRecord, Holding, Repair } from './holdings.ts'
+export type { Listed, Listing } from './listing.ts'
 export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
@@ -60,6 +64,7 @@ export class Journal {
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
+  readonly holdings: Holdings
 
   constructor(connection: Connection, file: string, clock: Clock) {
     this.damage = new Promise((resolve) => (this.#endInDamage = resolve))
@@ -82,6 +87,9 @@ export class Journal {
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     this.#feed = new Feed(connection, { ...parts, isLeased })
     this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
+    const written = <T>(write: () => T): T => this.#written(write)
+    const guarded = <T>(look: () => T): T => this.#guarded(look)
+    this.holdings = new Holdings(connection, { ...parts, file, feed: this.#feed, written, guarded })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
     this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
   }
@@ -146,8 +154,8 @@ export class Journal {
   }
 
   /** Offers the next `limit` files of the feed to a target whose cursor is behind, see Feed.offer. */
-  offer(target: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
-    return this.#written(() => this.#feed.offer(target, limit, takes))
+  offer(target: string, limit: number, takes: Takes, proves?: Proves): OfferStep {
+    return this.#written(() => this.#feed.offer(target, limit, takes, proves))
   }
 
   // Targets
@@ -331,15 +339,8 @@ export class Journal {
   }
 
   /** Runs a verb that writes at once, and as often as the disk has no room for it again when it has. */
-  async patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
-    for (;;) {
-      await this.whenWritable(signal)
-      try {
-        return verb()
-      } catch (thrown) {
-        if (!(thrown instanceof JournalFull) || this.#gate.isEnding) throw thrown
-      }
-    }
+  patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
+    return this.#gate.patiently(verb, signal)
   }
 
   /** From now on what the disk does not take fails instead of waiting: for a program that has to end. */

@@ -31,9 +31,8 @@ const busyMsMin = 1000
 /** A lane that failed so often in a row leaves nothing to wait for. */
 const failuresUntilIdle = 3
 
-/** What begins with a lane and ends with it. */
-export interface Life {
-  readonly lane: Lane
+/** What one life was opened with. */
+interface SeatOpened {
   readonly target: ReadableTarget
   readonly pace: LanePace
 }
@@ -45,8 +44,7 @@ export class LaneSeat {
   #config: TargetConfig
   #order: LaneOrder
   #lane: Lane | undefined
-  #target: ReadableTarget | undefined
-  #pace: LanePace | undefined
+  #opened: SeatOpened | undefined
   #bytesSentBefore = 0
   #busyMsBefore = 0
   #failures = 0
@@ -81,7 +79,7 @@ export class LaneSeat {
 
   /** The target while its lane has it open: for reading beside what the lane does. */
   get reading(): ReadableTarget | undefined {
-    return this.#lane?.state.kind === 'running' ? this.#target : undefined
+    return this.#lane?.state.kind === 'running' ? this.#opened?.target : undefined
   }
 
   /** Over all lives. */
@@ -102,17 +100,16 @@ export class LaneSeat {
 
   /** Requests made to its account this month; undefined between two lives. */
   get requests(): PaceSnapshot['monthly'] | undefined {
-    return this.#lane === undefined ? undefined : this.#pace?.snapshot().monthly
+    return this.#opened?.pace.snapshot().monthly
   }
 
   /** A new life begins, with a target and a pace of its own. @param onEnd told once, when it is over. */
-  begin({ lane, target, pace }: Life, onEnd: (reason: Reason) => void): Lane {
+  begin(lane: Lane, opened: SeatOpened, onEnd: (reason: Reason) => void): Lane {
     this.#lane = lane
-    this.#target = target
-    this.#pace = pace
+    this.#opened = opened
     const ended = (reason: Reason): void => {
       this.#lane = undefined
-      this.#target = undefined
+      this.#opened = undefined
       this.#bytesSentBefore += lane.traffic.bytesSent
       this.#busyMsBefore += lane.traffic.busyMs
       if (reason instanceof Error) this.#lastFailure = reason.message
@@ -171,6 +168,7 @@ function placeOf(config: TargetConfig, host: string): string {
     onRemove: null,
     removeAfterMs: null,
     pace: null,
+    verify: null,
     formerly: null,
   })
 }

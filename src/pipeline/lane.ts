@@ -81,7 +81,7 @@ export class Lane implements Child {
   readonly #uploader: Consumer<Delivery>
   readonly #subscription: Subscription
   readonly #arrivals: Consumer<Accepted>
-  readonly #offering: Offering
+  readonly offering: Offering
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
@@ -138,7 +138,8 @@ export class Lane implements Child {
     const { targetId } = config
     this.#arrivals.subscribe(accepted, { selector: ({ owedTo }) => owedTo.includes(targetId), cancel: 'permanent' })
     const selector = (): Selector => config.order().selector
-    this.#offering = new Offering({ ...parts, target: config.name, selector, onOwed: () => this.#wake() })
+    const isReached = (): boolean => this.#state.kind === 'running'
+    this.offering = new Offering({ ...parts, ...config, selector, isReached, onOwed: () => this.#wake() })
     this.#watchStages()
     this.#start()
   }
@@ -320,14 +321,14 @@ export class Lane implements Child {
 
   /** Offers what lies behind the target's cursor. */
   offer(): void {
-    this.#tasks.run('offer', (signal) => this.#offering.run(signal))
+    this.#tasks.run('offer', (signal) => this.offering.run(signal))
   }
 
   /** Nothing under way, nothing that could begin soon: a target that cannot be used leaves nothing to do. */
   get isIdle(): boolean {
     const { journal, clock } = this.#parts
     const { targetId } = this.#config
-    if (journal.activeCount(targetId) > 0 || this.#offering.isRunning || this.#uncommitted > 0) return false
+    if (journal.activeCount(targetId) > 0 || this.offering.isRunning || this.#uncommitted > 0) return false
     if (this.#state.kind === 'opening') return false
     if (this.#state.kind === 'paused') return this.#state.probes > 0
     if (this.#state.kind === 'held') return true

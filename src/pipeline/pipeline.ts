@@ -21,6 +21,7 @@ export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { ownFolder } from './remote-path.ts'
 export { pathRules, selector } from './selector.ts'
+export { verification, type Difference, type Finding, type Tally, type VerifyWish } from './verification.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
 export interface OpenedTarget {
@@ -109,7 +110,7 @@ export class Pipeline {
     const slotsFirst = slotsFirstOf(config.kind)
     const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
     const lane = new Lane(parts, this.#intake.accepted, this.#parts)
-    return seat.begin({ lane, target, pace }, (reason) => this.#laneEnded(seat, reason))
+    return seat.begin(lane, { target, pace }, (reason) => this.#laneEnded(seat, reason))
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */

@@ -33,6 +33,8 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     oldestMs: null,
     reason: null,
     offering: 0,
+    listing: null,
+    verified: null,
     bytesSent: 0,
     sending: [],
     requests: null,
@@ -85,6 +87,12 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
         { ...line, at: '2026-11-20T10:00:01.000Z', event: 'delivered', detail: '5 bytes' },
         { ...line, at: '2026-11-20T10:00:00.000Z', event: 'retry', detail: 'EIO' },
       ]
+    },
+    async *verify(request) {
+      asked.push(request)
+      await Promise.resolve()
+      yield { kind: 'progress', target: 'nas', phase: 'comparing', done: 1 }
+      if (request.targets.includes('nowhere')) throw new AskError('no target is named "nowhere"; there are: nas')
     },
     hold(targets) {
       asked.push(['hold', targets])

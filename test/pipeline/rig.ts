@@ -42,6 +42,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
     onRemove: 'keep',
     formerly: undefined,
     removeAfterMs: 0,
+    verify: { everyMs: undefined, share: 0 },
     pace: {
       concurrency: 8,
       requests: undefined,
