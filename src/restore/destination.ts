@@ -1,11 +1,11 @@
 /** The folder that is restored to: what stands at a place in it, and files that are put there whole or not at all. Where content comes from is not its concern. */
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, open } from 'node:fs/promises'
+import { lstat, open, unlink } from 'node:fs/promises'
 import { errnoOf } from '../base/errors.ts'
 import { folderOf, nameOf, sourcePath } from '../base/path.ts'
 import { Folder } from './folder-chain.ts'
-import { Unfinished } from './unfinished.ts'
+import { temporaryName, Unfinished } from './unfinished.ts'
 import type { Wanted } from './wanted.ts'
 
 export type Standing =
@@ -72,6 +72,20 @@ export class Destination {
     } catch (thrown) {
       await folder.close()
       throw thrown
+    }
+  }
+
+  /** The file is there: what a run that was killed right after left beside it goes. */
+  async tidy(place: string, wanted: Wanted): Promise<void> {
+    const folder = await Folder.enter(this.#root, folderOf(place), false)
+    if (folder === undefined) return
+    try {
+      await unlink(folder.at(temporaryName({ name: nameOf(place), wanted })))
+    } catch (thrown) {
+      // Nothing was left, which is usual; what cannot be taken away from a folder that only may be read does no harm.
+      if (errnoOf(thrown) === undefined) throw thrown
+    } finally {
+      await folder.close()
     }
   }
 

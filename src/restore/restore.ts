@@ -1,5 +1,5 @@
 /** The door of the restore room: what can be had back, and bringing it back into a folder. */
 export { Destination } from './destination.ts'
-export { restorables, type ListingParts } from './listing.ts'
-export { layout, Restoring, type Remark, type Tally } from './restoring.ts'
-export type { Begin, CopyAt, Restorable, Wanted, Wish } from './wanted.ts'
+export { restorables } from './listing.ts'
+export { layout, Restoring, type Tally } from './restoring.ts'
+export type { CopyAt, Restorable, Wanted, Wish } from './wanted.ts'

@@ -170,6 +170,7 @@ export class Restoring {
     const { destination, mayReplace, isDryRun } = this.#parts
     const standing = await destination.look(place)
     if (await this.#isThere(standing, file, place, signal)) {
+      if (!isDryRun) await destination.tidy(place, file)
       this.#alreadyThere++
       this.#finished(place)
       return

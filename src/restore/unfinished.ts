@@ -155,7 +155,7 @@ export class Unfinished {
 const noLinks: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV'])
 
 /** The same for the same content of the same name, so that the next run finds it. Fanfold itself ignores it where it watches. */
-function temporaryName({ name, wanted: { sha256, size, mtimeNs } }: Naming): string {
+export function temporaryName({ name, wanted: { sha256, size, mtimeNs } }: Pick<Naming, 'name' | 'wanted'>): string {
   const what = createHash('sha256')
     .update(encodeName(name))
     .update(`\0${sha256 ?? ''}\0${size}\0${mtimeNs}`)
