@@ -43,7 +43,7 @@ const doors = Object.keys(order)
         '^src/target/(account-paces|catalogue|pace|transport/transport)\\.ts$',
         '^src/control/client\\.ts$',
         // Shapes alone, for what runs in a browser.
-        ...(room === 'control' ? ['^src/control/desk\\.ts$'] : []),
+        ...(room === 'control' ? ['^src/control/answers\\.ts$'] : []),
       ],
     },
   }))

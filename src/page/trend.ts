@@ -1,5 +1,5 @@
 /** How the lanes went in the last minutes, for plots: filled while somebody looks, bounded, gone with the process. */
-import type { Status } from '../control/control.ts'
+import type { Status } from '../control/answers.ts'
 
 /** Unit: ms. */
 const stepMs = 5_000

@@ -8,7 +8,6 @@ import type { Status } from '../../src/control/control.ts'
 import { treeOf } from '../tree.ts'
 import type { BoxRig } from '../emulator/box-rig.ts'
 import { aBoxBench } from './box-bench.ts'
-import type { BoxRig } from '../emulator/box-rig.ts'
 import { fanfold, isAtRest, startDaemon, targetOf } from './rig.ts'
 
 const mebibyte = 2 ** 20

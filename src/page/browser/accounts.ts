@@ -1,5 +1,5 @@
 /** Logins at clouds: whose, how long they last, and a new one through a browser wherever it is. */
-import type { AccountStatus, LoginBegun } from '../../control/desk.ts'
+import type { AccountStatus, LoginBegun } from '../../control/answers.ts'
 import { button, type Actions } from './actions.ts'
 import { attribute, counted, el, found, Listing, say, sayIf, type View } from './dom.ts'
 

@@ -1,5 +1,5 @@
 /** What can be done from the page: allowed by the token that came with its address, each told in words when it is done or refused. */
-import type { Approved, Held, LoginBegun, LoginProgress, Resynced, Retried } from '../../control/desk.ts'
+import type { Approved, Held, LoginBegun, LoginProgress, Resynced, Retried } from '../../control/answers.ts'
 import { order } from './connection.ts'
 import { el, found, say } from './dom.ts'
 

@@ -2,7 +2,7 @@
  * The way to the daemon: its live status as long as the page is seen, tried again whenever it is lost. Answers are trusted to have the
  * shapes of the desk: page and daemon are of one version.
  */
-import type { HistoryLine, ParkedLine, PathVerdict, Status } from '../../control/desk.ts'
+import type { HistoryLine, ParkedLine, PathVerdict, Status } from '../../control/answers.ts'
 import type { TrendSample } from '../trend.ts'
 
 /** Between two tries to reach a daemon that is away: it may only be restarting. Unit: ms. */

@@ -1,5 +1,5 @@
 /** The last lines of the history, read again when the status says that something happened. */
-import type { HistoryLine, Status } from '../../control/desk.ts'
+import type { HistoryLine, Status } from '../../control/answers.ts'
 import { ask } from './connection.ts'
 import { el, found, Listing, type View } from './dom.ts'
 

@@ -1,6 +1,6 @@
 /** One lane per target, drawn as a lane: what waits, what is on its way, what was delivered; how fast, how far behind, and what is parked. */
 import { showBytes } from '../../base/units.ts'
-import type { TargetStatus } from '../../control/desk.ts'
+import type { TargetStatus } from '../../control/answers.ts'
 import { button, type Actions } from './actions.ts'
 import { attribute, count, counted, el, found, Listing, say, sayIf, wholeSeconds, width, type View } from './dom.ts'
 import { ParkedList } from './parked.ts'

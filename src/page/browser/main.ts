@@ -1,5 +1,5 @@
 /** The status page in its browser: one status after another goes to the views; what they show is theirs. */
-import type { Status } from '../../control/desk.ts'
+import type { Status } from '../../control/answers.ts'
 import { AccountsView } from './accounts.ts'
 import { Actions } from './actions.ts'
 import { ask, Connection, type Reach } from './connection.ts'

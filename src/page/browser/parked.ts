@@ -1,6 +1,6 @@
 /** What is parked at one target: each file with its reason and next step, read when somebody opens the list. */
 import { showBytes, showDuration } from '../../base/units.ts'
-import type { ParkedLine } from '../../control/desk.ts'
+import type { ParkedLine } from '../../control/answers.ts'
 import { button, type Actions } from './actions.ts'
 import { ask } from './connection.ts'
 import { count, counted, el, Listing, say, type View } from './dom.ts'

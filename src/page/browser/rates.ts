@@ -1,5 +1,5 @@
 /** How fast each lane goes and how far it is behind, over the last minutes: out of samples of its counters, the daemon's and the page's own. */
-import type { Status, TargetStatus } from '../../control/desk.ts'
+import type { Status, TargetStatus } from '../../control/answers.ts'
 import type { LaneSample, TrendSample } from '../trend.ts'
 
 /** What the plots show. Unit: ms. */

@@ -1,6 +1,6 @@
 /** Where one file is: the verdict per target, for a path that somebody typed. */
 import { showBytes } from '../../base/units.ts'
-import type { PathVerdict, Verdict } from '../../control/desk.ts'
+import type { PathVerdict, Verdict } from '../../control/answers.ts'
 import { ask } from './connection.ts'
 import { el, found } from './dom.ts'
 

@@ -1,6 +1,6 @@
 /** The watched folders: what each sees, when all of it was looked at last, and removals that wait for a word. */
 import { showDuration } from '../../base/units.ts'
-import type { SourceStatus } from '../../control/desk.ts'
+import type { SourceStatus } from '../../control/answers.ts'
 import { button, type Actions } from './actions.ts'
 import { attribute, count, counted, el, found, Listing, say, sayIf, type View } from './dom.ts'
 

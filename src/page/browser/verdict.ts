@@ -1,5 +1,5 @@
 /** The verdict in words: safe or not, why not, and for each reason what its owner can do. */
-import type { Status } from '../../control/desk.ts'
+import type { Status } from '../../control/answers.ts'
 import { attribute, count, counted, el, found, Listing, say, sayIf, wholeSeconds } from './dom.ts'
 
 interface Cause {
