@@ -94,14 +94,7 @@ async function assembled(
     random,
     log: log('source'),
   })
-  const shelves = new Shelves({
-    configs,
-    running: (name) => pipeline.seat(name)?.reading,
-    open: (target) => opener.forReading(target),
-    markOf: (target) => markIn(journal, target),
-    clock,
-    log: log('target'),
-  })
+  const shelves = shelvesOf({ configs, pipeline, opener, journal }, options)
   return {
     pipeline,
     sources,
@@ -117,6 +110,21 @@ async function assembled(
     apply: (step) => applied(step, { journal, roots, pipeline, sources, logins }),
     stop: () => stopInOrder({ shelves, sources, pipeline, digest, logins }),
   }
+}
+
+function shelvesOf(
+  parts: { configs: () => TargetConfig[]; pipeline: Pipeline; opener: Opener; journal: Journal },
+  { clock, log }: DaemonOptions,
+): Shelves {
+  const { configs, pipeline, opener, journal } = parts
+  return new Shelves({
+    configs,
+    running: (name) => pipeline.seat(name)?.reading,
+    open: (target) => opener.forReading(target),
+    markOf: (target) => markIn(journal, target),
+    clock,
+    log: log('target'),
+  })
 }
 
 interface Standing extends Pick<Assembly, 'pipeline' | 'sources' | 'logins'> {

@@ -67,6 +67,15 @@ interface Row {
   readonly detail: string
 }
 
+/** Belongs to no delivery. */
+export interface Note {
+  readonly source: string | null
+  readonly path?: SourcePath
+  readonly target?: string
+  readonly event: string
+  readonly detail: string
+}
+
 export class History {
   readonly #append: WideInsert
   #gathered: Cell[] = []
@@ -87,6 +96,18 @@ export class History {
       last: connection.prepare<[number], Row>(sql.last),
       ofFile: connection.prepare<[number, number], Row>(sql.ofFile),
     }
+  }
+
+  /** A path that is not known stands in the detail. */
+  note({ source, path, event, detail }: Note, targetId: number | null): void {
+    const row = source === null || path === undefined ? undefined : this.#tree.rowAt(source, path)
+    this.append({
+      sourceId: source === null ? null : (this.#tree.sourceId(source) ?? null),
+      fileId: row === undefined ? null : Number(row.id),
+      targetId,
+      event,
+      detail: row === undefined && path !== undefined ? `${path}: ${detail}` : detail,
+    })
   }
 
   /** Adds one line, which is written at the end of the transaction that makes it true; to be called inside of it. */

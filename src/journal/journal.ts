@@ -14,7 +14,7 @@ import type { Selection, Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Holdings } from './holdings.ts'
-import { History, type EventCount, type HistoryLine } from './history.ts'
+import { History, type EventCount, type HistoryLine, type Note } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
@@ -310,17 +310,9 @@ export class Journal {
   // History
 
   /** Adds a line that belongs to no delivery; on disk a moment later. */
-  note(line: { source: string | null; path?: SourcePath; target?: string; event: string; detail: string }): void {
-    this.#group.later(() => {
-      const row = line.source === null || line.path === undefined ? undefined : this.#tree.rowAt(line.source, line.path)
-      this.#history.append({
-        sourceId: line.source === null ? null : (this.#tree.sourceId(line.source) ?? null),
-        fileId: row === undefined ? null : Number(row.id),
-        targetId: line.target === undefined ? null : this.#targets.get(line.target).id,
-        event: line.event,
-        detail: row === undefined && line.path !== undefined ? `${line.path}: ${line.detail}` : line.detail,
-      })
-    })
+  note(line: Note): void {
+    const { target } = line
+    this.#group.later(() => this.#history.note(line, target === undefined ? null : this.#targets.get(target).id))
   }
 
   history(fileId: number | null, limit: number): readonly HistoryLine[] {
