@@ -137,6 +137,11 @@ describe('run', () => {
     const code = await daemon.end('SIGTERM')
 
     expect(code).toBe(0)
-    expect(readdirSync(join(bench.folder, 'state')).sort()).toEqual(['fanfold.lock', 'journal.sqlite', 'rescan-mark'])
+    expect(readdirSync(join(bench.folder, 'state')).sort()).toEqual([
+      'fanfold.lock',
+      'instance.json',
+      'journal.sqlite',
+      'rescan-mark',
+    ])
   })
 })
