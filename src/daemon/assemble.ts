@@ -77,6 +77,7 @@ async function assembled(
     openerOf: (kind) => opener.forLanes(kind),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
+    onStale: (source, path) => sources.all.find(({ name }) => name === source)?.lookAgain(path),
     host: config.node.id,
     clock,
     random,

@@ -28,7 +28,7 @@ import {
   type Subscription,
 } from '../stage/stage.ts'
 import type { Target } from '../target/target.ts'
-import { attempt } from './attempt.ts'
+import { attempt, type AttemptParts } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
@@ -53,6 +53,7 @@ export interface LaneParts extends TrafficParts {
   readonly journal: Journal
   readonly digest: Digest
   readonly rootOf: (source: string) => string
+  readonly onStale: AttemptParts['onStale']
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

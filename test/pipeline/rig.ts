@@ -120,6 +120,7 @@ export async function aWorld(options: {
       digest,
       openerOf: () => Promise.resolve((config) => opened(wrap(aDirectory(config, log), config), config.name)),
       rootOf: () => inbox,
+      onStale: () => {},
       host: 'here',
       clock: systemClock,
       random: Math.random,
