@@ -140,6 +140,7 @@ class GoogleDriveTarget implements Target {
     signal: AbortSignal,
   ): AsyncGenerator<RemoteEntry, void, undefined> {
     try {
+      this.#inventory.refresh()
       const id = await this.#folders.find(under, signal)
       if (id === undefined) return
       const { log, name } = this.#options
