@@ -27,7 +27,6 @@ import {
   type Source,
   type Subscription,
 } from '../stage/stage.ts'
-import type { Target } from '../target/target.ts'
 import { attempt, type AttemptParts } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
@@ -35,12 +34,13 @@ import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 import { Traffic, type TrafficParts } from './traffic.ts'
 
 export interface LaneConfig {
   readonly name: string
   readonly targetId: number
-  readonly target: Target
+  readonly target: SurveyedTarget
   readonly pace: LanePace
   /** How many deliveries at once are worth it has to be found out, from these on up to the configured number; undefined: all of those. */
   readonly slotsFirst: number | undefined

@@ -11,15 +11,17 @@ import { folderOf, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
 import { PathTurns } from '../path-turns.ts'
+import { recognised } from '../recognition.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { allDrives, DriveApi, rootAlias } from './api.ts'
-import { type UploadSizes, usualSizes } from './errand.ts'
+import { isTimeOf, type UploadSizes, usualSizes } from './errand.ts'
 import { Refused } from './errors.ts'
 import { Folders } from './folders.ts'
 import { IdPool } from './id-pool.ts'
 import { Inventory } from './inventory.ts'
+import { Md5 } from './md5.ts'
 import { type About, aboutFields, type FileNode, parseAbout } from './metadata.ts'
 import { moved } from './moves.ts'
 import { fileBytesMax, Puts } from './puts.ts'
@@ -132,6 +134,12 @@ class GoogleDriveTarget implements Target {
       const node = named.find((one): one is FileNode => one.kind === 'file')
       return node && this.#hashed(entryOf(node, at), want, signal)
     })
+  }
+
+  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined> {
+    const what = this.#api.what(`look at ${showPath(entry.path)}`)
+    const isOfTime = isTimeOf(entry.mtimeNs, copy)
+    return recognised(entry, copy, { what, isOfTime, hash: Md5.ofNothing(), text: (hash) => hash.hex() }, signal)
   }
 
   async *list(
