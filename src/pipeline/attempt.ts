@@ -13,7 +13,7 @@ import {
   type Digest,
 } from '../digest/digest.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import { TargetError, type Receipt, type RemoteEntry } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
@@ -58,27 +58,22 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
-  const isByHash = held !== undefined && isComparedByHash(delivery, held, parts.target)
+  // Where a revision has one content, its hash is told, and no receipt need be trusted.
+  const isByHash = delivery.look === 'hash' && parts.target.traits.revisionIsContent
   if (held !== undefined && held.isProven && delivery.look !== 'trust' && !isByHash) {
     const hash = delivery.look === 'hash'
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = await contentOf(delivery, parts, signal)
-  const found = isByHash
-    ? await parts.target.found({ ...contentRef(delivery, parts), ...content }, at, signal)
-    : undefined
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
   if (found !== undefined) return alreadyThere(found, content.crc32)
   const previous = delivery.look === 'trust' ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
   }
   return send({ delivery, content, at, previous }, parts, signal)
-}
-
-/** Where a revision has one content, its hash is told; of what the provider altered as it came in, only the receipt says what was sent. */
-function isComparedByHash(delivery: Delivery, { receipt }: Held, { traits }: Target): boolean {
-  return delivery.look === 'hash' && traits.revisionIsContent && receipt.size === delivery.size
 }
 
 /** Nothing is owed but a true receipt: says what the target holds where the last attempt may have left something. */

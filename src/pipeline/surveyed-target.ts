@@ -56,7 +56,7 @@ export class SurveyedTarget implements Target {
     const isUnknown = expected === undefined || journal.holdings.expectsFinds(name)
     if (!isUnknown || !this.traits.revisionIsContent || this.#listing !== undefined) return identity
     await this.survey(signal, clock.monotonicMs() + firstSurveyMsMax)
-    const isFilled = this.#listing !== undefined && this.#count() > 0
+    const isFilled = this.#count() > 0
     if (!isFilled) this.#forget()
     journal.holdings.expectFinds(name, isFilled)
     return identity
@@ -93,16 +93,16 @@ export class SurveyedTarget implements Target {
   }
 
   /** What lies at a path, if it is exactly this copy: as it was listed, else by a look at it. */
-  async found(copy: LocalCopy, at: RemotePath, signal: AbortSignal): Promise<Receipt | undefined> {
+  async found(copy: LocalCopy, at: RemotePath, previous: Receipt, signal: AbortSignal): Promise<Receipt | undefined> {
     const entry = this.#take(at) ?? (await this.#target.look(at, { hash: false }, signal))
-    return entry && this.recognise(entry, copy, signal)
+    return entry && this.recognise(entry, copy, previous, signal)
   }
 
   async put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
     this.#isQuiet = false
     const entry = this.#take(at)
     const isUnknown = work.previous === undefined && work.session === undefined
-    const receipt = entry && isUnknown ? await this.recognise(entry, copy, signal) : undefined
+    const receipt = entry && isUnknown ? await this.recognise(entry, copy, undefined, signal) : undefined
     return receipt ?? this.#target.put(copy, at, work, signal)
   }
 
@@ -120,8 +120,13 @@ export class SurveyedTarget implements Target {
     return this.#target.look(at, want, signal)
   }
 
-  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined> {
-    return this.#target.recognise(entry, copy, signal)
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
+    return this.#target.recognise(entry, copy, previous, signal)
   }
 
   list(under: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): AsyncIterable<RemoteEntry> {

@@ -103,9 +103,14 @@ export interface Target {
   look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined>
   /**
    * The receipt of an entry that is exactly this copy, its time included, as it was listed or looked at; undefined where that does not tell.
-   * Asks the other side nothing; may read the copy's file.
+   * Asks the other side nothing; may read the copy's file. @param previous believed only of what the other side itself alters, and tells.
    */
-  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined>
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined>
   /** All files below a folder, in no order, a bounded number in memory. */
   list(under: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): AsyncIterable<RemoteEntry>
   /** Content of an entry from byte `start` on. */

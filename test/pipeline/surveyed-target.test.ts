@@ -35,7 +35,7 @@ function cloudlike(root: string, asked: string[]): (target: Target) => Target {
         asked.push('list')
         for await (const entry of inner.list(under, want, signal)) yield told(entry)
       },
-      recognise: (entry, copy, signal) => {
+      recognise: (entry, copy, _previous, signal) => {
         const hash = createHash('md5')
         const by = { what: 'test', isOfTime: true, hash, text: (of: typeof hash) => of.copy().digest('hex') }
         return recognised(entry, copy, by, signal)

@@ -316,11 +316,11 @@ export function contract(name: string, makeFixture: () => Promise<Fixture>): voi
         const [entry] = await all(target.list(at(''), { hash: false }, never))
         if (entry === undefined) throw new Error('nothing is listed')
 
-        const found = await target.recognise(entry, copy, never)
+        const found = await target.recognise(entry, copy, undefined, never)
 
         // On a disk content may change behind every mark, so nothing is known by marks.
         expect(found).toEqual(target.traits.revisionIsContent ? receipt : undefined)
-        expect(await target.recognise(entry, other, never)).toBeUndefined()
+        expect(await target.recognise(entry, other, undefined, never)).toBeUndefined()
       },
     )
 

@@ -119,7 +119,12 @@ class BoxTarget implements Target {
     })
   }
 
-  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined> {
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
     const what = this.#api.what(`look at ${showPath(entry.path)}`)
     const isOfTime = boxTime(copy.mtimeNs) === undefined || isSameTime(entry.mtimeNs, copy.mtimeNs)
     const by = { what, isOfTime, hash: createHash('sha1'), text: (hash: Hash) => hash.copy().digest('hex') }

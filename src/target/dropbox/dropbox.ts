@@ -120,7 +120,12 @@ class DropboxTarget implements Target {
     })
   }
 
-  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined> {
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
     const what = this.#api.what(`look at ${showPath(entry.path)}`)
     // No time can be set without content, so any will do.
     const by = { what, isOfTime: true, hash: new ContentHash(), text: (hash: ContentHash) => hash.hex() }

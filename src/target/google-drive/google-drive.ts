@@ -136,7 +136,12 @@ class GoogleDriveTarget implements Target {
     })
   }
 
-  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined> {
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
     const what = this.#api.what(`look at ${showPath(entry.path)}`)
     const isOfTime = isTimeOf(entry.mtimeNs, copy)
     return recognised(entry, copy, { what, isOfTime, hash: Md5.ofNothing(), text: (hash) => hash.hex() }, signal)

@@ -25,7 +25,7 @@ import { type FileNode, isVersion } from './metadata.ts'
 import { moved } from './moves.ts'
 import { type DriveChoice, driveFacts, foundRoot, markOf } from './opening.ts'
 import { Places } from './places.ts'
-import { fileBytesMax, Puts } from './puts.ts'
+import { fileBytesMax, Puts, rewrittenKinds } from './puts.ts'
 import { QuickXor } from './quickxor.ts'
 import { entryOf, gotten } from './reading.ts'
 import { usualFragmentBytes } from './session.ts'
@@ -129,8 +129,15 @@ class OneDriveTarget implements Target {
   }
 
   /** The hash knows no order, so bytes alone do not make it the same file: the time has to be ours, too. */
-  recognise(entry: RemoteEntry, copy: LocalCopy, signal: AbortSignal): Promise<Receipt | undefined> {
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
     const what = this.#api.what(`look at ${showPath(entry.path)}`)
+    if (previous !== undefined && isKeptRewritten(this.#open.drive, entry, copy, previous))
+      return Promise.resolve({ ...previous, mtimeNs: copy.mtimeNs })
     const isOfTime = entry.mtimeNs / secondNs === copy.mtimeNs / secondNs
     return recognised(entry, copy, { what, isOfTime, hash: new QuickXor(), text: (hash) => hash.base64() }, signal)
   }
@@ -215,6 +222,12 @@ class OneDriveTarget implements Target {
     if (!want.hash) return entry
     return { ...entry, sha256: await sha256Of(await gotten(this.#reading, entry, 0, signal)) }
   }
+}
+
+/** A document into which SharePoint wrote marks of its own has another hash than it was sent with: only its version tells it. */
+function isKeptRewritten({ root }: Drive, entry: RemoteEntry, copy: LocalCopy, previous: Receipt): boolean {
+  const isVersionOf = entry.revision === previous.revision && entry.size === previous.size
+  return root.type !== 'personal' && rewrittenKinds.test(entry.path) && isVersionOf && previous.sha256 === copy.sha256
 }
 
 /** The drive keeps whole seconds, and SharePoint may have rewritten a document: size and version are the drive's, all else is the copy's. */
