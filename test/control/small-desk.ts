@@ -47,6 +47,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     verified: null,
     bytesSent: 0,
     sending: [],
+    failed: [],
     requests: null,
     space: null,
     ...changes,
