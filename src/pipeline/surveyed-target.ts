@@ -53,6 +53,8 @@ export class SurveyedTarget implements Target {
   async open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
     const identity = await this.#target.open(expected, signal)
     const { name, clock, journal } = this.#parts
+    // An outage after everything was found is no reason to see it all again.
+    if (this.#isQuiet) journal.holdings.expectFinds(name, false)
     const isUnknown = expected === undefined || journal.holdings.expectsFinds(name)
     if (!isUnknown || !this.traits.revisionIsContent || this.#listing !== undefined) return identity
     await this.survey(signal, clock.monotonicMs() + firstSurveyMsMax)

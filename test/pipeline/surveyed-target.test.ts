@@ -80,7 +80,15 @@ test('F87: what lies in a place that was never opened is known by its listing, a
   await again.put('a', 'content of a')
   await settled(again, 2)
 
+  await again.stop()
+  const afterwards: string[] = []
+  const wrap = cloudlike(first.copies('nas'), afterwards)
+  const last = await aWorld({ targets: ['nas'], folder: first.folder, file, wrap })
+  await last.put('c', 'content of c')
+  await settled(last, 3)
+
   expect(found).toEqual(['list'])
+  expect(afterwards, 'all was found').toEqual(['put c'])
   expect(asked, 'a listing is over where something of ours was done').toEqual(['put a', 'put a'])
   expect(readFileSync(join(again.copies('nas'), 'a'), 'utf8')).toBe('content of a')
 })
