@@ -57,7 +57,7 @@ export async function pageBench({ client, pid, source, address, runs, signal, cp
     }
   } finally {
     feeder.disconnect()
-    await once(feeder, 'close')
+    await once(feeder, 'exit')
   }
   const middle = (of) => median(rows.map(of))
   const percent = (share) => `${(share * 100).toFixed(2)} %`
