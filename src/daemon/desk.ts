@@ -166,6 +166,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
     listing: live?.listing ?? null,
     verified: verifiedOf(name, journal),
+    altered: journal.holdings.alteredCount(name),
     space: live?.space ?? null,
   }
 }
@@ -320,6 +321,11 @@ function why(parts: DeskParts, source: string, path: SourcePath): PathVerdict {
   }
 }
 
+/** Some clouds write marks of their own into documents: accepted once, and said. */
+function alteration(heldBytes: number, bytes: number): string {
+  return heldBytes === bytes ? '' : `; the provider made ${heldBytes} bytes of ${bytes} as it came in`
+}
+
 function verdict(target: string, located: Located, record: FileRecord, parts: DeskParts): Verdict {
   const open = parts.journal.openOf(record.fileId).find((delivery) => delivery.target === target)
   const receipt = parts.journal.receiptsOf(record.fileId).get(target)
@@ -330,7 +336,7 @@ function verdict(target: string, located: Located, record: FileRecord, parts: De
   const base = { target, attempts: open?.attempts ?? 0, nextTryMs: null, at }
   if (open !== undefined) return { ...base, ...openVerdict(open, selected?.rule ?? '', parts) }
   if (receipt !== undefined && receipt.seq >= record.seq)
-    return { ...base, state: 'delivered', reason: `sha256 ${receipt.sha256}` }
+    return { ...base, state: 'delivered', reason: `sha256 ${receipt.sha256}${alteration(receipt.size, record.size)}` }
   if (!record.isPresent) return { ...base, state: 'not-selected', reason: 'the file is gone; nothing is owed' }
   if (selected?.takes === false) return { ...base, state: 'not-selected', reason: selected.rule }
   return { ...base, state: 'to-offer', reason: 'will be offered to this target' }

@@ -15,6 +15,7 @@ import {
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { cleared, type OnConflict } from './conflict.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
 
@@ -24,6 +25,8 @@ const unreadableAgainMs = 3_600_000
 export type OnRemove = TargetConfig['onRemove']
 
 export interface AttemptParts {
+  /** The target's. */
+  readonly name: string
   readonly target: Target
   readonly journal: Journal
   readonly digest: Digest
@@ -33,6 +36,7 @@ export interface AttemptParts {
   readonly onStale: (source: string, path: SourcePath) => void
   readonly placeAt: (delivery: Delivery) => RemotePath
   readonly onRemove: OnRemove
+  readonly onConflict: OnConflict
   readonly progress: (bytesDone: number) => void
   readonly random: Random
 }
@@ -147,11 +151,10 @@ async function send(
   signal: AbortSignal,
 ): Promise<Outcome> {
   let isSent = false
+  const { isAsLeft, ...lent } = await cleared({ delivery, content, at }, parts, signal)
   const work = {
-    session: delivery.session,
-    previous,
-    save: (session: Readonly<Record<string, string | number>> | undefined) =>
-      parts.journal.saveSession(delivery, session),
+    ...lent,
+    previous: isAsLeft ? previous : undefined,
     allow: () => Promise.resolve(),
     progress: (bytesDone: number) => {
       isSent = true

@@ -255,8 +255,8 @@ export class Lane implements Child {
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, onRemove } = order()
-    const parts = { ...this.#parts, target, placeAt, onRemove, progress }
+    const { placeAt, onRemove, onConflict } = order()
+    const parts = { ...this.#parts, name: this.name, target, placeAt, onRemove, onConflict, progress }
     const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })

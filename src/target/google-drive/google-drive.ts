@@ -105,6 +105,7 @@ class GoogleDriveTarget implements Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, async () => {
       const parts = { api: this.#api, folders: this.#folders, inventory: this.#inventory }
+      this.#puts.movedAway(receipt.remoteId)
       return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
     })
   }
@@ -124,12 +125,17 @@ class GoogleDriveTarget implements Target {
     })
   }
 
-  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
+  look(
+    at: RemotePath,
+    want: { readonly hash: boolean; readonly fresh?: boolean },
+    signal: AbortSignal,
+  ): Promise<RemoteEntry | undefined> {
     return abortFirst(signal, async () => {
       const folder = await this.#folders.find(folderOf(at), signal)
       if (folder === undefined) return undefined
       const named = await this.#inventory.named(folder, Folders.spelled(at), signal, lookMs)
-      const node = named.find((one): one is FileNode => one.kind === 'file')
+      const listed = named.find((one): one is FileNode => one.kind === 'file')
+      const node = want.fresh === true && listed !== undefined ? await this.#seen(listed, folder, signal) : listed
       return node && this.#hashed(entryOf(node, at), want, signal)
     })
   }
@@ -214,6 +220,15 @@ class GoogleDriveTarget implements Target {
   }
 
   /** A sha256 that Google does not have costs a download. */
+  /** By its id, which no listing is behind; undefined where it is somewhere else now. */
+  async #seen({ id, name }: FileNode, folder: string, signal: AbortSignal): Promise<FileNode | undefined> {
+    const node = await this.#api.node('look', id, signal)
+    this.#inventory.gone(id)
+    if (node?.kind !== 'file') return undefined
+    this.#inventory.note(node)
+    return !node.isTrashed && node.name === name && this.#api.isIn(node, folder) ? node : undefined
+  }
+
   async #hashed(entry: RemoteEntry, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry> {
     if (!want.hash || entry.sha256 !== undefined) return entry
     return { ...entry, sha256: await sha256Of(await gotten(this.#api, entry, 0, signal)) }
