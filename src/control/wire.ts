@@ -265,7 +265,7 @@ const copyAt: z.ZodType<CopyAt> = z.object({
       mtimeNs: nanoseconds,
       sha256: z.string().nullable(),
     })
-    .transform(({ sha256, ...entry }) => ({ ...entry, sha256: sha256 ?? undefined })),
+    .transform(({ sha256, ...entry }) => ({ ...entry, sha256: sha256 ?? undefined, contentHash: undefined })),
 })
 
 export const copyBody = z.strictObject({ copy: copyAt, start: z.int().min(0) })

@@ -13,11 +13,12 @@ import {
   type Digest,
 } from '../digest/digest.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import { TargetError, type Receipt, type RemoteEntry } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 import { cleared, type OnConflict } from './conflict.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
 const unreadableAgainMs = 3_600_000
@@ -27,7 +28,7 @@ export type OnRemove = TargetConfig['onRemove']
 export interface AttemptParts {
   /** The target's. */
   readonly name: string
-  readonly target: Target
+  readonly target: SurveyedTarget
   readonly journal: Journal
   readonly digest: Digest
   /** Absolute folder of a source. */
@@ -63,12 +64,17 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
-  if (held !== undefined && held.isProven && delivery.look !== 'trust') {
-    const hash = delivery.look === 'hash' && !parts.target.traits.revisionIsContent
+  // Where a revision has one content, its hash is told, and no receipt need be trusted.
+  const isByHash = delivery.look === 'hash' && parts.target.traits.revisionIsContent
+  if (held !== undefined && held.isProven && delivery.look !== 'trust' && !isByHash) {
+    const hash = delivery.look === 'hash'
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = await contentOf(delivery, parts, signal)
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
+  if (found !== undefined) return alreadyThere(found, content.crc32)
   const previous = delivery.look === 'trust' ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)

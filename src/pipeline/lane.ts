@@ -26,7 +26,6 @@ import {
   type Source,
   type Subscription,
 } from '../stage/stage.ts'
-import type { Target } from '../target/target.ts'
 import { attempt, type AttemptParts, type Ending } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
@@ -35,13 +34,14 @@ import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
 import { isDone, Streak } from './streak.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 import { restWhenQuiet } from './tidying.ts'
 import { Traffic, type TrafficParts } from './traffic.ts'
 
 export interface LaneConfig {
   readonly name: string
   readonly targetId: number
-  readonly target: Target
+  readonly target: SurveyedTarget
   readonly pace: LanePace
   /** How many deliveries at once are worth it has to be found out, from these on up to the configured number; undefined: all of those. */
   readonly slotsFirst: number | undefined
