@@ -342,7 +342,7 @@ export class FolderSource implements Child {
   #wholeScanEnded(found: ScanFindings): void {
     this.#skipped.scanned(found.skippedCounts)
     if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#condition().state === 'watching') {
-      const detail = `${found.settledCount} changes raised no event`
+      const detail = `${found.settledCount} ${found.settledCount === 1 ? 'change' : 'changes'} raised no event`
       this.#deps.note({ source: this.name, event: 'missed', ...found.example(), detail })
     }
     this.#lastScanMs = this.#deps.clock.monotonicMs()
