@@ -25,7 +25,7 @@ import {
 } from '../control/control.ts'
 import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
 import { selector } from '../pipeline/pipeline.ts'
-import type { SourceState } from '../source/source.ts'
+import type { Source } from '../source/source.ts'
 import { causesOf } from './health.ts'
 import type { Instance } from './instance.ts'
 
@@ -60,9 +60,7 @@ export interface DeskParts {
   readonly journalState: () => Status['journal']
   readonly clock: Clock
   readonly target: (name: string) => LiveTarget | undefined
-  readonly source: (
-    name: string,
-  ) => { state(): SourceState; whyIgnored(path: SourcePath): { rule: string; where: string } | undefined } | undefined
+  readonly source: (name: string) => Pick<Source, 'state' | 'whyIgnored' | 'whyNot'> | undefined
   /** Copies held back that are due now. */
   readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
@@ -307,11 +305,12 @@ function why(parts: DeskParts, source: string, path: SourcePath): PathVerdict {
     removed: 'gone from its source; copies at the targets are kept',
     unknown: 'never seen by a scan or the watch',
   }
+  const whyNot = ignored === undefined ? parts.source(source)?.whyNot(path) : undefined
   return {
     source,
     path: showPath(path),
     file,
-    reason: reasons[file],
+    reason: whyNot === undefined ? reasons[file] : `${file === 'present' ? `${reasons.present}; ` : ''}${whyNot}`,
     size: record?.size ?? null,
     sha256: record?.sha256 ?? null,
     targets:

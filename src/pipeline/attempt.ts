@@ -15,6 +15,7 @@ import {
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import { TargetError, type Receipt, type RemoteEntry } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
 import { cleared, type OnConflict } from './conflict.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
@@ -55,8 +56,14 @@ export async function attempt(delivery: Delivery, parts: AttemptParts, signal: A
     return ended(await deliver(delivery, parts, signal))
   } catch (thrown) {
     if (signal.aborted) return ended({ kind: 'interrupted' })
-    return await failed(delivery, asError(thrown), parts)
+    return await explained(asError(thrown), delivery, parts, signal)
   }
+}
+
+async function explained(error: Error, delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
+  const read = (): Promise<Content> => parts.digest.of(contentRef(delivery, parts), signal)
+  const cause = await rotBehind(error, delivery, parts.journal, read)
+  return signal.aborted ? ended({ kind: 'interrupted' }) : failed(delivery, cause, parts)
 }
 
 async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Outcome> {
@@ -135,6 +142,7 @@ async function contentOf(delivery: Delivery, parts: AttemptParts, signal: AbortS
   const isLarge = delivery.size > wholeBytesMax
   if (isLarge && delivery.digest !== undefined) return { ...delivery.digest, bytes: undefined }
   const content = await parts.digest.of(contentRef(delivery, parts), signal)
+  refuseRot(delivery, content, parts.journal)
   if (isLarge) await parts.journal.keepDigest(delivery, content)
   return content
 }
@@ -179,6 +187,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
   if (error instanceof ContentUnreadable) {
     return ended({ kind: 'parked', reason: error.message, againInMs: unreadableAgainMs })
   }
+  if (error instanceof BitRotSuspected) return ended({ kind: 'parked', reason: error.message, againInMs: null })
   const isStale = error instanceof ContentChanged || error instanceof ContentGone
   if (isStale || (error instanceof TargetError && error.next.kind === 'source-changed'))
     parts.onStale(delivery.source, delivery.path)

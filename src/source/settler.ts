@@ -10,6 +10,7 @@ import { Bell } from './bell.ts'
 import type { Change } from './change.ts'
 import { Collector, dirtyPathsMax, type Due } from './collector.ts'
 import { Flusher, type FlusherOptions } from './flusher.ts'
+import { Restless, unsettledReason } from './restless.ts'
 import { looksMax } from './scan.ts'
 import type { Sign } from './settle.ts'
 
@@ -27,6 +28,7 @@ type Round = readonly Due[]
 export class Settler {
   readonly #options: SettlerOptions
   readonly #collector: Collector
+  readonly #restless = new Restless()
   readonly #rounds: Producer<Round>
   readonly #flusher: Flusher
   readonly #roomBell: Bell
@@ -36,9 +38,11 @@ export class Settler {
 
   constructor(options: SettlerOptions) {
     this.#options = options
-    this.#collector = new Collector(options.settleMs)
+    this.#collector = new Collector(options.patience)
     this.#rounds = producer<Round>({ name: `${options.source} collector`, handleDemand: () => this.#give() })
-    this.#flusher = new Flusher(options, this.#collector, (changes) => this.#taking(changes))
+    this.#flusher = new Flusher(options, { collector: this.#collector, restless: this.#restless }, (changes) =>
+      this.#taking(changes),
+    )
     this.#roomBell = new Bell(options.clock)
   }
 
@@ -52,13 +56,29 @@ export class Settler {
 
   touch(path: SourcePath, sign: Sign, isTree = false): void {
     this.#collector.touch(path, sign, this.#options.clock.monotonicMs(), isTree)
-    if (this.#collector.size > dirtyPathsMax) this.#options.onCollapse(this.#collector.collapse())
+    if (this.#collector.size > dirtyPathsMax) {
+      this.#restless.clear()
+      this.#options.onCollapse(this.#collector.collapse())
+    }
     this.#give()
   }
 
   clear(): void {
     this.#collector.clear()
+    this.#restless.clear()
     this.#roomBell.ring()
+  }
+
+  /** Files that do not come to rest, for the status. */
+  get restlessReason(): string | undefined {
+    return this.#restless.reason(this.#options.patience)
+  }
+
+  /** What the path waits for; undefined where it does not. */
+  whyUnsettled(path: SourcePath): string | undefined {
+    const { clock, patience } = this.#options
+    const settling = this.#collector.settlingOf(path)
+    return settling && unsettledReason(settling.sinceMs, clock.monotonicMs(), patience)
   }
 
   /** Is the path being settled, or was it since the scan last asked? */
