@@ -33,8 +33,9 @@ export class Settler {
   readonly #flusher: Flusher
   readonly #roomBell: Bell
   #alarm: { readonly timer: Timer; readonly dueMs: number } | undefined
-  /** Paths handed on since the scan last asked, while one runs: what it brings of them may be older than what was taken. */
+  /** Paths handed on since the scan asked the last time, and the time before, while one runs: what it brings of them may be older than what was taken. */
   #recent: Set<SourcePath> | undefined
+  #recentBefore: Set<SourcePath> | undefined
 
   constructor(options: SettlerOptions) {
     this.#options = options
@@ -83,12 +84,13 @@ export class Settler {
 
   /** Is the path being settled, or was it since the scan last asked? */
   isInHand(path: SourcePath): boolean {
-    if (this.#collector.has(path) || this.#recent === undefined) return true
-    return this.#recent.has(path)
+    if (this.#collector.has(path) || this.#recent === undefined || this.#recentBefore === undefined) return true
+    return this.#recent.has(path) || this.#recentBefore.has(path)
   }
 
   /** A scan is about to ask the file system. */
-  scanAsks(): void {
+  scanAsks(isFirst: boolean): void {
+    this.#recentBefore = isFirst ? new Set() : this.#recent
     this.#recent = new Set()
   }
 
