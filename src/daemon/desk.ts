@@ -23,7 +23,7 @@ import {
   type TargetStatus,
   type Verdict,
 } from '../control/control.ts'
-import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
+import type { FileRecord, Journal, OpenDelivery, ParkedDelivery } from '../journal/journal.ts'
 import { selector } from '../pipeline/pipeline.ts'
 import type { Source } from '../source/source.ts'
 import { causesOf } from './health.ts'
@@ -96,6 +96,9 @@ export function openDesk(parts: DeskParts): Desk {
   }
 }
 
+/** Told with a target's status: enough to see what is wrong. */
+const failedMax = 4
+
 function status(parts: DeskParts): Status {
   const files = parts.journal.fileCounts()
   const config = parts.config()
@@ -161,6 +164,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     offering: row.cursor < journal.head ? row.offerLeft : 0,
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
+    failed: journal.parked.failedAt(row.id, failedMax).map((delivery) => parkedLine(delivery, clock.wallMs())),
     requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
     listing: live?.listing ?? null,
     verified: verifiedOf(name, journal),
@@ -211,14 +215,18 @@ function retry(parts: DeskParts, targets: readonly string[]): { readonly retried
 function parked(parts: DeskParts, target: string, limit: number): readonly ParkedLine[] {
   const nowMs = parts.clock.wallMs()
   return targetNames(parts, [target]).flatMap((name) =>
-    parts.journal.parked.at(parts.journal.target(name).id, limit).map(({ dueMs, sinceMs, path, reason, ...line }) => ({
-      ...line,
-      path: showPath(path),
-      reason: showPath(reason ?? 'no reason was kept'),
-      ageMs: Math.max(0, nowMs - sinceMs),
-      nextTryMs: dueMs === null ? null : Math.max(0, dueMs - nowMs),
-    })),
+    parts.journal.parked.at(parts.journal.target(name).id, limit).map((delivery) => parkedLine(delivery, nowMs)),
   )
+}
+
+function parkedLine({ dueMs, sinceMs, path, reason, ...line }: ParkedDelivery, nowMs: number): ParkedLine {
+  return {
+    ...line,
+    path: showPath(path),
+    reason: showPath(reason ?? 'no reason was kept'),
+    ageMs: Math.max(0, nowMs - sinceMs),
+    nextTryMs: dueMs === null ? null : Math.max(0, dueMs - nowMs),
+  }
 }
 
 /** What the owner said, for the status. */

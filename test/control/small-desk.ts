@@ -48,6 +48,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     altered: 0,
     bytesSent: 0,
     sending: [],
+    failed: [],
     requests: null,
     space: null,
     ...changes,
