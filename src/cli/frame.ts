@@ -179,6 +179,7 @@ function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   if (typeof lane.requests?.most === 'number')
     facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
+  if (lane.altered > 0) facts.push(`${lane.altered} altered by the provider`)
   if (lane.verified !== null) facts.push(`verified ${lane.verified.at.slice(0, 10)}`)
   return facts
 }

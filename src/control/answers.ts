@@ -62,6 +62,8 @@ export interface TargetStatus {
   readonly listing: number | null
   /** When all of its copies were compared with what was delivered, and how many were not so then and were not owed again; null where that never was. */
   readonly verified: { readonly at: string; readonly checked: number; readonly differences: number } | null
+  /** Copies that the provider made into something else as they came in, documents mostly; taken as that and not sent again. */
+  readonly altered: number
   /** Bytes delivered since the daemon started, for rates. */
   readonly bytesSent: number
   /** What is under way now, at most 16. */

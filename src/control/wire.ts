@@ -89,6 +89,7 @@ const target = z.object({
   offering: count,
   listing: count.nullable(),
   verified: z.object({ at: z.string(), checked: count, differences: count }).nullable(),
+  altered: count,
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
   failed: z.array(parkedLine),

@@ -118,7 +118,7 @@ export class SurveyedTarget implements Target {
     return this.#target.remove(receipt, how, signal)
   }
 
-  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
+  look(at: RemotePath, want: Parameters<Target['look']>[1], signal: AbortSignal): Promise<RemoteEntry | undefined> {
     return this.#target.look(at, want, signal)
   }
 

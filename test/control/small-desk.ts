@@ -45,6 +45,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     offering: 0,
     listing: null,
     verified: null,
+    altered: 0,
     bytesSent: 0,
     sending: [],
     failed: [],

@@ -40,6 +40,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
     select: all,
     at: '{path}',
     onRemove: 'keep',
+    onConflict: 'overwrite',
     formerly: undefined,
     removeAfterMs: 0,
     verify: { everyMs: undefined, share: 0 },

@@ -107,6 +107,7 @@ class GoogleDriveTarget implements Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, async () => {
       const parts = { api: this.#api, folders: this.#folders, inventory: this.#inventory }
+      this.#puts.movedAway(receipt.remoteId)
       return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
     })
   }
@@ -126,12 +127,17 @@ class GoogleDriveTarget implements Target {
     })
   }
 
-  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
+  look(
+    at: RemotePath,
+    want: { readonly hash: boolean; readonly fresh?: boolean },
+    signal: AbortSignal,
+  ): Promise<RemoteEntry | undefined> {
     return abortFirst(signal, async () => {
       const folder = await this.#folders.find(folderOf(at), signal)
       if (folder === undefined) return undefined
       const named = await this.#inventory.named(folder, Folders.spelled(at), signal, lookMs)
-      const node = named.find((one): one is FileNode => one.kind === 'file')
+      const listed = named.find((one): one is FileNode => one.kind === 'file')
+      const node = want.fresh === true && listed !== undefined ? await this.#seen(listed, folder, signal) : listed
       return node && this.#hashed(entryOf(node, at), want, signal)
     })
   }
@@ -224,6 +230,15 @@ class GoogleDriveTarget implements Target {
     }
     if (node !== undefined)
       await this.#api.rpc(verb, (sdk, options) => sdk.files.delete({ fileId, ...allDrives }, options), signal)
+  }
+
+  /** By its id, which no listing is behind; undefined where it is somewhere else now. */
+  async #seen({ id, name }: FileNode, folder: string, signal: AbortSignal): Promise<FileNode | undefined> {
+    const node = await this.#api.node('look', id, signal)
+    this.#inventory.gone(id)
+    if (node?.kind !== 'file') return undefined
+    this.#inventory.note(node)
+    return !node.isTrashed && node.name === name && this.#api.isIn(node, folder) ? node : undefined
   }
 
   /** A sha256 that Google does not have costs a download. */

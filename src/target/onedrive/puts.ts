@@ -77,6 +77,8 @@ export class Puts {
   async #once(errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { at, work, verb, copy, progress } = errand
     const { api, places } = this.#parts
+    // Of an older content: while it is open, a business drive keeps the name for it.
+    if (work.abandoned !== undefined) await cancelSaved({ api, verb, work }, work.abandoned, signal)
     const spot = await places.spot(at, signal)
     const held = this.#fileAt(spot, verb)
     const there = held && (await this.#adopted(held, errand, signal))
