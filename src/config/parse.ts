@@ -164,6 +164,8 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
     // Where everything is taken back first, no built-in rule is asked.
     ignore: source['built-in-ignore'] ? source.ignore : ['!*', ...source.ignore],
     settleMs: source.settle,
+    unsettledMsMax: source['max-unsettled'],
+    unsettled: source.unsettled,
     rescanMs: source.rescan,
     watch: source.watch,
   }

@@ -66,6 +66,10 @@ export interface SourceConfig {
   readonly ignore: readonly string[]
   /** How long a file without a close must not change before it counts as complete. */
   readonly settleMs: number
+  /** How long a file may go on changing before it is told of, and before a snapshot is taken of it. */
+  readonly unsettledMsMax: number
+  /** What follows then: it is waited for, or taken as it is every so often. */
+  readonly unsettled: 'wait' | 'snapshot'
   /** Time between two reconcile scans. */
   readonly rescanMs: number
   readonly watch: 'auto' | 'inotify' | 'poll'

@@ -68,6 +68,8 @@ export interface TargetStatus {
   readonly bytesSent: number
   /** What is under way now, at most 16. */
   readonly sending: readonly { readonly path: string; readonly bytesDone: number; readonly size: number }[]
+  /** Deliveries that failed last and are still owed, what waits for its owner first; at most 4. */
+  readonly failed: readonly ParkedLine[]
   /** Requests to its cloud account in the local month (`2026-11`), by all targets of the account, and the most there may be; null where they are not counted. */
   readonly requests: { readonly month: string; readonly requests: number; readonly most: number | null } | null
   /** How full its place is, as it said last; null where nobody asked it. */

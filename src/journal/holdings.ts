@@ -79,6 +79,8 @@ export interface AuditRecord {
   readonly readUpTo: number
 }
 
+type Kept = 'check' | 'audit' | 'finds'
+
 interface HoldingsParts {
   /** The journal's own. */
   readonly file: string
@@ -171,12 +173,21 @@ export class Holdings {
   }
 
   /** These texts were written by this file only. */
-  #kept(what: 'check' | 'audit', target: string): string | undefined {
+  #kept(what: Kept, target: string): string | undefined {
     return this.#parts.guarded(() => this.#statements.kept.get(this.#nameOf(what, target)))
   }
 
-  #keep(what: 'check' | 'audit', target: string, record: CheckRecord | AuditRecord): void {
+  #keep(what: Kept, target: string, record: CheckRecord | AuditRecord | boolean): void {
     this.#parts.written(() => this.#statements.keep.run(this.#nameOf(what, target), JSON.stringify(record)))
+  }
+
+  /** Whether copies lie there of which nothing is known yet. */
+  expectsFinds(target: string): boolean {
+    return this.#kept('finds', target) === 'true'
+  }
+
+  expectFinds(target: string, isExpected: boolean): void {
+    if (isExpected !== this.expectsFinds(target)) this.#keep('finds', target, isExpected)
   }
 
   #nameOf(what: string, target: string): string {

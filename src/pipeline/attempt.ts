@@ -13,11 +13,13 @@ import {
   type Digest,
 } from '../digest/digest.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import { TargetError, type Receipt, type RemoteEntry } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
 import { cleared, type OnConflict } from './conflict.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
 const unreadableAgainMs = 3_600_000
@@ -27,7 +29,7 @@ export type OnRemove = TargetConfig['onRemove']
 export interface AttemptParts {
   /** The target's. */
   readonly name: string
-  readonly target: Target
+  readonly target: SurveyedTarget
   readonly journal: Journal
   readonly digest: Digest
   /** Absolute folder of a source. */
@@ -43,17 +45,25 @@ export interface AttemptParts {
 
 /** How an attempt ended: an outcome of the delivery, or a target that cannot work at all. */
 export type Ending =
-  { readonly kind: 'outcome'; readonly outcome: Outcome } | ({ readonly kind: 'target-paused' } & Trouble)
+  /** `isTargets`: it failed, and it was the target that failed, as far as one attempt can tell. */
+  | { readonly kind: 'outcome'; readonly outcome: Outcome; readonly isTargets?: boolean }
+  | ({ readonly kind: 'target-paused' } & Trouble)
 
-const ended = (outcome: Outcome): Ending => ({ kind: 'outcome', outcome })
+const ended = (outcome: Outcome): Extract<Ending, { kind: 'outcome' }> => ({ kind: 'outcome', outcome })
 
 export async function attempt(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
   try {
     return ended(await deliver(delivery, parts, signal))
   } catch (thrown) {
     if (signal.aborted) return ended({ kind: 'interrupted' })
-    return await failed(delivery, asError(thrown), parts)
+    return await explained(asError(thrown), delivery, parts, signal)
   }
+}
+
+async function explained(error: Error, delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
+  const read = (): Promise<Content> => parts.digest.of(contentRef(delivery, parts), signal)
+  const cause = await rotBehind(error, delivery, parts.journal, read)
+  return signal.aborted ? ended({ kind: 'interrupted' }) : failed(delivery, cause, parts)
 }
 
 async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Outcome> {
@@ -61,12 +71,17 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
-  if (held !== undefined && held.isProven && delivery.look !== 'trust') {
-    const hash = delivery.look === 'hash' && !parts.target.traits.revisionIsContent
+  // Where a revision has one content, its hash is told, and no receipt need be trusted.
+  const isByHash = delivery.look === 'hash' && parts.target.traits.revisionIsContent
+  if (held !== undefined && held.isProven && delivery.look !== 'trust' && !isByHash) {
+    const hash = delivery.look === 'hash'
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = await contentOf(delivery, parts, signal)
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
+  if (found !== undefined) return alreadyThere(found, content.crc32)
   const previous = delivery.look === 'trust' ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
@@ -127,6 +142,7 @@ async function contentOf(delivery: Delivery, parts: AttemptParts, signal: AbortS
   const isLarge = delivery.size > wholeBytesMax
   if (isLarge && delivery.digest !== undefined) return { ...delivery.digest, bytes: undefined }
   const content = await parts.digest.of(contentRef(delivery, parts), signal)
+  refuseRot(delivery, content, parts.journal)
   if (isLarge) await parts.journal.keepDigest(delivery, content)
   return content
 }
@@ -164,13 +180,14 @@ async function send(
 }
 
 async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Promise<Ending> {
-  const again = (reason: string, isOverload = false): Ending => {
+  const again = (reason: string, isOverload = false): Extract<Ending, { kind: 'outcome' }> => {
     const delayMs = retryDelayMs(delivery.attempts, parts.random)
     return ended({ kind: 'postponed', delayMs, reason, isCounted: true, isOverload })
   }
   if (error instanceof ContentUnreadable) {
     return ended({ kind: 'parked', reason: error.message, againInMs: unreadableAgainMs })
   }
+  if (error instanceof BitRotSuspected) return ended({ kind: 'parked', reason: error.message, againInMs: null })
   const isStale = error instanceof ContentChanged || error instanceof ContentGone
   if (isStale || (error instanceof TargetError && error.next.kind === 'source-changed'))
     parts.onStale(delivery.source, delivery.path)
@@ -184,7 +201,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
       await parts.journal.saveSession(delivery, undefined)
       return again(error.message)
     case 'retry':
-      return again(error.message, error.next.isOverload)
+      return { ...again(error.message, error.next.isOverload), isTargets: true }
     case 'source-changed':
       return again(error.message)
   }

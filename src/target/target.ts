@@ -42,6 +42,8 @@ export interface RemoteEntry {
   readonly mtimeNs: bigint
   /** Hex; undefined where it was not asked for, since a directory has to read the whole file for it. */
   readonly sha256: string | undefined
+  /** The target's own hash of the content, in its own words; undefined where a listing does not tell it. */
+  readonly contentHash: string | undefined
 }
 
 /** An upload begun and not finished, as it lies in the journal: opaque to all but the target that wrote it. */
@@ -108,6 +110,16 @@ export interface Target {
     want: { readonly hash: boolean; readonly fresh?: boolean },
     signal: AbortSignal,
   ): Promise<RemoteEntry | undefined>
+  /**
+   * The receipt of an entry that is exactly this copy, its time included, as it was listed or looked at; undefined where that does not tell.
+   * Asks the other side nothing; may read the copy's file. @param previous believed only of what the other side itself alters, and tells.
+   */
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined>
   /** All files below a folder, in no order, a bounded number in memory. */
   list(under: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): AsyncIterable<RemoteEntry>
   /** Content of an entry from byte `start` on. */

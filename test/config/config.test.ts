@@ -34,6 +34,8 @@ test('what is left out has its default, and relative paths are relative to the f
         path: join(folder, 'in'),
         ignore: [],
         settleMs: 2000,
+        unsettledMsMax: 600_000,
+        unsettled: 'wait',
         rescanMs: 3_600_000,
         watch: 'auto',
       },

@@ -1,6 +1,7 @@
 /** One target of each kind, called `cloud` whatever it is, with its owner's hand in it: what is asked of all of them is written once. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import type { FaultScript } from '../emulator/core/faults.ts'
 import type { Provider } from '../emulator/core/provider.ts'
 import type { Recorder } from '../emulator/core/recorder.ts'
 import { aBox } from '../emulator/box-rig.ts'
@@ -20,6 +21,8 @@ export interface KindBench extends Bench {
   paths(): string[]
   /** Requests so far; 0 of a directory. */
   requests(): number
+  /** Does something when the nth request from now comes; a directory is asked without anybody seeing it: so many ms from now. */
+  atRequest(nth: number, work: () => void): void
 }
 
 interface Emulated {
@@ -27,6 +30,7 @@ interface Emulated {
     readonly url: string
     readonly provider: Pick<Provider, 'owner'>
     readonly recorder: Recorder
+    fault(script: FaultScript): unknown
     readonly auth: { readonly client: { readonly clientId: string; readonly clientSecret: string } }
   }
   readonly refreshToken: string
@@ -59,6 +63,7 @@ function cloudBench(kind: string, { emulator, refreshToken }: Emulated, accountL
         .filter(isCopy)
         .map(({ path }) => path.replace('/Archive/', ''))
         .sort(),
+    atRequest: (nth, work) => void emulator.fault({ nth, fault: { do: 'call', when: 'before', work } }),
     requests: () => Object.values(emulator.recorder.routes).reduce((sum, { requests }) => sum + requests, 0),
   }
 }
@@ -85,6 +90,7 @@ function directoryBench(): KindBench {
         .map((entry) => relative(bench.copies('cloud'), join(entry.parentPath, entry.name)))
         .sort(),
     requests: () => 0,
+    atRequest: (nth, work) => void setTimeout(work, nth),
   }
 }
 

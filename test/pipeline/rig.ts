@@ -77,6 +77,7 @@ export function forwarded(target: Target): Target {
     move: (receipt, to, signal) => target.move(receipt, to, signal),
     remove: (receipt, how, signal) => target.remove(receipt, how, signal),
     look: (at, want, signal) => target.look(at, want, signal),
+    recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),
     list: (under, want, signal) => target.list(under, want, signal),
     get: (entry, range, signal) => target.get(entry, range, signal),
     about: (signal) => target.about(signal),

@@ -11,15 +11,17 @@ import { folderOf, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
 import { PathTurns } from '../path-turns.ts'
+import { recognised } from '../recognition.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { allDrives, DriveApi, rootAlias } from './api.ts'
-import { type UploadSizes, usualSizes } from './errand.ts'
+import { isTimeOf, type UploadSizes, usualSizes } from './errand.ts'
 import { Refused } from './errors.ts'
 import { Folders } from './folders.ts'
 import { IdPool } from './id-pool.ts'
 import { Inventory } from './inventory.ts'
+import { Md5 } from './md5.ts'
 import { type About, aboutFields, type FileNode, parseAbout } from './metadata.ts'
 import { moved } from './moves.ts'
 import { fileBytesMax, Puts } from './puts.ts'
@@ -140,6 +142,17 @@ class GoogleDriveTarget implements Target {
     })
   }
 
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
+    const what = this.#api.what(`look at ${showPath(entry.path)}`)
+    const isOfTime = isTimeOf(entry.mtimeNs, copy)
+    return recognised(entry, copy, { what, isOfTime, hash: Md5.ofNothing(), text: (hash) => hash.hex() }, signal)
+  }
+
   async *list(
     under: RemotePath,
     want: { readonly hash: boolean },
@@ -219,7 +232,6 @@ class GoogleDriveTarget implements Target {
       await this.#api.rpc(verb, (sdk, options) => sdk.files.delete({ fileId, ...allDrives }, options), signal)
   }
 
-  /** A sha256 that Google does not have costs a download. */
   /** By its id, which no listing is behind; undefined where it is somewhere else now. */
   async #seen({ id, name }: FileNode, folder: string, signal: AbortSignal): Promise<FileNode | undefined> {
     const node = await this.#api.node('look', id, signal)
@@ -229,6 +241,7 @@ class GoogleDriveTarget implements Target {
     return !node.isTrashed && node.name === name && this.#api.isIn(node, folder) ? node : undefined
   }
 
+  /** A sha256 that Google does not have costs a download. */
   async #hashed(entry: RemoteEntry, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry> {
     if (!want.hash || entry.sha256 !== undefined) return entry
     return { ...entry, sha256: await sha256Of(await gotten(this.#api, entry, 0, signal)) }

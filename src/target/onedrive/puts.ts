@@ -22,7 +22,7 @@ import { cancelSaved, sendBySession, type Sent, timesOf } from './session.ts'
 /** Source: "Restrictions and limitations in OneDrive and SharePoint". Unit: bytes. */
 export const fileBytesMax = 250 * 10 ** 9
 /** Documents into which SharePoint writes marks of its own. Source: rclone #2599, "Allow file size to change after upload". */
-const rewrittenKinds = /\.(docx?|xlsx?|pptx?|docm|xlsm|pptm|dotx|xltx|potx|vsdx?|html?|aspx|pdf)$/i
+export const rewrittenKinds = /\.(docx?|xlsx?|pptx?|docm|xlsm|pptm|dotx|xltx|potx|vsdx?|html?|aspx|pdf)$/i
 
 export interface PutsParts {
   readonly api: GraphApi
