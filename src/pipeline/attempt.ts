@@ -79,9 +79,13 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = await contentOf(delivery, parts, signal)
-  const copy = { ...contentRef(delivery, parts), ...content }
-  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
-  if (found !== undefined) return alreadyThere(found, content.crc32)
+  const isUntrusted = held === undefined || delivery.look !== 'trust'
+  if (isUntrusted && delivery.session === undefined) {
+    const copy = { ...contentRef(delivery, parts), ...content }
+    const asks = { previous: held?.receipt, mayLook: isByHash && held !== undefined }
+    const found = await parts.target.found(copy, at, asks, signal)
+    if (found !== undefined) return alreadyThere(found, content.crc32)
+  }
   const previous = delivery.look === 'trust' ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
