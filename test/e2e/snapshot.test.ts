@@ -15,12 +15,12 @@ const writer = `
   const write = () => {
     const part = Buffer.alloc(${bytes / 8}, 97 + (round++ % 26))
     for (let n = 0; n < 8; n++) fs.writeSync(fd, part, 0, part.length, n * part.length)
-    setTimeout(write, 250)
+    setTimeout(write, 1_000)
   }
   write()`
 
 test('F21, F23: with snapshots, a file that never rests is copied again and again, and no copy is torn', async () => {
-  const bench = aBench({ nas: '' }, 'settle: 1s\nmax-unsettled: 1s\nunsettled: snapshot')
+  const bench = aBench({ nas: '' }, 'settle: 2s\nmax-unsettled: 2s\nunsettled: snapshot')
   await startDaemon(bench)
   const child = spawn(process.execPath, ['-e', writer], { cwd: bench.inbox, stdio: 'ignore' })
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -37,7 +37,7 @@ test('F21, F23: with snapshots, a file that never rests is copied again and agai
     () => {
       const copy = contentOf(join(bench.copies('nas'), 'image'))
       if (copy !== undefined) seen.add(lettersOf(copy))
-      return seen.size >= 3
+      return seen.size >= 2
     },
     { timeout: 30_000, interval: 5 },
   )
