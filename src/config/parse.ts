@@ -228,6 +228,7 @@ function commonOf(target: FileValue['targets'][number]) {
     },
     at: target.at,
     onRemove: target['on-remove'],
+    onConflict: target['on-conflict'],
     formerly: target.formerly,
     removeAfterMs: target['remove-after'],
     pace: {

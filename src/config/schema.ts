@@ -217,6 +217,13 @@ const target = block({
   'on-remove': z.enum(['keep', 'trash', 'remove'], expected('keep, trash or remove')).default('keep').meta({
     description: "What happens to the copy when the file is removed at the source; trash is the target's own.",
   }),
+  'on-conflict': z
+    .enum(['overwrite', 'keep-both', 'park'], expected('overwrite, keep-both or park'))
+    .default('overwrite')
+    .meta({
+      description:
+        'What happens when somebody changed the copy at the target: it is written over (clouds keep the version before), put beside under another name, or stays until you say so.',
+    }),
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),

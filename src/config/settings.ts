@@ -142,6 +142,8 @@ interface AnyTargetConfig {
   readonly at: string
   /** What follows when a file is removed at its source: the copy stays, goes to the target's trash, or is deleted. */
   readonly onRemove: 'keep' | 'trash' | 'remove'
+  /** What becomes of what somebody else left in a copy's place: it is written over, put beside, or stays until its owner says what is meant. */
+  readonly onConflict: 'overwrite' | 'keep-both' | 'park'
   /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
   readonly removeAfterMs: number
   readonly pace: Pace

@@ -22,7 +22,7 @@ import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.
 import { Paces, type PaceState } from './paces.ts'
 import { Receipts } from './receipts.ts'
 import { Parked } from './parked.ts'
-import { Spool, type LargeClaim } from './spool.ts'
+import { Spool, type LargeClaim, type Retried } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
 import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
@@ -33,6 +33,7 @@ export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
 export type { AuditRecord, Holding, Repair } from './holdings.ts'
 export type { Listed, Listing } from './listing.ts'
+export type { ParkedDelivery } from './parked.ts'
 export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
@@ -278,8 +279,8 @@ export class Journal {
     return this.#spool.saveSession(delivery, session)
   }
 
-  retry(targetId: number): number {
-    return this.#written(() => this.#spool.retry(targetId))
+  retry(targetId: number, which: Retried = 'all'): number {
+    return this.#written(() => this.#spool.retry(targetId, which))
   }
 
   /** Puts back whatever is still leased at a target. To be called when nothing of it is under way any more. */

@@ -28,6 +28,12 @@ const targetPaceMonth = `
   ALTER TABLE target_pace ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
   `
 
+/** A copy that its target made into something else as it came in. These are few, and counted by an index of their own. */
+const alteredCopies = `
+  ALTER TABLE receipt ADD COLUMN is_altered INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX receipt_altered ON receipt (target_id) WHERE is_altered = 1;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -177,4 +183,5 @@ export const migrations: readonly string[] = [
   targetPace,
   folderAtTarget,
   targetPaceMonth,
+  alteredCopies,
 ]

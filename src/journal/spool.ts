@@ -44,10 +44,10 @@ const sql = {
   delivery: `SELECT ${claimColumns} FROM delivery ${claimJoins} WHERE delivery.target_id = ? AND delivery.file_id = ?`,
   nextDue: 'SELECT min(due_ms) AS dueMs FROM delivery WHERE target_id = ? AND due_ms IS NOT NULL',
   addReceipt: `
-    INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, target_id, file_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, is_altered, target_id, file_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   changeReceipt: `
-    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?
+    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_altered = ?
     WHERE target_id = ? AND file_id = ?`,
   pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
@@ -63,6 +63,8 @@ const sql = {
     WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
   retry: `
     UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
+  retryPostponed: `
+    UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state = 'postponed'`,
   clampDue:
     "UPDATE delivery INDEXED BY delivery_due SET due_ms = ? WHERE target_id = ? AND due_ms > ? AND state <> 'leaving'",
   saveSession: `
@@ -79,7 +81,10 @@ const sql = {
     SELECT reason FROM delivery WHERE target_id = ? AND state = ? AND reason IS NOT NULL LIMIT 1`,
 }
 
-type ReceiptCells = [number, NameCell, string, string, number, Buffer, bigint, number, number, number]
+type ReceiptCells = [
+  ...[seq: number, path: NameCell, remoteId: string, revision: string, size: number, sha256: Buffer, mtimeNs: bigint],
+  ...[atMs: number, isAltered: 0 | 1, targetId: number, fileId: number],
+]
 
 /** Where a row stands in the order of claims. */
 interface Place {
@@ -116,6 +121,9 @@ interface SpoolParts {
   readonly doubtfulSeq: number
 }
 
+/** Those that were given up and put off, or put off alone. */
+export type Retried = 'all' | 'postponed'
+
 export class Spool {
   readonly #tree: Tree
   readonly #history: History
@@ -148,6 +156,7 @@ export class Spool {
       postpone: connection.prepare<[number, number, string, number, number, number]>(sql.postpone),
       park: connection.prepare<[number | null, number, string, number, number, number]>(sql.park),
       retry: connection.prepare<[number]>(sql.retry),
+      retryPostponed: connection.prepare<[number]>(sql.retryPostponed),
       saveSession: connection.prepare<[number, number, number, string]>(sql.saveSession),
       dropSession: connection.prepare<[number, number]>(sql.dropSession),
       openOf: connection.prepare<[number], OpenDelivery>(sql.openOf),
@@ -155,7 +164,10 @@ export class Spool {
       lastReason: connection.prepare<[number, string], { reason: string }>(sql.lastReason),
     }
     this.#clampDue(connection.prepare(sql.clampDue), parts.targets)
-    this.#retryAll = parts.transactions.of((targetId: number) => this.#statements.retry.run(targetId).changes)
+    this.#retryAll = parts.transactions.of((targetId: number, which: Retried) => {
+      const { retry, retryPostponed } = this.#statements
+      return (which === 'all' ? retry : retryPostponed).run(targetId).changes
+    })
   }
 
   #clampDue(clamp: Statement<[number, number, number]>, targets: Targets): void {
@@ -306,7 +318,9 @@ export class Spool {
     assert(hash.length === 32, `receipt without a sha256: ${sha256}`)
     const of: [number, number] = [targetId, fileId]
     const atMs = this.#clock.wallMs()
-    const cells: ReceiptCells = [receiptSeq, nameCell(path), remoteId, revision, size, hash, mtimeNs, atMs, ...of]
+    const isAltered = receiptSeq === delivery.seq && size !== delivery.size ? 1 : 0
+    const marks = [remoteId, revision, size, hash, mtimeNs, atMs, isAltered] as const
+    const cells: ReceiptCells = [receiptSeq, nameCell(path), ...marks, ...of]
     // While a file is leased nobody else writes its receipt, so that the claim still knows whether there is one.
     if (delivery.receipt === undefined) {
       this.#statements.addReceipt.run(...cells)
@@ -342,9 +356,9 @@ export class Spool {
     })
   }
 
-  /** Parked and postponed deliveries of a target are due now. Answers how many. */
-  retry(targetId: number): number {
-    return this.#retryAll(targetId)
+  /** Deliveries of a target that were given up or put off are due now. Answers how many. */
+  retry(targetId: number, which: Retried): number {
+    return this.#retryAll(targetId, which)
   }
 
   /** What is open for a file, per target. */

@@ -13,11 +13,13 @@ import {
   type Digest,
 } from '../digest/digest.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import { TargetError, type Receipt, type RemoteEntry } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
+import { cleared, type OnConflict } from './conflict.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
 const unreadableAgainMs = 3_600_000
@@ -25,7 +27,9 @@ const unreadableAgainMs = 3_600_000
 export type OnRemove = TargetConfig['onRemove']
 
 export interface AttemptParts {
-  readonly target: Target
+  /** The target's. */
+  readonly name: string
+  readonly target: SurveyedTarget
   readonly journal: Journal
   readonly digest: Digest
   /** Absolute folder of a source. */
@@ -34,15 +38,18 @@ export interface AttemptParts {
   readonly onStale: (source: string, path: SourcePath) => void
   readonly placeAt: (delivery: Delivery) => RemotePath
   readonly onRemove: OnRemove
+  readonly onConflict: OnConflict
   readonly progress: (bytesDone: number) => void
   readonly random: Random
 }
 
 /** How an attempt ended: an outcome of the delivery, or a target that cannot work at all. */
 export type Ending =
-  { readonly kind: 'outcome'; readonly outcome: Outcome } | ({ readonly kind: 'target-paused' } & Trouble)
+  /** `isTargets`: it failed, and it was the target that failed, as far as one attempt can tell. */
+  | { readonly kind: 'outcome'; readonly outcome: Outcome; readonly isTargets?: boolean }
+  | ({ readonly kind: 'target-paused' } & Trouble)
 
-const ended = (outcome: Outcome): Ending => ({ kind: 'outcome', outcome })
+const ended = (outcome: Outcome): Extract<Ending, { kind: 'outcome' }> => ({ kind: 'outcome', outcome })
 
 export async function attempt(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
   try {
@@ -64,12 +71,17 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
   const held = await heldAt(delivery, at, parts, signal)
-  if (held !== undefined && held.isProven && delivery.look !== 'trust') {
-    const hash = delivery.look === 'hash' && !parts.target.traits.revisionIsContent
+  // Where a revision has one content, its hash is told, and no receipt need be trusted.
+  const isByHash = delivery.look === 'hash' && parts.target.traits.revisionIsContent
+  if (held !== undefined && held.isProven && delivery.look !== 'trust' && !isByHash) {
+    const hash = delivery.look === 'hash'
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = await contentOf(delivery, parts, signal)
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
+  if (found !== undefined) return alreadyThere(found, content.crc32)
   const previous = delivery.look === 'trust' ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
@@ -153,11 +165,10 @@ async function send(
   signal: AbortSignal,
 ): Promise<Outcome> {
   let isSent = false
+  const { isAsLeft, ...lent } = await cleared({ delivery, content, at }, parts, signal)
   const work = {
-    session: delivery.session,
-    previous,
-    save: (session: Readonly<Record<string, string | number>> | undefined) =>
-      parts.journal.saveSession(delivery, session),
+    ...lent,
+    previous: isAsLeft ? previous : undefined,
     allow: () => Promise.resolve(),
     progress: (bytesDone: number) => {
       isSent = true
@@ -169,7 +180,7 @@ async function send(
 }
 
 async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Promise<Ending> {
-  const again = (reason: string, isOverload = false): Ending => {
+  const again = (reason: string, isOverload = false): Extract<Ending, { kind: 'outcome' }> => {
     const delayMs = retryDelayMs(delivery.attempts, parts.random)
     return ended({ kind: 'postponed', delayMs, reason, isCounted: true, isOverload })
   }
@@ -190,7 +201,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
       await parts.journal.saveSession(delivery, undefined)
       return again(error.message)
     case 'retry':
-      return again(error.message, error.next.isOverload)
+      return { ...again(error.message, error.next.isOverload), isTargets: true }
     case 'source-changed':
       return again(error.message)
   }

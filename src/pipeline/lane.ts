@@ -8,7 +8,6 @@
  */
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
-import { orAbort } from '../base/abort.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -27,20 +26,22 @@ import {
   type Source,
   type Subscription,
 } from '../stage/stage.ts'
-import type { Target } from '../target/target.ts'
-import { attempt, type AttemptParts } from './attempt.ts'
+import { attempt, type AttemptParts, type Ending } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
+import { isDone, Streak } from './streak.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
+import { restWhenQuiet } from './tidying.ts'
 import { Traffic, type TrafficParts } from './traffic.ts'
 
 export interface LaneConfig {
   readonly name: string
   readonly targetId: number
-  readonly target: Target
+  readonly target: SurveyedTarget
   readonly pace: LanePace
   /** How many deliveries at once are worth it has to be found out, from these on up to the configured number; undefined: all of those. */
   readonly slotsFirst: number | undefined
@@ -82,10 +83,12 @@ export class Lane implements Child {
   readonly #uploader: Consumer<Delivery>
   readonly #subscription: Subscription
   readonly #arrivals: Consumer<Accepted>
+  readonly stages: readonly [Producer<Delivery>, Consumer<Delivery>, Consumer<Accepted>]
   readonly offering: Offering
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
+  readonly #streak = new Streak()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
   readonly traffic: Traffic
@@ -141,13 +144,14 @@ export class Lane implements Child {
     const selector = (): Selector => config.order().selector
     const isReached = (): boolean => this.#state.kind === 'running'
     this.offering = new Offering({ ...parts, ...config, selector, isReached, onOwed: () => this.#wake() })
+    this.stages = [this.#spool, this.#uploader, this.#arrivals]
     this.#watchStages()
     this.#start()
   }
 
   /** A stage that ends by an error takes its lane with it. */
   #watchStages(): void {
-    for (const stage of [this.#spool, this.#uploader, this.#arrivals]) {
+    for (const stage of this.stages) {
       this.#tasks.run('stage', async (signal) => {
         const reason = await stage.stopped
         if (reason instanceof Error && !signal.aborted) throw reason
@@ -198,7 +202,8 @@ export class Lane implements Child {
   }
 
   #claim(): readonly Delivery[] {
-    const count = Math.min(this.#unmetDemand, this.#slots.free)
+    const free = this.#streak.isBroken ? this.#slots.freeOfOne : this.#slots.free
+    const count = Math.min(this.#unmetDemand, free)
     if (this.#state.kind !== 'running' || count === 0 || !this.#isPaceOpen()) return []
     const claimed = this.#parts.journal.claim(this.#config.targetId, count, this.#slots.large)
     this.#unmetDemand -= claimed.length
@@ -241,28 +246,43 @@ export class Lane implements Child {
     })
   }
 
+  #restWhenQuiet(): Promise<void> {
+    return restWhenQuiet({ ...this.#parts, ...this.#config }, this.#hurry.signal)
+  }
+
   async #attempt(delivery: Delivery): Promise<Outcome> {
     if (this.#state.kind !== 'running') return { kind: 'released' }
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, onRemove } = order()
-    const parts = { ...this.#parts, target, placeAt, onRemove, progress }
+    const { placeAt, onRemove, onConflict } = order()
+    const parts = { ...this.#parts, name: this.name, target, placeAt, onRemove, onConflict, progress }
     const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }
     }
-    this.#noteEnding(delivery, ending.outcome)
+    this.#noteEnding(delivery, ending)
     return ending.outcome
   }
 
-  #noteEnding(delivery: Delivery, outcome: Outcome): void {
-    if (outcome.kind === 'delivered') this.#happened({ kind: 'delivered' })
+  #noteEnding(delivery: Delivery, { outcome, isTargets }: Extract<Ending, { kind: 'outcome' }>): void {
+    if (isDone(outcome)) this.#tookOne()
     if (outcome.kind !== 'parked' && outcome.kind !== 'postponed') return
     const { source, path, attempts } = delivery
     const fields = { target: this.name, source, path: showPath(path), attempt: attempts + 1, reason: outcome.reason }
     this.#parts.log.warn(`delivery ${outcome.kind}`, fields)
+    if (isTargets !== true || !this.#streak.failed(delivery.fileId)) return
+    const reason = `one file after the other failed, the last one so: ${outcome.reason}`
+    this.#happened({ kind: 'failed', pause: 'paused', reason })
+  }
+
+  /** What waits for its time because the target failed as a whole comes now: F70. */
+  #tookOne(): void {
+    this.#happened({ kind: 'delivered' })
+    if (!this.#streak.delivered()) return
+    this.#parts.journal.retry(this.#config.targetId, 'postponed')
+    this.#wake()
   }
 
   /** Slots that become free in one turn are asked for together: a claim of 30 costs little more than a claim of one. */
@@ -338,26 +358,6 @@ export class Lane implements Child {
     return dueMs === null || dueMs - clock.wallMs() > idleHorizonMs
   }
 
-  /** Tidies up once nothing is owed: before that, what lies about may be the begun upload that the next attempt goes on with. */
-  async #restWhenQuiet(): Promise<void> {
-    const { journal } = this.#parts
-    if (journal.activeCount(this.#config.targetId) > 0) return
-    const { waiting, postponed } = journal.counts(this.#config.targetId)
-    if (waiting + postponed === 0) await this.#rest()
-  }
-
-  /**
-   * Tidies up behind the last delivery. What cannot be put away now is put away when the target is opened next; a target that hangs
-   * over it is waited for no longer than attempts are.
-   */
-  async #rest(): Promise<void> {
-    try {
-      await orAbort(this.#config.target.rest(), this.#hurry.signal)
-    } catch (thrown) {
-      this.#parts.log.warn('target left untidy', { target: this.name, reason: asError(thrown).message })
-    }
-  }
-
   /** Takes no new work, lets attempts under way finish until the grace is over, then ends them. Resolves when that is done. */
   stop(reason: Reason = 'shutdown'): Promise<Reason> {
     this.#end(reason)
@@ -384,7 +384,7 @@ export class Lane implements Child {
     const grace = this.#parts.clock.after(this.#parts.stopGraceMs, () => this.kill())
     try {
       await this.#queue.onIdle()
-      for (const stage of [this.#arrivals, this.#uploader, this.#spool]) await stage.stop('shutdown')
+      for (const stage of this.stages.toReversed()) await stage.stop('shutdown')
       await this.#tasks.stop()
       this.#parts.journal.release(this.#config.targetId)
       if (!isFailure) await this.#restWhenQuiet()

@@ -56,6 +56,7 @@ test('what is left out has its default, and relative paths are relative to the f
         },
         at: '{source}/{path}',
         onRemove: 'keep',
+        onConflict: 'overwrite',
         formerly: undefined,
         removeAfterMs: 86_400_000,
         verify: { everyMs: 2_592_000_000, share: 0 },

@@ -69,7 +69,7 @@ CREATE TABLE receipt (
   size INTEGER NOT NULL,
   sha256 BLOB NOT NULL,
   mtime_ns INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL, is_altered INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (target_id, file_id)
 ) WITHOUT ROWID, STRICT;
 
@@ -138,3 +138,5 @@ CREATE TABLE folder_at_target (
   remote_id TEXT NOT NULL,
   PRIMARY KEY (target_id, path)
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX receipt_altered ON receipt (target_id) WHERE is_altered = 1;
