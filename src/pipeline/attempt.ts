@@ -169,7 +169,8 @@ async function send(
   signal: AbortSignal,
 ): Promise<Outcome> {
   let isSent = false
-  const { isAsLeft, ...lent } = await cleared({ delivery, content, at }, parts, signal)
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const { isAsLeft, ...lent } = await cleared({ delivery, copy, at }, parts, signal)
   const work = {
     ...lent,
     previous: isAsLeft ? previous : undefined,
@@ -179,7 +180,7 @@ async function send(
       parts.progress(bytesDone)
     },
   }
-  const receipt = await parts.target.put({ ...contentRef(delivery, parts), ...content }, at, work, signal)
+  const receipt = await parts.target.put(copy, at, work, signal)
   return { kind: 'delivered', receipt, crc32: content.crc32, sent: isSent }
 }
 
