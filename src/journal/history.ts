@@ -82,6 +82,21 @@ export class History {
     this.#gathered.push(this.#clock.wallMs(), sourceId, fileId, targetId, event, detail)
   }
 
+  /** A line of a path, which need not be known. */
+  note(
+    { source, path, event, detail }: { source: string | null; path?: SourcePath; event: string; detail: string },
+    targetId: number | null,
+  ): void {
+    const row = source === null || path === undefined ? undefined : this.#tree.rowAt(source, path)
+    this.append({
+      sourceId: source === null ? null : (this.#tree.sourceId(source) ?? null),
+      fileId: row === undefined ? null : Number(row.id),
+      targetId,
+      event,
+      detail: row === undefined && path !== undefined ? `${path}: ${detail}` : detail,
+    })
+  }
+
   write(): void {
     this.#append.run(this.#gathered)
   }

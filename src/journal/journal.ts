@@ -9,11 +9,13 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Selection } from './feed.ts'
+import { Feed, type Accepted, type Change, type Facts, type FileStat, type OfferStep, type Selection } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
+import { LeftCopies, type LeftCopy } from './left-copies.ts'
+import { Moves } from './moves.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
@@ -55,6 +57,8 @@ export class Journal {
   readonly #paces: Paces
   readonly #clock: Clock
   readonly #leaving: Leaving
+  readonly #moves: Moves
+  readonly #left: LeftCopies
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
@@ -78,8 +82,11 @@ export class Journal {
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
-    this.#feed = new Feed(connection, { ...parts, isLeased })
-    this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
+    const isLeasedAnywhere = (fileId: number): boolean => this.#targets.ids.some((id) => isLeased(id, fileId))
+    this.#moves = new Moves(connection, { ...parts, isLeasedAnywhere })
+    this.#left = new LeftCopies(connection, parts)
+    this.#feed = new Feed(connection, { ...parts, isLeased, moves: this.#moves, left: this.#left })
+    this.#spool = new Spool(connection, { ...parts, left: this.#left, doubtfulSeq: this.#feed.doubtfulSeq })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
     this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
   }
@@ -116,6 +123,11 @@ export class Journal {
 
   filesBelow(source: string, folder: SourcePath, limit: number): readonly SourcePath[] {
     return this.#guarded(() => this.#tree.filesBelow(source, folder, limit))
+  }
+
+  /** Where a file that looks like this one is, or was and has copies. */
+  whereabouts(source: string, stat: FileStat): readonly SourcePath[] {
+    return this.#guarded(() => this.#moves.whereabouts(source, stat))
   }
 
   recordOf(source: string, path: SourcePath): FileRecord | undefined {
@@ -252,6 +264,11 @@ export class Journal {
     return this.#spool.finish(delivery, outcome)
   }
 
+  /** Whose copy lies at a place of a target although its file moved away. */
+  leftAt(targetId: number, path: string): LeftCopy | undefined {
+    return this.#guarded(() => this.#left.at(targetId, path))
+  }
+
   keepDigest(delivery: Delivery, digest: { readonly sha256: string; readonly crc32: number }): Promise<void> {
     return this.#spool.keepDigest(delivery, digest)
   }
@@ -293,16 +310,8 @@ export class Journal {
 
   /** Adds a line that belongs to no delivery; on disk a moment later. */
   note(line: { source: string | null; path?: SourcePath; target?: string; event: string; detail: string }): void {
-    this.#group.later(() => {
-      const row = line.source === null || line.path === undefined ? undefined : this.#tree.rowAt(line.source, line.path)
-      this.#history.append({
-        sourceId: line.source === null ? null : (this.#tree.sourceId(line.source) ?? null),
-        fileId: row === undefined ? null : Number(row.id),
-        targetId: line.target === undefined ? null : this.#targets.get(line.target).id,
-        event: line.event,
-        detail: row === undefined && line.path !== undefined ? `${line.path}: ${line.detail}` : line.detail,
-      })
-    })
+    const target = line.target
+    this.#group.later(() => this.#history.note(line, target === undefined ? null : this.#targets.get(target).id))
   }
 
   history(fileId: number | null, limit: number): readonly HistoryLine[] {

@@ -22,6 +22,13 @@ const folderAtTarget = `
   ) WITHOUT ROWID, STRICT;
   `
 
+/** Moves: where else a file with this inode is known, and which copies lie where their file was before it moved. */
+const moves = `
+  CREATE INDEX file_by_inode ON file (inode);
+  ALTER TABLE receipt ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -170,4 +177,5 @@ export const migrations: readonly string[] = [
   `,
   targetPace,
   folderAtTarget,
+  moves,
 ]

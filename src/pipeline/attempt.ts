@@ -12,9 +12,10 @@ import {
   type ContentRef,
   type Digest,
 } from '../digest/digest.ts'
-import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry, type Target } from '../target/target.ts'
+import type { Delivery, Journal, Outcome } from '../journal/journal.ts'
+import { TargetError, type Receipt, type Target } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { isAsReceipted, ownCopy, receiptOf, type OwnCopy } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
 
@@ -54,8 +55,10 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   const at = parts.placeAt(delivery)
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
-  const held = await heldAt(delivery, at, parts, signal)
-  if (held !== undefined && held.isProven && delivery.look !== 'trust') {
+  const own = await ownCopy(delivery, at, parts, signal)
+  if (own.kind === 'waits') return waits(own)
+  const held = own.kind === 'here' ? own : undefined
+  if (held?.isProven === true && delivery.look !== 'trust') {
     const hash = delivery.look === 'hash' && !parts.target.traits.revisionIsContent
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
@@ -65,7 +68,16 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
   }
-  return send({ delivery, content, at, previous }, parts, signal)
+  const outcome = await send({ delivery, content, at, previous }, parts, signal)
+  // What it left behind would be nobody's once the receipt says where it is now.
+  if (own.kind === 'elsewhere' && parts.onRemove !== 'keep')
+    await parts.target.remove(own.receipt, parts.onRemove === 'trash' ? 'trash' : 'purge', signal)
+  return outcome
+}
+
+function waits({ delayMs, aside }: Extract<OwnCopy, { kind: 'waits' }>): Outcome {
+  const reason = 'the copy of another file that moved is still in its place'
+  return { kind: 'postponed', delayMs, reason, isCounted: false, ...(aside === undefined ? {} : { aside }) }
 }
 
 /** Nothing is owed but a true receipt: says what the target holds where the last attempt may have left something. */
@@ -75,42 +87,18 @@ async function lookOnly(
   parts: AttemptParts,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const places = new Set([at, ...(delivery.receipt === undefined ? [] : [receiptOf(delivery.receipt).path])])
-  for (const place of places) {
-    const entry = await parts.target.look(place, { hash: true }, signal)
-    if (entry?.sha256 !== undefined) return { kind: 'looked', receipt: { ...entry, sha256: entry.sha256 } }
+  const { receipt, digest } = delivery
+  const isMoved = receipt !== undefined && receipt.path !== at
+  if (isMoved) {
+    const before = await parts.target.look(receiptOf(receipt).path, { hash: true }, signal)
+    if (before?.sha256 === receipt.sha256) return { kind: 'looked', receipt: { ...before, sha256: receipt.sha256 } }
   }
+  const entry = await parts.target.look(at, { hash: true }, signal)
+  const sha256 = entry?.sha256
+  // Where its file moved to, only what is certainly its own counts: another one's copy may lie there.
+  const isOwn = !isMoved || sha256 === receipt.sha256 || sha256 === digest?.sha256
+  if (entry !== undefined && sha256 !== undefined && isOwn) return { kind: 'looked', receipt: { ...entry, sha256 } }
   return { kind: 'looked', receipt: undefined }
-}
-
-interface Held {
-  readonly receipt: Receipt
-  /** The receipt is of exactly the content that is wanted. */
-  readonly isProven: boolean
-}
-
-/** What the target holds of this file, moved to where it belongs now if the rule for its place changed. */
-async function heldAt(
-  delivery: Delivery,
-  at: RemotePath,
-  parts: AttemptParts,
-  signal: AbortSignal,
-): Promise<Held | undefined> {
-  if (delivery.receipt === undefined) return undefined
-  const receipt = receiptOf(delivery.receipt)
-  const isProven = delivery.receipt.seq === delivery.seq
-  if (receipt.path === at) return { receipt, isProven }
-  if ((await parts.target.look(receipt.path, { hash: false }, signal)) === undefined) return undefined
-  return { receipt: await parts.target.move(receipt, at, signal), isProven }
-}
-
-export function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {
-  return { path: path as RemotePath, remoteId, revision, size, sha256, mtimeNs }
-}
-
-function isAsReceipted(entry: RemoteEntry, receipt: Receipt): boolean {
-  const isSameContent = entry.sha256 === undefined || entry.sha256 === receipt.sha256
-  return isSameContent && entry.size === receipt.size && entry.revision === receipt.revision
 }
 
 function alreadyThere(receipt: Receipt, crc32: number | undefined): Outcome {

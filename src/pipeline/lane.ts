@@ -8,7 +8,6 @@
  */
 import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
-import { orAbort } from '../base/abort.ts'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -32,9 +31,11 @@ import { attempt } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
+import { PlaceTurns } from './place-turns.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
+import { restWhenQuiet } from './tidying.ts'
 import { Traffic } from './traffic.ts'
 
 export interface LaneConfig {
@@ -85,6 +86,7 @@ export class Lane implements Child {
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
+  readonly #turns = new PlaceTurns()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
   readonly traffic: Traffic
@@ -222,21 +224,32 @@ export class Lane implements Child {
     this.#dueTimer = this.#parts.clock.after(delayMs, () => this.#wake())
   }
 
+  /** Alone at the places it touches, until its outcome is written: whoever comes next there sees what is true by then. */
   #begin(delivery: Delivery): void {
+    const before = delivery.receipt?.path
+    const places = [this.#config.order().placeAt(delivery), ...(before === undefined ? [] : [before])]
     this.#tasks.run('delivery', async () => {
-      const outcome = await this.#queue.add(() => this.#attempt(delivery))
-      const isOverloaded = outcome.kind === 'postponed' && outcome.isOverload === true
-      this.#slots.end({ isLarge: isLarge(delivery.size), isOverloaded })
-      this.#uncommitted++
-      this.#freedSlots++
-      this.#goOnSoon()
-      await this.#parts.journal.finish(delivery, outcome)
-      this.#uncommitted--
-      // Also where no slot became free: a change that came during the attempt could not be claimed before.
-      this.#goOnSoon()
-      if (outcome.kind !== 'delivered') this.#wakeWhenDue()
+      await this.#turns.take(places, () => this.#deliver(delivery))
       await this.#restWhenQuiet()
     })
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    const outcome = await this.#queue.add(() => this.#attempt(delivery))
+    const isOverloaded = outcome.kind === 'postponed' && outcome.isOverload === true
+    this.#slots.end({ isLarge: isLarge(delivery.size), isOverloaded })
+    this.#uncommitted++
+    this.#freedSlots++
+    this.#goOnSoon()
+    await this.#parts.journal.finish(delivery, outcome)
+    this.#uncommitted--
+    // Also where no slot became free: a change that came during the attempt could not be claimed before.
+    this.#goOnSoon()
+    if (outcome.kind !== 'delivered') this.#wakeWhenDue()
+  }
+
+  #restWhenQuiet(): Promise<void> {
+    return restWhenQuiet({ ...this.#parts, ...this.#config }, this.#hurry.signal)
   }
 
   async #attempt(delivery: Delivery): Promise<Outcome> {
@@ -334,26 +347,6 @@ export class Lane implements Child {
     if (journal.counts(targetId).waiting > 0) return false
     const dueMs = journal.nextDueMs(targetId)
     return dueMs === null || dueMs - clock.wallMs() > idleHorizonMs
-  }
-
-  /** Tidies up once nothing is owed: before that, what lies about may be the begun upload that the next attempt goes on with. */
-  async #restWhenQuiet(): Promise<void> {
-    const { journal } = this.#parts
-    if (journal.activeCount(this.#config.targetId) > 0) return
-    const { waiting, postponed } = journal.counts(this.#config.targetId)
-    if (waiting + postponed === 0) await this.#rest()
-  }
-
-  /**
-   * Tidies up behind the last delivery. What cannot be put away now is put away when the target is opened next; a target that hangs
-   * over it is waited for no longer than attempts are.
-   */
-  async #rest(): Promise<void> {
-    try {
-      await orAbort(this.#config.target.rest(), this.#hurry.signal)
-    } catch (thrown) {
-      this.#parts.log.warn('target left untidy', { target: this.name, reason: asError(thrown).message })
-    }
   }
 
   /** Takes no new work, lets attempts under way finish until the grace is over, then ends them. Resolves when that is done. */

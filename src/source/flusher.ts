@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { SourcePath } from '../base/path.ts'
 import { changesMax, type Change, type HandOn } from './change.ts'
 import type { Collector, Due } from './collector.ts'
+import type { Moves } from './moves.ts'
 import type { Believed } from './reconcile.ts'
 import type { Look, Looks } from './scan.ts'
 import type { Scanner } from './scanner.ts'
@@ -15,6 +16,11 @@ import { judge, type Outcome, type Version } from './settle.ts'
 
 /** Pause after a look that failed as a whole (the scan thread died), ms. */
 const lookRetryMs = 500
+/** What is gone is looked at again so often while a scan may still find it elsewhere, ms; and no longer than this, ms. */
+const heldLookMs = 500
+const heldMsMax = 600_000
+/** Paths waiting beyond which nothing is held back: the scan itself waits for room. */
+const heldPathsMax = 10_000
 
 export interface FlusherOptions {
   readonly source: string
@@ -22,6 +28,9 @@ export interface FlusherOptions {
   readonly believed: Believed
   readonly scanner: Scanner
   readonly handOn: HandOn
+  readonly moves: Moves
+  /** A scan is running or wanted. */
+  readonly isScanning: () => boolean
   readonly clock: Clock
   readonly log: Log
   /** The root's number at the scan thread; undefined while there is no root. */
@@ -92,11 +101,11 @@ export class Flusher {
       const look = looks[index]
       if (look !== undefined && this.#collector.isUntouched(one)) verdicts.push(this.#judge(one, look))
     })
-    // What is gone goes first, so that a name is free before a file or folder of another kind takes it (F39).
+    const changes = await this.#options.moves.find(verdicts.flatMap(({ change }) => change ?? []))
+    // What moved is not gone. What is gone goes next, so that a name is free before a file or folder of another kind takes it (F39).
+    await this.#take(changes.filter(({ kind }) => kind === 'move'))
     for (const { due: one, isTreeGone } of verdicts) if (isTreeGone) await this.#removeBelow(one.path, signal)
-    for (const kind of ['remove', 'put'] as const) {
-      await this.#take(verdicts.flatMap(({ change }) => (change?.kind === kind ? [change] : [])))
-    }
+    for (const kind of ['remove', 'put'] as const) await this.#take(changes.filter((change) => change.kind === kind))
     for (const { due: one, isDone } of verdicts) if (isDone) this.#collector.settle(one)
   }
 
@@ -108,11 +117,18 @@ export class Flusher {
     const isTree = settling.isTree && look.kind !== 'folder' && believed.filesBelow(source, path, 1).length > 0
     const nowMs = clock.monotonicMs()
     const at = { nowMs, settleMs, wallNs: BigInt(Math.floor(clock.wallMs())) * 1_000_000n }
-    const outcome = judge(settling, look, known, isTree || known !== undefined, at)
+    const judged = judge(settling, look, known, isTree || known !== undefined, at)
+    const isHeld = judged.kind === 'remove' && look.kind === 'absent' && this.#holdsBack(nowMs - settling.touchedMs)
+    const outcome: Outcome = isHeld ? { kind: 'wait', settling: { ...settling, dueMs: nowMs + heldLookMs } } : judged
     if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
     if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
     const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
     return { due: one, isTreeGone, isDone: outcome.kind !== 'wait', change: this.#changeOf(path, outcome, known) }
+  }
+
+  /** What a scan may find elsewhere has moved and is not gone. */
+  #holdsBack(sinceMs: number): boolean {
+    return this.#options.isScanning() && sinceMs < heldMsMax && this.#collector.size < heldPathsMax
   }
 
   #changeOf(path: SourcePath, outcome: Outcome, known: Version | undefined): Change | undefined {

@@ -12,6 +12,7 @@ import { HandOn } from './change.ts'
 import { conditionOf, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
+import { Moves } from './moves.ts'
 import type { ScanEnd } from './reconcile.ts'
 import { blindFileSystem, isSameRoot } from './root.ts'
 import type { Look, RootIdentity, RootLook } from './scan.ts'
@@ -94,24 +95,18 @@ export class FolderSource implements Child {
     const { clock, log, believed } = deps
     const { signal } = this.#tasks
     this.#handOn = new HandOn({ take: (changes) => deps.take(changes), clock, log, signal })
+    const rootId = (): number | undefined => this.#root?.id
+    const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
+    const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
     this.#settler = new Settler({
-      ...{
-        source: this.name,
-        settleMs: config.settleMs,
-        believed,
-        scanner: parts.scanner,
-        handOn: this.#handOn,
-        clock,
-        log,
-      },
-      rootId: () => this.#root?.id,
+      ...{ ...common, handOn: this.#handOn, moves, rootId },
+      isScanning: () => !this.#scans.isIdle,
       onBlind: () => this.#rootBell.ring(),
       onCollapse: (folder) => this.#collapsed(folder),
       onLeft: (path, look) => this.#left(path, look),
     })
     this.#scans = new ScanQueue({
-      ...{ source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log },
-      ...{ settler: this.#settler, handOn: this.#handOn },
+      ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves },
       root: () => this.#root,
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),

@@ -1,5 +1,5 @@
 /** A whole pipeline on a real journal, a real digest and real folders; targets may be wrapped to be slow or broken. */
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
@@ -7,7 +7,7 @@ import { silentLog, type Log } from '../../src/base/log.ts'
 import { sourcePath } from '../../src/base/path.ts'
 import type { DirectoryConfig, TargetConfig } from '../../src/config/config.ts'
 import { openDigest } from '../../src/digest/digest.ts'
-import { openJournal, type Change, type Journal } from '../../src/journal/journal.ts'
+import { openJournal, type Change, type FileStat, type Journal } from '../../src/journal/journal.ts'
 import { Pipeline, type LaneSeat, type OpenedTarget } from '../../src/pipeline/pipeline.ts'
 import { directoryTarget } from '../../src/target/directory/directory.ts'
 import { openPace } from '../../src/target/pace.ts'
@@ -23,6 +23,8 @@ export interface World {
   put(path: string, content: string | Buffer): Promise<void>
   /** Removes files from the source and takes that as settled. */
   remove(...paths: string[]): Promise<void>
+  /** Renames files in the source, all at once, and takes that as settled. */
+  move(...moves: readonly (readonly [from: string, path: string])[]): Promise<void>
   take(changes: readonly Change[]): Promise<void>
   copies(target: string): string
   seat(target: string): LaneSeat
@@ -77,6 +79,11 @@ export function forwarded(target: Target): Target {
     rest: () => target.rest(),
     close: () => target.close(),
   }
+}
+
+function statOf(file: string): FileStat {
+  const { size, mtimeNs, ctimeNs, ino: inode } = statSync(file, { bigint: true })
+  return { size: Number(size), mtimeNs, ctimeNs, inode }
 }
 
 function aDirectory(config: TargetConfig, log: Log): Target {
@@ -141,13 +148,25 @@ export async function aWorld(options: {
       const file = join(inbox, path)
       mkdirSync(dirname(file), { recursive: true })
       writeFileSync(file, content)
-      const { size, mtimeNs, ctimeNs, ino: inode } = statSync(file, { bigint: true })
-      const stat = { size: Number(size), mtimeNs, ctimeNs, inode }
-      await pipeline.take([{ kind: 'put', source: 'inbox', path: sourcePath(path), stat }])
+      await pipeline.take([{ kind: 'put', source: 'inbox', path: sourcePath(path), stat: statOf(file) }])
     },
     remove(...paths) {
       for (const path of paths) rmSync(join(inbox, path))
       return pipeline.take(paths.map((path) => ({ kind: 'remove', source: 'inbox', path: sourcePath(path) })))
+    },
+    async move(...moves) {
+      for (const [from, path] of moves) renameSync(join(inbox, from), join(inbox, `${path}.moving`))
+      const changes = moves.map(([from, path]): Change => {
+        renameSync(join(inbox, `${path}.moving`), join(inbox, path))
+        return {
+          kind: 'move',
+          source: 'inbox',
+          from: sourcePath(from),
+          path: sourcePath(path),
+          stat: statOf(join(inbox, path)),
+        }
+      })
+      await pipeline.take(changes)
     },
     take: (changes) => pipeline.take(changes),
     copies: (target) => join(folder, 'copies', target),

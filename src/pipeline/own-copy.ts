@@ -1,0 +1,92 @@
+/**
+ * The copy that a target holds of a file, brought to where it belongs. A file that moved takes its copy along; where another file's copy is in the
+ * way, nobody's content is written over while its own way out is still open (F33). Keeps no state.
+ */
+import { remotePath, type RemotePath } from '../base/path.ts'
+import type { Delivery, Journal, StoredReceipt } from '../journal/journal.ts'
+import type { Receipt, RemoteEntry, Target } from '../target/target.ts'
+
+/** Shortest and longest pause until whoever is in the way is looked for again. Unit: ms. */
+const waitMsMin = 200
+const waitMsMax = 60_000
+
+export type OwnCopy =
+  /** The target has nothing of this file. */
+  | { readonly kind: 'none' }
+  /** It lies where it belongs. `isProven`: the receipt is of exactly the content that is wanted. */
+  | { readonly kind: 'here'; readonly receipt: Receipt; readonly isProven: boolean }
+  /** It lies elsewhere, and its place is taken by what nobody takes away: its place gets the content anew. */
+  | { readonly kind: 'elsewhere'; readonly receipt: Receipt }
+  /** Another file's copy is still in its place. `aside`: where this one makes room for it, where the two wait for each other. */
+  | { readonly kind: 'waits'; readonly delayMs: number; readonly aside: Receipt | undefined }
+
+export interface OwnCopyParts {
+  readonly target: Target
+  readonly journal: Journal
+}
+
+export async function ownCopy(
+  delivery: Delivery,
+  at: RemotePath,
+  { target, journal }: OwnCopyParts,
+  signal: AbortSignal,
+): Promise<OwnCopy> {
+  const { receipt, fileId, targetId, seq } = delivery
+  if (receipt?.path === at) return { kind: 'here', receipt: receiptOf(receipt), isProven: receipt.seq === delivery.seq }
+  const other = journal.leftAt(targetId, at)
+  const own = receipt === undefined ? undefined : await found(delivery, receiptOf(receipt), target, signal)
+  if (other?.goes !== undefined && other.fileId !== fileId) {
+    const delayMs = Math.min(waitMsMax, Math.max(waitMsMin, other.goes.inMs))
+    // The older change goes first. In a circle the oldest waits for a newer one, and so makes room for somebody itself.
+    const isStuck = own !== undefined && other.goes.seq > seq && own.path !== asideOf(fileId)
+    const rests = isStuck ? await target.move(own, asideOf(fileId), signal) : own
+    return { kind: 'waits', delayMs, aside: rests?.path === receipt?.path ? undefined : rests }
+  }
+  if (own === undefined) return { kind: 'none' }
+  const there = await target.look(at, { hash: false }, signal)
+  // On a target that takes both names for one, it is its own.
+  if (there !== undefined && there.remoteId !== own.remoteId) return { kind: 'elsewhere', receipt: own }
+  // Into a folder of its own name, or out of one: its place is free only when it is away from there.
+  const isInOwnWay = other?.fileId === fileId
+  const from = isInOwnWay ? await target.move(own, asideOf(fileId), signal) : own
+  return { kind: 'here', receipt: await target.move(from, at, signal), isProven: false }
+}
+
+/** The copy as it lies there, if it is what was receipted: its place may have another file's by now. */
+async function found(
+  delivery: Delivery,
+  receipt: Receipt,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Receipt | undefined> {
+  const entry = await target.look(receipt.path, { hash: false }, signal)
+  if (entry !== undefined && isAsReceipted(entry, receipt)) return receipt
+  const touched = entry?.size === receipt.size ? await sameAt(receipt.path, receipt, target, signal) : undefined
+  // An attempt that was never recorded may have put it aside.
+  if (touched !== undefined || delivery.look === 'trust') return touched
+  return sameAt(asideOf(delivery.fileId), receipt, target, signal)
+}
+
+async function sameAt(
+  path: RemotePath,
+  { sha256 }: Receipt,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Receipt | undefined> {
+  const entry = await target.look(path, { hash: true }, signal)
+  return entry?.sha256 === sha256 ? { ...entry, sha256 } : undefined
+}
+
+/** A place of its own, out of every folder's way, and the same in each attempt. */
+function asideOf(fileId: number): RemotePath {
+  return remotePath(`fanfold-moves-${fileId}`)
+}
+
+export function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {
+  return { path: path as RemotePath, remoteId, revision, size, sha256, mtimeNs }
+}
+
+export function isAsReceipted(entry: RemoteEntry, receipt: Receipt): boolean {
+  const isSameContent = entry.sha256 === undefined || entry.sha256 === receipt.sha256
+  return isSameContent && entry.size === receipt.size && entry.revision === receipt.revision
+}
