@@ -15,7 +15,7 @@ import {
 import type { Delivery, Journal, Outcome } from '../journal/journal.ts'
 import { TargetError, type Receipt, type Target } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
-import { isAsReceipted, ownCopy, receiptOf, type OwnCopy } from './own-copy.ts'
+import { copyLeft, isAsReceipted, ownCopy, type OwnCopy } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
 
@@ -89,10 +89,8 @@ async function lookOnly(
 ): Promise<Outcome> {
   const { receipt, digest } = delivery
   const isMoved = receipt !== undefined && receipt.path !== at
-  if (isMoved) {
-    const before = await parts.target.look(receiptOf(receipt).path, { hash: true }, signal)
-    if (before?.sha256 === receipt.sha256) return { kind: 'looked', receipt: { ...before, sha256: receipt.sha256 } }
-  }
+  const own = isMoved ? await copyLeft(delivery, at, parts.target, signal) : undefined
+  if (own !== undefined) return { kind: 'looked', receipt: own }
   const entry = await parts.target.look(at, { hash: true }, signal)
   const sha256 = entry?.sha256
   // Where its file moved to, only what is certainly its own counts: another one's copy may lie there.

@@ -52,6 +52,34 @@ export async function ownCopy(
   return { kind: 'here', receipt: await target.move(from, at, signal), isProven: false }
 }
 
+/** The copy of a file that moved, wherever it was left; nothing is owed of it, but none stays in a place that was meant for a moment. */
+export async function copyLeft(
+  delivery: Delivery,
+  at: RemotePath,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Receipt | undefined> {
+  if (delivery.receipt === undefined) return undefined
+  const own = await found(delivery, receiptOf(delivery.receipt), target, signal)
+  if (own?.path !== asideOf(delivery.fileId)) return own
+  for (const place of [at, receiptOf(delivery.receipt).path]) {
+    const there = await target.look(place, { hash: false }, signal)
+    if (there === undefined) return target.move(own, place, signal)
+  }
+  return own
+}
+
+/** Where an attempt that was never recorded may have put it, if it is there. */
+export function copyAside(
+  { fileId, receipt }: Delivery,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Receipt | undefined> {
+  return receipt === undefined
+    ? Promise.resolve(undefined)
+    : sameAt(asideOf(fileId), receiptOf(receipt), target, signal)
+}
+
 /** The copy as it lies there, if it is what was receipted: its place may have another file's by now. */
 async function found(
   delivery: Delivery,
@@ -62,9 +90,7 @@ async function found(
   const entry = await target.look(receipt.path, { hash: false }, signal)
   if (entry !== undefined && isAsReceipted(entry, receipt)) return receipt
   const touched = entry?.size === receipt.size ? await sameAt(receipt.path, receipt, target, signal) : undefined
-  // An attempt that was never recorded may have put it aside.
-  if (touched !== undefined || delivery.look === 'trust') return touched
-  return sameAt(asideOf(delivery.fileId), receipt, target, signal)
+  return touched !== undefined || delivery.look === 'trust' ? touched : copyAside(delivery, target, signal)
 }
 
 async function sameAt(

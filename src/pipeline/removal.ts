@@ -2,6 +2,7 @@
 import type { RemotePath } from '../base/path.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import type { Receipt, RemoteEntry, Target } from '../target/target.ts'
+import { copyAside } from './own-copy.ts'
 
 export interface RemovalParts {
   readonly target: Target
@@ -32,14 +33,18 @@ type Held = { readonly kind: 'ours'; readonly receipt: Receipt } | { readonly ki
 
 /** The copy, where the receipt says it lies or, after an attempt of which nothing is known, where that would have put it. */
 async function heldCopy(
-  { receipt, digest }: Delivery,
+  delivery: Delivery,
   at: RemotePath,
   target: Target,
   signal: AbortSignal,
 ): Promise<Held | undefined> {
+  const { receipt, digest } = delivery
   const place = receipt === undefined ? at : (receipt.path as RemotePath)
   const entry = await target.look(place, { hash: false }, signal)
-  if (entry === undefined) return undefined
+  if (entry === undefined) {
+    const aside = await copyAside(delivery, target, signal)
+    return aside && { kind: 'ours', receipt: aside }
+  }
   if (receipt !== undefined && isAsReceipted(entry, receipt))
     return { kind: 'ours', receipt: { ...receipt, path: place } }
   // Somebody wrote it, or an attempt of ours that was not recorded: only the content can tell.

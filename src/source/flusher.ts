@@ -29,7 +29,7 @@ export interface FlusherOptions {
   readonly scanner: Scanner
   readonly handOn: HandOn
   readonly moves: Moves
-  /** A scan is running or wanted. */
+  /** A scan is running, or wanted, or will be once a renamed folder is watched. */
   readonly isScanning: () => boolean
   readonly clock: Clock
   readonly log: Log

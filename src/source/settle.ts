@@ -37,6 +37,9 @@ export const firstLookMs = 3
 
 /** Files written less than this before they are looked at may be written again without a trace in their times, ns (F43). */
 const racyNs = 2_000_000_000n
+/** The same where both times are of whole seconds, as those of a clock that ticks once in 2 s are (FAT): a write then looks up to 2 s older (F44). */
+const coarseRacyNs = 4_000_000_000n
+const nsPerSecond = 1_000_000_000n
 
 export function touch(before: Settling | undefined, sign: Sign, now: { nowMs: number; settleMs: number }): Settling {
   const soonMs = Math.min(before?.dueMs ?? Infinity, now.nowMs + firstLookMs)
@@ -108,7 +111,7 @@ function judgeGone(settling: Settling, at: Moment): Outcome {
 
 function judgeFile(settling: Settling, stat: FileStat, known: Version | undefined, at: Moment): Outcome {
   const isAsBelieved = known !== undefined && isSameVersion(known, stat)
-  if (isAsBelieved && !(settling.isWritten && !isOlderThan(stat, racyNs, at.wallNs))) return { kind: 'drop' }
+  if (isAsBelieved && !(settling.isWritten && !isOlderThan(stat, racyNsOf(stat), at.wallNs))) return { kind: 'drop' }
   if (settling.isClosed) return { kind: 'put', stat }
   const { seen } = settling
   if (seen === undefined || !isSameVersion(seen.version, stat)) {
@@ -118,6 +121,10 @@ function judgeFile(settling: Settling, stat: FileStat, known: Version | undefine
   const settledMs = Math.max(seen.atMs, settling.touchedMs) + at.settleMs
   if (at.nowMs >= settledMs) return { kind: 'put', stat }
   return { kind: 'wait', settling: { ...settling, dueMs: settledMs } }
+}
+
+function racyNsOf({ mtimeNs, ctimeNs }: Version): bigint {
+  return mtimeNs % nsPerSecond === 0n && ctimeNs % nsPerSecond === 0n ? coarseRacyNs : racyNs
 }
 
 export function isSameVersion(one: Version, other: Version): boolean {

@@ -47,10 +47,17 @@ describe('a file that was closed', () => {
   })
 
   test('F43: and looks as believed is handed on all the same if it was changed less than 2 s ago', () => {
-    const fresh = aFile({ mtimeNs: wallStartNs, ctimeNs: wallStartNs })
+    const fresh = aFile({ mtimeNs: wallStartNs + 1n, ctimeNs: wallStartNs + 1n })
 
     expect(lookedAt(touched('closed', 0), fresh, 1_999, fresh).kind).toBe('put')
     expect(lookedAt(touched('closed', 0), fresh, 2_001, fresh).kind).toBe('drop')
+  })
+
+  test('F44: where times are of whole seconds, if it was changed less than 4 s ago', () => {
+    const coarse = aFile({ mtimeNs: wallStartNs, ctimeNs: wallStartNs })
+
+    expect(lookedAt(touched('closed', 0), coarse, 3_999, coarse).kind).toBe('put')
+    expect(lookedAt(touched('closed', 0), coarse, 4_001, coarse).kind).toBe('drop')
   })
 
   test('F19: a scan that finds what is believed drops it, however fresh', () => {

@@ -2,7 +2,7 @@
 import { mkdtempSync, mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { systemClock } from '../../src/base/clock.ts'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { folderOf, nameOf, type SourcePath } from '../../src/base/path.ts'
 import { systemRandom } from '../../src/base/random.ts'
@@ -119,6 +119,7 @@ export interface World {
 export type WorldOptions = Partial<SourceConfig> & {
   readonly ledger?: Ledger
   readonly before?: (root: string) => void
+  readonly clock?: Clock
 }
 
 const worlds = new Set<World>()
@@ -140,7 +141,7 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
 
 /** The same without waiting for the scan. */
 export async function aStartingWorld(options: WorldOptions = {}): Promise<World> {
-  const { before, ledger = new Ledger(), ...config } = options
+  const { before, ledger = new Ledger(), clock = systemClock, ...config } = options
   const root = config.path ?? join(tempFolder(), 'root')
   if (config.path === undefined) mkdirSync(root)
   before?.(root)
@@ -149,7 +150,7 @@ export async function aStartingWorld(options: WorldOptions = {}): Promise<World>
     believed: ledger,
     take: (changes) => ledger.take(changes),
     note: (note) => notes.push(note),
-    clock: systemClock,
+    clock,
     random: systemRandom,
     log: silentLog,
   })
