@@ -1,11 +1,11 @@
 /** The feed of changes: accepts them, owes them to targets, and offers them to a target again. */
 import type { Clock } from '../base/clock.ts'
 import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
+import type { Change, Move } from './change.ts'
 import type { Counters } from './counters.ts'
 import { Debts } from './debts.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
-import type { LeftCopies } from './left-copies.ts'
 import type { Leaving, Remover } from './leaving.ts'
 import type { Moves } from './moves.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
@@ -14,28 +14,6 @@ import { inodeCell, nameCell } from './rows.ts'
 import type { Look, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
-
-export interface FileStat {
-  readonly size: number
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-  readonly inode: bigint
-}
-
-/** One settled difference of one path. */
-export type Change =
-  | { readonly kind: 'put'; readonly source: string; readonly path: SourcePath; readonly stat: FileStat }
-  | { readonly kind: 'remove'; readonly source: string; readonly path: SourcePath }
-  | Move
-
-/** The file that was at `from` is at `path` now. */
-export interface Move {
-  readonly kind: 'move'
-  readonly source: string
-  readonly from: SourcePath
-  readonly path: SourcePath
-  readonly stat: FileStat
-}
 
 /** What a selector may look at. */
 export interface Facts {
@@ -82,7 +60,6 @@ interface FeedParts {
   readonly history: History
   readonly counters: Counters
   readonly leaving: Leaving
-  readonly left: LeftCopies
   readonly moves: Moves
   readonly transactions: Transactions
   readonly clock: Clock
@@ -107,7 +84,6 @@ export class Feed {
   readonly #targets: Targets
   readonly #history: History
   readonly #newFiles: NewFiles
-  readonly #left: LeftCopies
   readonly #moves: Moves
   readonly #debts: Debts
   readonly #clock: Clock
@@ -123,7 +99,6 @@ export class Feed {
     this.#targets = parts.targets
     this.#history = parts.history
     this.#newFiles = new NewFiles(connection, parts.counters)
-    this.#left = parts.left
     this.#moves = parts.moves
     this.#clock = parts.clock
     this.#statements = {
@@ -229,7 +204,6 @@ export class Feed {
     const takers = row.present === 1n ? selection({ source, path: from, ...stat }) : []
     const owedTo = selection({ source, path, ...stat })
     this.#moves.place(move, row, seq)
-    this.#left.mark(fileId)
     // Out of what a target takes is gone for that target (F35).
     const losing = removers.filter(({ targetId }) => takers.includes(targetId) && !owedTo.includes(targetId))
     const leaves = this.#debts.leave(fileId, seq, losing)

@@ -9,12 +9,13 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import { Feed, type Accepted, type Change, type Facts, type FileStat, type OfferStep, type Selection } from './feed.ts'
+import type { Change, FileStat } from './change.ts'
+import { Feed, type Accepted, type Facts, type OfferStep, type Selection } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { History, type HistoryLine } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
-import { LeftCopies, type LeftCopy } from './left-copies.ts'
+import type { LeftCopy } from './left-copies.ts'
 import { Moves } from './moves.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
@@ -26,7 +27,8 @@ import { Transactions } from './transactions.ts'
 import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
-export type { Accepted, Change, Facts, FileStat, OfferStep, Selection } from './feed.ts'
+export type { Change, FileStat } from './change.ts'
+export type { Accepted, Facts, OfferStep, Selection } from './feed.ts'
 export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
 export type { Remover } from './leaving.ts'
@@ -38,6 +40,7 @@ export { isDamage } from './soundness.ts'
 export { everything } from './targets.ts'
 export { JournalFull } from './write-gate.ts'
 
+const declareNode = "INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING"
 /** A write of one page that changes nothing anybody reads. */
 const writeProbe = `
   INSERT INTO setting (name, value) VALUES ('write-probe', 1) ON CONFLICT DO UPDATE SET value = value + 1`
@@ -58,7 +61,6 @@ export class Journal {
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly #moves: Moves
-  readonly #left: LeftCopies
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
@@ -84,19 +86,15 @@ export class Journal {
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
     const isLeasedAnywhere = (fileId: number): boolean => this.#targets.ids.some((id) => isLeased(id, fileId))
     this.#moves = new Moves(connection, { ...parts, isLeasedAnywhere })
-    this.#left = new LeftCopies(connection, parts)
-    this.#feed = new Feed(connection, { ...parts, isLeased, moves: this.#moves, left: this.#left })
-    this.#spool = new Spool(connection, { ...parts, left: this.#left, doubtfulSeq: this.#feed.doubtfulSeq })
+    this.#feed = new Feed(connection, { ...parts, isLeased, moves: this.#moves })
+    this.#spool = new Spool(connection, { ...parts, left: this.#moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
     this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */
   declareNode(id: string): void {
-    const declare = this.#connection.prepare<[string]>(
-      "INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING",
-    )
-    this.#written(() => declare.run(id))
+    this.#written(() => this.#connection.prepare<[string]>(declareNode).run(id))
   }
 
   // Sources and files
@@ -266,7 +264,7 @@ export class Journal {
 
   /** Whose copy lies at a place of a target although its file moved away. */
   leftAt(targetId: number, path: string): LeftCopy | undefined {
-    return this.#guarded(() => this.#left.at(targetId, path))
+    return this.#guarded(() => this.#moves.left.at(targetId, path))
   }
 
   keepDigest(delivery: Delivery, digest: { readonly sha256: string; readonly crc32: number }): Promise<void> {

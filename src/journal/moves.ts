@@ -4,11 +4,12 @@
  */
 import type { Clock } from '../base/clock.ts'
 import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
+import type { FileStat, Move } from './change.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
-import type { FileStat, Move } from './feed.ts'
+import { LeftCopies } from './left-copies.ts'
 import { inodeCell, nameCell, type NameCell } from './rows.ts'
-import { required, type FileRow, type Tree } from './tree.ts'
+import type { FileRow, Tree } from './tree.ts'
 
 /** Where else a file is believed, that looks like one file. More of them are hard links of one file, of which any will do. */
 const whereaboutsMax = 8
@@ -53,11 +54,14 @@ interface MovesParts {
 }
 
 export class Moves {
+  /** Copies of files that moved, where those were. */
+  readonly left: LeftCopies
   readonly #parts: MovesParts
   readonly #statements
 
   constructor(connection: Connection, parts: MovesParts) {
     this.#parts = parts
+    this.left = new LeftCopies(connection, parts)
     this.#statements = {
       whereabouts: connection
         .prepare<[bigint, number, bigint, number], { folderId: bigint; name: NameCell }>(sql.whereabouts)
@@ -144,7 +148,7 @@ export class Moves {
     const name = nameCell(nameOf(path))
     this.#statements.place.run(folderId, name, seq, size, mtimeNs, ctimeNs, inodeCell(inode), row.id)
     if (!this.#isDigestSure(stat)) this.#statements.forgetDigest.run(row.id)
-    required(tree.fileRow(folderId, nameOf(path)))
+    this.left.mark(Number(row.id))
   }
 
   /** Times of whole seconds are those of a coarse clock, or were set by somebody: another content may have them, too (F44). */
