@@ -60,6 +60,8 @@ export async function boxKey(config: AccountConfig, path: string): Promise<BoxKe
   const { boxAppSettings: app, enterpriseID } = await keyFile(config, path, boxShape)
   const { publicKeyID, privateKey, passphrase } = app.appAuth
   const { clientID, clientSecret } = app
+  if (enterpriseID === undefined && config.service?.enterprise === undefined && config.service?.subject === undefined)
+    throw ofOwner(config, `service.key-file ${path} names no enterprise; say service.enterprise or service.subject`)
   return { clientId: clientID, clientSecret, keyId: publicKeyID, privateKey, passphrase, enterprise: enterpriseID }
 }
 

@@ -64,6 +64,26 @@ function cPath(path: FsPath): Buffer {
   return Buffer.concat([typeof path === 'string' ? Buffer.from(path, 'utf8') : path, Buffer.of(0)])
 }
 
+const getAttributeCall = libc.func('intptr_t fgetxattr(int fd, const char *name, _Out_ uint8_t *to, size_t count)')
+const setAttributeCall = libc.func(
+  'int fsetxattr(int fd, const char *name, const uint8_t *from, size_t count, int flags)',
+)
+
+/** An extended attribute of what is open as `fd`; undefined where there is none. @throws ENOTSUP where the file system keeps none, ERANGE above `bytesMax`. */
+export function readAttribute(fd: number, name: string, bytesMax: number): Buffer | undefined {
+  const to = Buffer.alloc(bytesMax)
+  const bytes = whole(getAttributeCall(fd, name, to, bytesMax))
+  if (bytes >= 0) return to.subarray(0, bytes)
+  const error = lastError('fgetxattr')
+  if (error.code === 'ENODATA') return undefined
+  throw error
+}
+
+/** Sets an extended attribute. @throws ENOTSUP where the file system keeps none. */
+export function writeAttribute(fd: number, name: string, value: Uint8Array): void {
+  if (whole(setAttributeCall(fd, name, value, value.length, 0)) !== 0) throw lastError('fsetxattr')
+}
+
 const setLimitCall = libc.func('int setrlimit(int resource, const uint8_t *limit)')
 /** Source: getrlimit(2), Linux. */
 const coreLimit = 4

@@ -76,6 +76,16 @@ export function localDay(wallMs: number): string {
   return `${at.getFullYear()}-${twoDigits(at.getMonth() + 1)}-${twoDigits(at.getDate())}`
 }
 
+/** `2026-11`: sorts as time goes. */
+export function localMonth(wallMs: number): string {
+  return localDay(wallMs).slice(0, 7)
+}
+
+export function msUntilNextMonth(wallMs: number): number {
+  const at = new Date(wallMs)
+  return Math.max(1, new Date(at.getFullYear(), at.getMonth() + 1, 1).getTime() - wallMs)
+}
+
 export function msUntilNextDay(wallMs: number): number {
   const at = new Date(wallMs)
   return Math.max(1, new Date(at.getFullYear(), at.getMonth(), at.getDate() + 1).getTime() - wallMs)

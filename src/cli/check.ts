@@ -90,6 +90,7 @@ function paceWords(pace: TargetConfig['pace']): string {
   if (pace.uploads !== undefined) words.push(`${rateWords(pace.uploads)} uploads`)
   if (pace.bytesPerSecond !== undefined) words.push(`${showBytes(pace.bytesPerSecond)}/s`)
   if (pace.dailyBytes !== undefined) words.push(`${showBytes(pace.dailyBytes)} a day`)
+  if (pace.monthlyRequests !== undefined) words.push(`${pace.monthlyRequests.toLocaleString('en')} requests a month`)
   if (pace.hours !== undefined) words.push(`from ${showHours(pace.hours).replaceAll('-', ' to ')}`)
   return words.join(', ')
 }

@@ -187,13 +187,14 @@ function addConfigCommands(program: Command, end: End): void {
     .description('have the running daemon take over its configuration file; what is unchanged is not disturbed')
     .addHelpText('after', examples(['fanfold plan && fanfold reload', '']))
     .action(async (flags: FactFlags) => end(await (await import('./reload.ts')).reload(flags)))
-  for (const [verb, purpose] of [
-    ['pause', 'stop targets until they are resumed, over restarts; what is under way finishes'],
-    ['resume', 'let paused targets go on'],
+  for (const [verb, purpose, argument] of [
+    ['pause', 'stop targets until they are resumed, over restarts; what is under way finishes', '[target...]'],
+    ['resume', 'let paused targets go on', '[target...]'],
+    ['take-over', 'write to targets that belong to another Fanfold, which is gone for good', '<target...>'],
   ] as const) {
     withFacts(program.command(verb))
       .description(purpose)
-      .argument('[target...]', 'names of targets (default: all)')
+      .argument(argument, `names of targets${argument.startsWith('[') ? ' (default: all)' : ''}`)
       .addHelpText('after', examples([`fanfold ${verb} nas`, '']))
       .action(async (targets: string[], flags: FactFlags) =>
         end(await (await import('./hold.ts')).hold(verb, targets, flags)),

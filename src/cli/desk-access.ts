@@ -64,6 +64,7 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     history: (path, limit) => answer(() => desk.history(path, limit)),
     hold: (targets) => answer(() => desk.hold(targets)),
     resume: (targets) => answer(() => desk.resume(targets)),
+    takeOver: (targets) => answer(() => desk.takeOver(targets)),
     approve: (source) => answer(() => desk.approve(source)),
     reload: () => answer(() => desk.reload()),
     plan: (signal) => answer(() => desk.plan(signal)),

@@ -151,6 +151,7 @@ function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   if (lane.waiting > 0) facts.push(`${lane.waiting} waiting (${showBytes(lane.bytesWaiting)})`)
   if (lane.parked > 0) facts.push(`${lane.parked} parked`)
   if (lane.offering > 0) facts.push(`${lane.offering} to offer`)
+  if (lane.requests?.most != null) facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
   return facts
 }

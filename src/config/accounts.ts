@@ -59,7 +59,9 @@ function serviceFaults(account: unknown, service: unknown, where: Where, kind: s
     return [...strangers, missing(inService, 'key-file', 'the key file of the service account')]
   if (kind === 'onedrive' && entryIn(account, 'tenant') === undefined)
     return [...strangers, missing(where, 'tenant', 'the tenant in which the app is registered')]
-  if (kind === 'box' && entryIn(service, 'subject') === undefined && entryIn(service, 'enterprise') === undefined)
+  // Box's key file names the enterprise by itself.
+  const isNamed = ['subject', 'enterprise', 'key-file'].some((key) => entryIn(service, key) !== undefined)
+  if (kind === 'box' && !isNamed)
     return [...strangers, missing(inService, 'enterprise', 'the number of an enterprise, or a subject')]
   return entryIn(service, 'key-file') === undefined ? [...strangers, ...missingId(account, where)] : strangers
 }

@@ -230,6 +230,7 @@ function commonOf(target: FileValue['targets'][number]) {
       uploads: pace.uploads,
       bytesPerSecond: pace.bandwidth,
       dailyBytes: pace.daily,
+      monthlyRequests: pace['monthly-requests'],
       hours: pace.hours,
     },
   }

@@ -17,6 +17,8 @@ const rulesMax = 1000
 const concurrencyMax = 256
 /** Less would not hold one piece of a large copy, which then could never go. Unit: bytes. */
 const dailyBytesMin = 64 * 2 ** 20
+/** One large file takes some hundred calls. */
+const monthlyRequestsMin = 1000
 /** Names stand in tables, log lines and file names. Unit: characters. */
 const nameLengthMax = 64
 
@@ -172,6 +174,11 @@ const pace = block({
   daily: daily
     .optional()
     .meta({ description: 'Most bytes in one local day, such as 700GiB; the rest waits for the next.' }),
+  'monthly-requests': z
+    .int(expected('a whole number'))
+    .min(monthlyRequestsMin, expected(`a whole number of at least ${monthlyRequestsMin}, such as 45000`))
+    .optional()
+    .meta({ description: 'Most calls in one local month, for accounts that are licensed by them, such as 45000.' }),
   hours: hours
     .optional()
     .meta({ description: 'When copies may begin, local time, such as "22:00-06:00" or "22:00-06:00, 12:00-13:00".' }),

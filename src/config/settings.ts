@@ -130,6 +130,8 @@ export interface Pace {
   readonly bytesPerSecond: number | undefined
   /** Bytes in one local day. */
   readonly dailyBytes: number | undefined
+  /** Requests in one local month. */
+  readonly monthlyRequests: number | undefined
   /** When work may begin; undefined: always. */
   readonly hours: Hours | undefined
 }

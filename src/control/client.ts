@@ -56,6 +56,7 @@ export interface DeskClient extends LoginDesk {
   history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
   hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
   resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
+  takeOver(targets: readonly string[], signal: AbortSignal): Promise<Held>
   approve(source: string, signal: AbortSignal): Promise<Approved>
   reload(signal: AbortSignal): Promise<Reloaded>
   plan(signal: AbortSignal): Promise<Plan>
@@ -86,6 +87,7 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     retry: (targets, given) => post('/retry', { targets }, retryAnswer, given),
     hold: (targets, given) => post('/hold', { targets }, heldAnswer, given),
     resume: (targets, given) => post('/resume', { targets }, heldAnswer, given),
+    takeOver: (targets, given) => post('/take-over', { targets }, heldAnswer, given),
     approve: (source, given) => post('/approve', { source }, approveAnswer, given),
     reload: (given) => post('/reload', {}, reloadAnswer, given),
     plan: (given) => get('/plan', planAnswer, given),

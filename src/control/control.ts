@@ -5,6 +5,7 @@ export {
   type Amount,
   type Approved,
   type Desk,
+  type Held,
   type HistoryLine,
   type LoggedOut,
   type LoginAsked,

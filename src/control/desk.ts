@@ -62,6 +62,8 @@ export interface TargetStatus {
   readonly bytesSent: number
   /** What is under way now, at most 16. */
   readonly sending: readonly { readonly path: string; readonly bytesDone: number; readonly size: number }[]
+  /** Requests to its cloud account in the local month (`2026-11`), by all targets of the account, and the most there may be; null where they are not counted. */
+  readonly requests: { readonly month: string; readonly requests: number; readonly most: number | null } | null
 }
 
 export interface ResyncRequest {
@@ -248,6 +250,8 @@ export interface Desk extends LoginDesk {
   /** Stops targets until they are resumed, over restarts; what is under way finishes. */
   hold(targets: readonly string[]): Held
   resume(targets: readonly string[]): Held
+  /** The named targets' places belong to this Fanfold from now on, whoever wrote there before (F81). @throws AskError where none is named. */
+  takeOver(targets: readonly string[]): Held
   /** The removals of a source are meant: copies follow their files. */
   approve(source: string): Approved
   /** Takes over the configuration file as it stands now. @throws OwnerError with its problems; the one before stays in force. */

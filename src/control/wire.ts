@@ -72,6 +72,7 @@ const target = z.object({
   offering: count,
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
+  requests: z.object({ month: z.string(), requests: count, most: count.nullable() }).nullable(),
 })
 
 export const statusAnswer: z.ZodType<Status> = z.object({

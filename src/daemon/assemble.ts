@@ -3,14 +3,16 @@ import { showPath } from '../base/path.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
-import { Pipeline, type OpenedTarget } from '../pipeline/pipeline.ts'
+import { ownFolder, Pipeline, type PipelineParts } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
 import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
-import { openTarget, type TargetParts } from '../target/catalogue.ts'
+import { openerOf, type TargetParts } from '../target/catalogue.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
 import type { DaemonOptions } from './options.ts'
+import type { Instance } from './instance.ts'
 import type { ConfigStep } from './reload.ts'
+import type { State } from './state.ts'
 
 export interface Assembly {
   readonly pipeline: Pipeline
@@ -32,7 +34,7 @@ const stopGraceMs = 20_000
 
 export async function assemble(
   config: Config,
-  journal: Journal,
+  { journal, instance }: Pick<State, 'journal' | 'instance'>,
   options: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Promise<Assembly> {
@@ -40,7 +42,7 @@ export async function assemble(
   const measure = { threads: digestThreads, cacheBytesMax: contentCacheBytesMax }
   const digest = await openDigest({ ...measure, log: log('digest'), clock })
   try {
-    return await assembled(config, { journal, digest }, options, onFailure)
+    return await assembled(config, { journal, instance, digest }, options, onFailure)
   } catch (thrown) {
     await digest.stop()
     throw thrown
@@ -49,7 +51,7 @@ export async function assemble(
 
 async function assembled(
   config: Config,
-  { journal, digest }: { readonly journal: Journal; readonly digest: Digest },
+  { journal, instance, digest }: Pick<State, 'journal' | 'instance'> & { readonly digest: Digest },
   options: DaemonOptions,
   onFailure: (error: Error) => void,
 ): Promise<Assembly> {
@@ -61,7 +63,7 @@ async function assembled(
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openTarget: openerOf({ journal, clouds, configs }, options, onFailure),
+    openerOf: openers({ journal, instance, clouds, configs, host: config.node.id }, options, onFailure),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
     host: config.node.id,
@@ -126,30 +128,37 @@ function accountOf(config: TargetConfig): string {
 
 interface Grounds {
   readonly journal: Journal
+  readonly instance: Instance
+  /** This host's name, for templates. */
+  readonly host: string
   readonly clouds: Clouds
   /** Of all targets there are now. */
   readonly configs: () => readonly TargetConfig[]
 }
 
 /** Opens targets with their worries around them. */
-function openerOf(
-  { journal, clouds, configs }: Grounds,
+function openers(
+  { journal, instance, host, clouds, configs }: Grounds,
   { log, clock, random }: DaemonOptions,
   onFailure: (error: Error) => void,
-): (config: TargetConfig) => OpenedTarget {
+): PipelineParts['openerOf'] {
   const store: AccountPacesParts['store'] = {
     load: (target) => journal.pace(target),
     save: (target, record) => journal.keepPace(target, record),
   }
   const paces = new AccountPaces({ clock, random, log: log('target'), onFailure, store })
-  return (config) => {
-    const account = accountOf(config)
-    const others = configs().filter((other) => accountOf(other) === account)
-    const names = others.map(({ name }) => name)
-    const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
-    const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-    const folders = journal.foldersAt(config.name)
-    return { target: openTarget(config, { log: log('target'), clock, pace, transport, folders }), pace }
+  return async (kind) => {
+    const open = await openerOf(kind)
+    return (config) => {
+      const account = accountOf(config)
+      const others = configs().filter((other) => accountOf(other) === account)
+      const names = others.map(({ name }) => name)
+      const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
+      const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
+      const folders = journal.foldersAt(config.name)
+      const claim = { claimant: instance.claimantOf(config.name), folder: ownFolder(config.at, host) }
+      return { target: open(config, { log: log('target'), clock, pace, transport, folders, claim }), pace }
+    }
   }
 }
 

@@ -74,7 +74,7 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
   opened.endTraces = traced(options.log('stage'))
   const failing = failure()
   journal.damage.then(failing.fail, failing.fail)
-  const assembly = (opened.assembly = await assemble(config, journal, options, failing.fail))
+  const assembly = (opened.assembly = await assemble(config, opened.state, options, failing.fail))
   const disk = stateDiskOf(config, journal, assembly, options)
   const reloader: Reloader = new Reloader(config, {
     log: options.log('config'),
@@ -82,7 +82,7 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
     note: (event, detail) => journal.note({ source: null, event, detail }),
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
-  const desk = deskOf(liveParts(reloader, journal, options, assembly, disk))
+  const desk = deskOf(liveParts(reloader, opened.state, options, assembly, disk))
   const announcer = (opened.announcer = announcerOf(desk, { journal, reloader }, assembly, options))
   opened.server = await served(desk, config, options)
   await assembly.start()
@@ -168,7 +168,7 @@ async function untilIdle(
 
 function liveParts(
   reloader: Reloader,
-  journal: Journal,
+  { journal, instance }: State,
   { clock }: DaemonOptions,
   { pipeline, sources, logins }: Assembly,
   disk: StateDisk,
@@ -177,6 +177,7 @@ function liveParts(
     config: () => reloader.config,
     configProblem: () => reloader.problem,
     journal,
+    instance,
     clock,
     target: (name) => liveTarget(pipeline, name),
     journalState: () => disk.state(),
@@ -214,6 +215,7 @@ export async function openDesk(
     config: () => config,
     configProblem: () => null,
     journal,
+    instance: state.instance,
     clock: options.clock,
     target: () => undefined,
     journalState: () => ({ state: 'open', reason: null }),

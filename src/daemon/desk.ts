@@ -24,6 +24,7 @@ import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
 import { selector } from '../pipeline/pipeline.ts'
 import type { SourceState } from '../source/source.ts'
 import { unhealthyReasons } from './health.ts'
+import type { Instance } from './instance.ts'
 
 /** What is live of a target. Without a running daemon there is none, and everything comes from the journal. */
 export interface LiveTarget {
@@ -32,6 +33,9 @@ export interface LiveTarget {
   readonly reason: string | null
   readonly bytesSent: number
   readonly sending: TargetStatus['sending']
+  /** Made to its account this month; undefined where nobody counts them. */
+  readonly requests:
+    { readonly month: string; readonly requests: number; readonly most: number | undefined } | undefined
   /** What it was seen to take while it had work. */
   readonly bytesPerSecond: number | undefined
   offer(): void
@@ -46,6 +50,7 @@ export interface DeskParts {
   /** Why the file as it stands now is not in force; null when it is. */
   readonly configProblem: () => string | null
   readonly journal: Journal
+  readonly instance: Pick<Instance, 'takeOver'>
   /** Whether the journal's disk has room. */
   readonly journalState: () => Status['journal']
   readonly clock: Clock
@@ -71,6 +76,7 @@ export function openDesk(parts: DeskParts): Desk {
     history: (path, limit) => history(parts, path, Math.min(limit, historyLinesMax)),
     hold: (targets) => hold(parts, targets),
     resume: (targets) => resume(parts, targets),
+    takeOver: (targets) => takeOver(parts, targets),
     approve: (source) => approve(parts, source),
     reload: () => parts.reload(),
     plan: (signal) => parts.plan(signal),
@@ -142,6 +148,7 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     offering: row.cursor < journal.head ? row.offerLeft : 0,
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
+    requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
   }
 }
 
@@ -194,6 +201,23 @@ function resume(parts: DeskParts, targets: readonly string[]): { readonly target
   for (const name of names) {
     parts.journal.hold(name, null)
     parts.target(name)?.resume()
+  }
+  return { targets: names }
+}
+
+function takeOver(parts: DeskParts, targets: readonly string[]): { readonly targets: readonly string[] } {
+  // Never all of them for want of a name.
+  if (targets.length === 0) throw new AskError('name the targets that are to be taken over')
+  const names = targetNames(parts, targets)
+  parts.instance.takeOver(names)
+  for (const name of names) {
+    parts.journal.note({
+      source: null,
+      target: name,
+      event: 'take-over',
+      detail: 'its place belongs to this Fanfold now',
+    })
+    parts.target(name)?.nudge()
   }
   return { targets: names }
 }

@@ -12,6 +12,7 @@ export function liveTarget(pipeline: Pipeline, name: string): LiveTarget | undef
     ...(lane === undefined ? betweenLives(seat) : shownState(lane.state)),
     bytesSent: seat.bytesSent,
     sending: lane?.traffic.sending ?? [],
+    requests: seat.config.kind === 'directory' ? undefined : seat.requests,
     offer: () => lane?.offer(),
     nudge: () => lane?.nudge(),
     hold: (reason) => lane?.hold(reason),

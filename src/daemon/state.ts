@@ -5,6 +5,7 @@ import { asError, errnoOf, OwnerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import { JournalFull, openJournal, type Journal } from '../journal/journal.ts'
 import type { DaemonOptions } from './options.ts'
+import { Instance } from './instance.ts'
 import { takeLock } from './lock.ts'
 
 /** Between two tries to open a journal whose disk is full. Unit: ms. */
@@ -13,6 +14,7 @@ const openAgainMs = 2_000
 /** The locked state directory with its journal. */
 export interface State {
   readonly journal: Journal
+  readonly instance: Instance
   release(): void
 }
 
@@ -24,6 +26,7 @@ export function openState(config: Config, { log, clock }: DaemonOptions): State 
     const { journal, damagedFile } = openJournal(join(config.state, 'journal.sqlite'), clock, {
       allowsNetwork: config.stateOnNetwork === 'allow',
     })
+    const instance = instanceOf(config, journal)
     journal.declareNode(config.node.id)
     for (const { name } of config.sources) journal.declareSource(name)
     if (damagedFile !== undefined) {
@@ -33,6 +36,7 @@ export function openState(config: Config, { log, clock }: DaemonOptions): State 
     }
     return {
       journal,
+      instance,
       release() {
         journal.close()
         lock.release()
@@ -40,6 +44,15 @@ export function openState(config: Config, { log, clock }: DaemonOptions): State 
     }
   } catch (thrown) {
     lock.release()
+    throw thrown
+  }
+}
+
+function instanceOf(config: Config, journal: Journal): Instance {
+  try {
+    return new Instance(config.state, config.node.id)
+  } catch (thrown) {
+    journal.close()
     throw thrown
   }
 }
@@ -72,6 +85,7 @@ export async function openStatePatiently(config: Config, options: DaemonOptions,
 }
 
 function isNoRoom(thrown: unknown): boolean {
+  // What the instance's file met is not wrapped.
   const cause = thrown instanceof OwnerError ? thrown.cause : thrown
   return ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '')
 }

@@ -22,6 +22,12 @@ const folderAtTarget = `
   ) WITHOUT ROWID, STRICT;
   `
 
+/** Requests of a month, for accounts that are licensed by them. */
+const targetPaceMonth = `
+  ALTER TABLE target_pace ADD COLUMN month TEXT NOT NULL DEFAULT '';
+  ALTER TABLE target_pace ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
+  `
+
 /** Moves: where else a file with this inode is known, and which copies lie where their file was before it moved. */
 const moves = `
   CREATE INDEX file_by_inode ON file (inode);
@@ -177,5 +183,6 @@ export const migrations: readonly string[] = [
   `,
   targetPace,
   folderAtTarget,
+  targetPaceMonth,
   moves,
 ]

@@ -31,6 +31,7 @@ export interface AttemptParts {
   /** Absolute folder of a source. */
   readonly rootOf: (source: string) => string
   readonly placeAt: (delivery: Delivery) => RemotePath
+  readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove
   readonly progress: (bytesDone: number) => void
   readonly random: Random
@@ -89,7 +90,7 @@ async function lookOnly(
 ): Promise<Outcome> {
   const { receipt, digest } = delivery
   const isMoved = receipt !== undefined && receipt.path !== at
-  const own = isMoved ? await copyLeft(delivery, at, parts.target, signal) : undefined
+  const own = isMoved ? await copyLeft(delivery, at, parts, signal) : undefined
   if (own !== undefined) return { kind: 'looked', receipt: own }
   const entry = await parts.target.look(at, { hash: true }, signal)
   const sha256 = entry?.sha256

@@ -1,12 +1,15 @@
 /** What outlives the lives of a target's lane: its configuration, what it takes and where that goes, and which life it has now. */
 import type { Clock } from '../base/clock.ts'
+import { joinPath, remotePath, type RemotePath } from '../base/path.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
 import type { Lane } from './lane.ts'
+import type { PaceSnapshot } from '../target/pace.ts'
 import type { LaneOrder } from './lane-order.ts'
-import { placeAt } from './remote-path.ts'
+import { ownFolder, placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
+import type { LanePace } from './slots.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
 type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove'> & {
@@ -35,6 +38,7 @@ export class LaneSeat {
   #config: TargetConfig
   #order: LaneOrder
   #lane: Lane | undefined
+  #pace: LanePace | undefined
   #bytesSentBefore = 0
   #busyMsBefore = 0
   #failures = 0
@@ -83,9 +87,15 @@ export class LaneSeat {
     return this.#lane === undefined ? this.#lastFailure : undefined
   }
 
+  /** Requests made to its account this month; undefined between two lives. */
+  get requests(): PaceSnapshot['monthly'] | undefined {
+    return this.#lane === undefined ? undefined : this.#pace?.snapshot().monthly
+  }
+
   /** A new life begins. @param onEnd told once, when it is over. */
-  begin(lane: Lane, onEnd: (reason: Reason) => void): Lane {
+  begin({ lane, pace }: { lane: Lane; pace: LanePace }, onEnd: (reason: Reason) => void): Lane {
     this.#lane = lane
+    this.#pace = pace
     const ended = (reason: Reason): void => {
       this.#lane = undefined
       this.#bytesSentBefore += lane.traffic.bytesSent
@@ -103,7 +113,8 @@ export class LaneSeat {
    * Takes over what can change while the lane goes on. @returns false where it cannot, because the copies go somewhere else now.
    */
   adopt(config: TargetConfig): boolean {
-    if (placeOf(config) !== placeOf(this.#config)) return false
+    const { host } = this.#parts
+    if (placeOf(config, host) !== placeOf(this.#config, host)) return false
     this.#parts.journal.declareTarget(config.name, declarationOf(config))
     this.#config = config
     this.#order = laneOrder(config, this.#parts)
@@ -118,7 +129,8 @@ export class LaneSeat {
 }
 
 export function laneOrder({ select, at, pace, onRemove }: Ordered, { clock, host }: OrderParts): LaneOrder {
-  const order = { selector: selector(select, clock), placeAt: placeAt(at, host) }
+  const asideAt = (fileId: number): RemotePath => remotePath(joinPath(ownFolder(at, host), `fanfold-moves-${fileId}`))
+  const order = { selector: selector(select, clock), placeAt: placeAt(at, host), asideAt }
   return { ...order, slotsMax: pace.concurrency, onRemove }
 }
 
@@ -137,11 +149,11 @@ export function declaredOrder({ selector: text }: Declaration, parts: OrderParts
 }
 
 /** Whatever of a configuration a running lane cannot change. */
-function placeOf(config: TargetConfig): string {
+function placeOf(config: TargetConfig, host: string): string {
   return JSON.stringify({
     ...config,
     select: null,
-    at: null,
+    at: ownFolder(config.at, host),
     onRemove: null,
     removeAfterMs: null,
     pace: null,

@@ -257,8 +257,8 @@ export class Lane implements Child {
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, onRemove } = order()
-    const parts = { ...this.#parts, target, placeAt, onRemove, progress }
+    const { placeAt, asideAt, onRemove } = order()
+    const parts = { ...this.#parts, target, placeAt, asideAt, onRemove, progress }
     const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() => passage.end())
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })

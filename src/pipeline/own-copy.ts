@@ -2,7 +2,7 @@
  * The copy that a target holds of a file, brought to where it belongs. A file that moved takes its copy along; where another file's copy is in the
  * way, nobody's content is written over while its own way out is still open (F33). Keeps no state.
  */
-import { remotePath, type RemotePath } from '../base/path.ts'
+import type { RemotePath } from '../base/path.ts'
 import type { Delivery, Journal, StoredReceipt } from '../journal/journal.ts'
 import type { Receipt, RemoteEntry, Target } from '../target/target.ts'
 
@@ -20,26 +20,32 @@ export type OwnCopy =
   /** Another file's copy is still in its place. `aside`: where this one makes room for it, where the two wait for each other. */
   | { readonly kind: 'waits'; readonly delayMs: number; readonly aside: Receipt | undefined }
 
-export interface OwnCopyParts {
-  readonly target: Target
+export interface OwnCopyParts extends Places {
   readonly journal: Journal
+}
+
+interface Places {
+  readonly target: Target
+  /** A place of its own for each file, out of every other one's way, and the same in each attempt. */
+  readonly asideAt: (fileId: number) => RemotePath
 }
 
 export async function ownCopy(
   delivery: Delivery,
   at: RemotePath,
-  { target, journal }: OwnCopyParts,
+  parts: OwnCopyParts,
   signal: AbortSignal,
 ): Promise<OwnCopy> {
+  const { target, journal, asideAt } = parts
   const { receipt, fileId, targetId, seq } = delivery
   if (receipt?.path === at) return { kind: 'here', receipt: receiptOf(receipt), isProven: receipt.seq === delivery.seq }
   const other = journal.leftAt(targetId, at)
-  const own = receipt === undefined ? undefined : await found(delivery, receiptOf(receipt), target, signal)
+  const own = receipt === undefined ? undefined : await found(delivery, receiptOf(receipt), parts, signal)
   if (other?.goes !== undefined && other.fileId !== fileId) {
     const delayMs = Math.min(waitMsMax, Math.max(waitMsMin, other.goes.inMs))
     // The older change goes first. In a circle the oldest waits for a newer one, and so makes room for somebody itself.
-    const isStuck = own !== undefined && other.goes.seq > seq && own.path !== asideOf(fileId)
-    const rests = isStuck ? await target.move(own, asideOf(fileId), signal) : own
+    const isStuck = own !== undefined && other.goes.seq > seq && own.path !== asideAt(fileId)
+    const rests = isStuck ? await target.move(own, asideAt(fileId), signal) : own
     return { kind: 'waits', delayMs, aside: rests?.path === receipt?.path ? undefined : rests }
   }
   if (own === undefined) return { kind: 'none' }
@@ -48,7 +54,7 @@ export async function ownCopy(
   if (there !== undefined && there.remoteId !== own.remoteId) return { kind: 'elsewhere', receipt: own }
   // Into a folder of its own name, or out of one: its place is free only when it is away from there.
   const isInOwnWay = other?.fileId === fileId
-  const from = isInOwnWay ? await target.move(own, asideOf(fileId), signal) : own
+  const from = isInOwnWay ? await target.move(own, asideAt(fileId), signal) : own
   return { kind: 'here', receipt: await target.move(from, at, signal), isProven: false }
 }
 
@@ -56,12 +62,13 @@ export async function ownCopy(
 export async function copyLeft(
   delivery: Delivery,
   at: RemotePath,
-  target: Target,
+  parts: Places,
   signal: AbortSignal,
 ): Promise<Receipt | undefined> {
+  const { target, asideAt } = parts
   if (delivery.receipt === undefined) return undefined
-  const own = await found(delivery, receiptOf(delivery.receipt), target, signal)
-  if (own?.path !== asideOf(delivery.fileId)) return own
+  const own = await found(delivery, receiptOf(delivery.receipt), parts, signal)
+  if (own?.path !== asideAt(delivery.fileId)) return own
   for (const place of [at, receiptOf(delivery.receipt).path]) {
     const there = await target.look(place, { hash: false }, signal)
     if (there === undefined) return target.move(own, place, signal)
@@ -72,25 +79,26 @@ export async function copyLeft(
 /** Where an attempt that was never recorded may have put it, if it is there. */
 export function copyAside(
   { fileId, receipt }: Delivery,
-  target: Target,
+  { target, asideAt }: Places,
   signal: AbortSignal,
 ): Promise<Receipt | undefined> {
   return receipt === undefined
     ? Promise.resolve(undefined)
-    : sameAt(asideOf(fileId), receiptOf(receipt), target, signal)
+    : sameAt(asideAt(fileId), receiptOf(receipt), target, signal)
 }
 
 /** The copy as it lies there, if it is what was receipted: its place may have another file's by now. */
 async function found(
   delivery: Delivery,
   receipt: Receipt,
-  target: Target,
+  parts: Places,
   signal: AbortSignal,
 ): Promise<Receipt | undefined> {
+  const { target } = parts
   const entry = await target.look(receipt.path, { hash: false }, signal)
   if (entry !== undefined && isAsReceipted(entry, receipt)) return receipt
   const touched = entry?.size === receipt.size ? await sameAt(receipt.path, receipt, target, signal) : undefined
-  return touched !== undefined || delivery.look === 'trust' ? touched : copyAside(delivery, target, signal)
+  return touched !== undefined || delivery.look === 'trust' ? touched : copyAside(delivery, parts, signal)
 }
 
 async function sameAt(
@@ -101,11 +109,6 @@ async function sameAt(
 ): Promise<Receipt | undefined> {
   const entry = await target.look(path, { hash: true }, signal)
   return entry?.sha256 === sha256 ? { ...entry, sha256 } : undefined
-}
-
-/** A place of its own, out of every folder's way, and the same in each attempt. */
-function asideOf(fileId: number): RemotePath {
-  return remotePath(`fanfold-moves-${fileId}`)
 }
 
 export function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {

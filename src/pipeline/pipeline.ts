@@ -19,6 +19,7 @@ export type { Lane } from './lane.ts'
 export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
+export { ownFolder } from './remote-path.ts'
 export { selector } from './selector.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
@@ -28,8 +29,8 @@ export interface OpenedTarget {
 }
 
 export interface PipelineParts extends LaneParts {
-  /** Opens what stands behind a target's configuration, for one life of its lane, which closes it. */
-  readonly openTarget: (config: TargetConfig) => OpenedTarget
+  /** Loads a kind of target. What it answers opens what stands behind a configuration, for one life of its lane, which closes it. */
+  readonly openerOf: (kind: TargetConfig['kind']) => Promise<(config: TargetConfig) => OpenedTarget>
   /** This host's name, for templates. */
   readonly host: string
   readonly clock: Clock
@@ -94,21 +95,20 @@ export class Pipeline {
       name: seat.name,
       restart: 'transient',
       stopMs: this.#parts.stopGraceMs + stopReserveMs,
-      start: () => seat.begin(this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
+      start: async () => seat.begin(await this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
     })
   }
 
-  #openLane(seat: LaneSeat): Lane {
+  async #openLane(seat: LaneSeat): Promise<{ lane: Lane; pace: LanePace }> {
+    const open = await this.#parts.openerOf(seat.config.kind)
+    // As it is now: a reload may have changed it meanwhile, though never its kind.
     const { name, targetId, config } = seat
-    const { target, pace } = this.#parts.openTarget(config)
+    const { target, pace } = open(config)
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
-    return new Lane(
-      { name, targetId, target, pace, slotsFirst, order, heldBecause },
-      this.#intake.accepted,
-      this.#parts,
-    )
+    const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
+    return { lane: new Lane(parts, this.#intake.accepted, this.#parts), pace }
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */

@@ -7,6 +7,16 @@ export interface Placed {
   readonly mtimeNs: bigint
 }
 
+/** The folder that holds all copies of one Fanfold, whatever their sources and dates: the leading names of a template that are the same for all. */
+export function ownFolder(template: string, host: string): RemotePath {
+  const folders = template
+    .split('/')
+    .filter((part) => part !== '')
+    .slice(0, -1)
+  const end = folders.findIndex((part) => /\{(?!host\})\w+\}/.test(part))
+  return remotePath((end < 0 ? folders : folders.slice(0, end)).join('/').replaceAll('{host}', host))
+}
+
 /** Fills a template such as `{source}/{path}`. Dates are of the last modification, in UTC, so that a move of the host moves no copy. */
 export function placeAt(template: string, host: string): (file: Placed) => RemotePath {
   return ({ source, path, mtimeNs }) => {

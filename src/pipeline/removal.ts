@@ -6,6 +6,7 @@ import { copyAside } from './own-copy.ts'
 
 export interface RemovalParts {
   readonly target: Target
+  readonly asideAt: (fileId: number) => RemotePath
   readonly journal: Journal
   readonly onRemove: 'keep' | 'trash' | 'remove'
 }
@@ -13,13 +14,14 @@ export interface RemovalParts {
 export async function removal(
   delivery: Delivery,
   at: RemotePath,
-  { target, journal, onRemove }: RemovalParts,
+  parts: RemovalParts,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const { target, journal, onRemove } = parts
   if (onRemove === 'keep') return { kind: 'kept', reason: 'copies of removed files are kept here now' }
   const brake = journal.brakeOf(delivery.source)
   if (brake !== null) return { kind: 'parked', reason: brake, againInMs: null }
-  const held = await heldCopy(delivery, at, target, signal)
+  const held = await heldCopy(delivery, at, parts, signal)
   if (held === undefined) return { kind: 'removed', detail: 'there was no copy' }
   if (held.kind === 'foreign') return { kind: 'parked', reason: held.reason, againInMs: null }
   await target.remove(held.receipt, onRemove === 'trash' ? 'trash' : 'purge', signal)
@@ -35,14 +37,15 @@ type Held = { readonly kind: 'ours'; readonly receipt: Receipt } | { readonly ki
 async function heldCopy(
   delivery: Delivery,
   at: RemotePath,
-  target: Target,
+  parts: RemovalParts,
   signal: AbortSignal,
 ): Promise<Held | undefined> {
+  const { target } = parts
   const { receipt, digest } = delivery
   const place = receipt === undefined ? at : (receipt.path as RemotePath)
   const entry = await target.look(place, { hash: false }, signal)
   if (entry === undefined) {
-    const aside = await copyAside(delivery, target, signal)
+    const aside = await copyAside(delivery, parts, signal)
     return aside && { kind: 'ours', receipt: aside }
   }
   if (receipt !== undefined && isAsReceipted(entry, receipt))

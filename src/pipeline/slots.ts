@@ -13,7 +13,7 @@ const filesPerSlotMin = 2
 const largeMax = 4
 
 /** What a lane needs of its target's pace. */
-export type LanePace = Pick<Pace, 'verdict' | 'change' | 'close'>
+export type LanePace = Pick<Pace, 'verdict' | 'snapshot' | 'change' | 'close'>
 
 export interface SlotsParts {
   readonly clock: Clock

@@ -143,6 +143,7 @@ function strictest(all: readonly PaceSettings[]): PaceSettings {
     uploads: slowest(all.map(({ uploads }) => uploads)),
     bytesPerSecond: least(all.map(({ bytesPerSecond }) => bytesPerSecond)),
     dailyBytes: least(all.map(({ dailyBytes }) => dailyBytes)),
+    monthlyRequests: least(all.map(({ monthlyRequests }) => monthlyRequests)),
     hours: undefined,
   }
 }
@@ -159,10 +160,15 @@ function least(amounts: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known)
 }
 
-/** Of a day the highest count, of pauses the one that ends last. */
+/** Of a day and of a month the highest count, of pauses the one that ends last. */
 function newest(records: readonly (PaceRecord | undefined)[]): PaceRecord | undefined {
   const known = records.filter((record) => record !== undefined)
   const latest = [...known].sort((one, other) => other.day.localeCompare(one.day) || other.bytes - one.bytes)[0]
+  const month = [...known].sort(
+    (one, other) => other.month.localeCompare(one.month) || other.requests - one.requests,
+  )[0]
   const pauses = known.flatMap(({ pause }) => (pause === undefined ? [] : [pause]))
-  return latest && { ...latest, pause: pauses.sort((one, other) => other.untilMs - one.untilMs)[0] }
+  if (latest === undefined || month === undefined) return undefined
+  const counts = { ...latest, month: month.month, requests: month.requests }
+  return { ...counts, pause: pauses.sort((one, other) => other.untilMs - one.untilMs)[0] }
 }

@@ -1,18 +1,18 @@
-/** Which code stands behind each kind of target: one line per kind. */
+/** Which code stands behind each kind of target. A kind that no configuration names is never loaded. */
 import type { Clock } from '../base/clock.ts'
-import type { Log } from '../base/log.ts'
 import { assert } from '../base/errors.ts'
-import type { CloudConfig, CloudKind, DirectoryConfig, TargetConfig } from '../config/config.ts'
-import { boxTarget } from './box/box.ts'
-import { directoryTarget } from './directory/directory.ts'
-import { dropboxTarget } from './dropbox/dropbox.ts'
-import { googleDriveTarget } from './google-drive/google-drive.ts'
+import type { Log } from '../base/log.ts'
+import type { RemotePath } from '../base/path.ts'
+import type { CloudConfig, CloudKind, TargetConfig } from '../config/config.ts'
+import { claimed, noteFile, type Claimant, type OwnerNotes } from './claim.ts'
 import type { FolderMemory } from './folder-memory.ts'
-import { type DriveChoice, oneDriveTarget } from './onedrive/onedrive.ts'
+import type { DriveChoice } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
 import { gated, paced } from './paced.ts'
 import type { Target } from './target.ts'
 import type { Transport } from './transport/transport.ts'
+
+export type { Claimant } from './claim.ts'
 
 /** What every kind is built with. */
 export interface TargetParts {
@@ -23,6 +23,8 @@ export interface TargetParts {
   readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
   /** For kinds that know folders by id: the authority on which are there. */
   readonly folders: FolderMemory
+  /** Who writes there, and the folder that holds all its copies; undefined for one that only reads. */
+  readonly claim: { readonly claimant: Claimant; readonly folder: RemotePath } | undefined
 }
 
 const boxHosts = ['api.box.com', 'upload.box.com']
@@ -46,52 +48,87 @@ export function slotsFirstOf(kind: string): number | undefined {
   return fixedSlotKinds.has(kind) ? undefined : (slotsFirstOfKinds.get(kind) ?? slotsFirstUsual)
 }
 
-/** The target a configuration asks for, at its pace. It touches nothing before its own `open`. */
-export function openTarget(config: TargetConfig, parts: TargetParts): Target {
-  return config.kind === 'directory' ? openDirectory(config, parts) : openCloud(config, parts)
+/** Makes the target a configuration asks for, at its pace. The target touches nothing before its own `open`. */
+export type Opener = (config: TargetConfig, parts: TargetParts) => Target
+
+/** Loads the code of one kind. @throws BrokenInvariant (when opening) for a configuration of another kind. */
+export async function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
+  if (kind === 'directory') return directoryOpener()
+  const open = await clouds[kind]()
+  return (config, parts) => {
+    assert(config.kind === kind, `a target of kind ${config.kind} was to be opened as ${kind}`)
+    const target = open(config, parts)
+    return guarded(target, (folder) => noteFile(target, folder, () => parts.clock.wallMs()), config.name, parts)
+  }
 }
 
-function openCloud(config: CloudConfig, parts: TargetParts): Target {
-  const open = clouds[config.kind]
-  assert(open !== undefined, `no code stands behind a target of kind ${config.kind} although it was taken`)
-  return open(config, parts)
+async function directoryOpener(): Promise<Opener> {
+  const { directoryTarget } = await import('./directory/directory.ts')
+  return (config, parts) => {
+    assert(config.kind === 'directory', `a target of kind ${config.kind} was to be opened as a directory`)
+    const { log, clock, pace } = parts
+    const target = directoryTarget({ name: config.name, root: config.path, log, clock })
+    return guarded(paced(target, pace), (folder) => target.notesIn(folder), config.name, parts)
+  }
 }
 
-const clouds: Partial<Record<CloudKind, typeof openDropbox>> = {
-  box: openBox,
-  dropbox: openDropbox,
-  'google-drive': openGoogleDrive,
-  onedrive: openOneDrive,
+/** Whoever writes there keeps away from what belongs to another Fanfold. */
+function guarded(
+  target: Target,
+  notesIn: (folder: RemotePath) => OwnerNotes,
+  name: string,
+  { claim, clock }: TargetParts,
+): Target {
+  if (claim === undefined) return target
+  const { claimant, folder } = claim
+  return claimed(target, { name, folder, notes: notesIn(folder), claimant, nowMs: () => clock.wallMs() })
 }
 
-function openDirectory({ name, path }: DirectoryConfig, { log, clock, pace }: TargetParts): Target {
-  return paced(directoryTarget({ name, root: path, log, clock }), pace)
+type CloudOpener = (config: CloudConfig, parts: TargetParts) => Target
+
+const clouds: Readonly<Record<CloudKind, () => Promise<CloudOpener>>> = {
+  box: boxOpener,
+  dropbox: dropboxOpener,
+  'google-drive': googleDriveOpener,
+  onedrive: oneDriveOpener,
 }
 
-function openBox(config: CloudConfig, { clock, pace, transport, folders }: TargetParts): Target {
-  const { name, account, folder } = config
-  const way = transport(config, boxHosts)
-  return gated(boxTarget({ name, account: account.name, folder, transport: way, folders, clock }), pace)
+async function boxOpener(): Promise<CloudOpener> {
+  const { boxTarget } = await import('./box/box.ts')
+  return (config, { clock, pace, transport, folders }) => {
+    const { name, account, folder } = config
+    const way = transport(config, boxHosts)
+    return gated(boxTarget({ name, account: account.name, folder, transport: way, folders, clock }), pace)
+  }
 }
 
-function openDropbox(config: CloudConfig, { pace, transport }: TargetParts): Target {
-  const { name, account, folder } = config
-  const way = transport(config, dropboxHosts)
-  return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)
+async function dropboxOpener(): Promise<CloudOpener> {
+  const { dropboxTarget } = await import('./dropbox/dropbox.ts')
+  return (config, { pace, transport }) => {
+    const { name, account, folder } = config
+    const way = transport(config, dropboxHosts)
+    return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)
+  }
 }
 
-function openGoogleDrive(config: CloudConfig, { log, clock, pace, transport, folders }: TargetParts): Target {
-  const { name, account, folder, drive } = config
-  const way = transport(config, googleHosts)
-  const common = { name, account: account.name, folder, drive, folders, clock, log }
-  return gated(googleDriveTarget({ ...common, transport: way }), pace)
+async function googleDriveOpener(): Promise<CloudOpener> {
+  const { googleDriveTarget } = await import('./google-drive/google-drive.ts')
+  return (config, { log, clock, pace, transport, folders }) => {
+    const { name, account, folder, drive } = config
+    const way = transport(config, googleHosts)
+    const common = { name, account: account.name, folder, drive, folders, clock, log }
+    return gated(googleDriveTarget({ ...common, transport: way }), pace)
+  }
 }
 
-function openOneDrive(config: CloudConfig, { log, pace, transport }: TargetParts): Target {
-  const { name, account, folder } = config
-  const way = transport(config, microsoftHosts)
-  const drive = choiceOf(config)
-  return gated(oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log }), pace)
+async function oneDriveOpener(): Promise<CloudOpener> {
+  const { oneDriveTarget } = await import('./onedrive/onedrive.ts')
+  return (config, { log, pace, transport }) => {
+    const { name, account, folder } = config
+    const way = transport(config, microsoftHosts)
+    const drive = choiceOf(config)
+    return gated(oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log }), pace)
+  }
 }
 
 /** What the configuration lets the login see says where the copies go: it sees nothing but the folder of its app, unless more is asked for. */

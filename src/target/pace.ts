@@ -1,5 +1,5 @@
 /**
- * The pace of one account: requests and uploads per interval, bytes per second and per day, hours of work, and what the other side's
+ * The pace of one account: requests and uploads per interval, bytes per second and per day, requests per month, hours of work, and what the other side's
  * "too much" makes of them. Totals of everything that goes there. What is sent, and what a refusal means for a delivery, is not its concern.
  *
  * Short waits are waited out here, in the order of asking. Long ones (outside the hours, the day's bytes spent, a long pause) are answered
@@ -7,14 +7,14 @@
  * An abort ends waiting at once; work that began is its own to end.
  */
 import { abortReason, type Clock } from '../base/clock.ts'
-import { msUntilNextDay } from '../base/local-time.ts'
+import { localDay, localMonth, msUntilNextDay, msUntilNextMonth } from '../base/local-time.ts'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import { showBytes, type Rate } from '../base/units.ts'
 import type { Pace as PaceConfig } from '../config/config.ts'
+import { Budget } from './budget.ts'
 import { ByteBucket } from './byte-bucket.ts'
-import { DailyBudget, type DayCount } from './daily-budget.ts'
 import { Naps } from './naps.ts'
 import { Penalty, shareStepMs, type StoredPause } from './penalty.ts'
 import { shareOf, SlidingWindow } from './sliding-window.ts'
@@ -26,7 +26,13 @@ import { closed, longest, outsideHours, refuseClosed, type Verdict } from './ver
 export type PaceSettings = Omit<PaceConfig, 'concurrency'>
 
 /** What has to outlive the process. */
-export interface PaceRecord extends DayCount {
+export interface PaceRecord {
+  /** Local, `2026-11-20`, and the bytes that may have gone on it. */
+  readonly day: string
+  readonly bytes: number
+  /** Local, `2026-11`, and the requests that may have been made in it. */
+  readonly month: string
+  readonly requests: number
   readonly pause: StoredPause | undefined
 }
 
@@ -59,6 +65,8 @@ export interface PaceSnapshot {
   readonly verdict: Verdict
   readonly pause: { readonly waitMs: number; readonly reason: string } | undefined
   readonly daily: { readonly usedBytes: number; readonly leftBytes: number } | undefined
+  /** Counted with a limit and without. */
+  readonly monthly: { readonly month: string; readonly requests: number; readonly most: number | undefined }
 }
 
 export interface Pace {
@@ -82,6 +90,10 @@ export interface Pace {
 const heldMsMax = 30_000
 /** What was seen working is looked for so far back, for an account that has no limit of its own. Unit: ms. */
 const seenMs = 10_000
+/** Bytes of a day written down ahead at once. */
+const byteSteps = { stepMin: 2 ** 20, stepMax: 64 * 2 ** 20 }
+/** Requests of a month written down ahead at once: what a process that is killed may lose, or counted too little where there is no limit. */
+const requestSteps = { stepMin: 20, stepMax: 500 }
 /** An account that was hardly used was not seen to take little. Unit: requests per second. */
 const seenMin = 2
 
@@ -100,7 +112,8 @@ class AccountPace implements Pace {
   readonly #requestsBegan = new SlidingWindow()
   readonly #uploadsBegan = new SlidingWindow()
   readonly #bucket: ByteBucket
-  readonly #budget: DailyBudget
+  readonly #day: Budget
+  readonly #month: Budget
   readonly #penalty: Penalty
   #settings: PaceSettings
   /** Requests that an account without a limit was seen to take, once it said "too much". */
@@ -115,7 +128,11 @@ class AccountPace implements Pace {
     this.#naps = new Naps(clock)
     this.#tasks = new Tasks((_name, error) => parts.onFailure(error))
     this.#bucket = new ByteBucket(clock.monotonicMs())
-    this.#budget = new DailyBudget(stored, clock.wallMs(), () => store.save(this.#record()))
+    const write = (): Promise<void> => store.save(this.#record())
+    const day = stored && { period: stored.day, amount: stored.bytes }
+    this.#day = new Budget(day, clock.wallMs(), { ...byteSteps, periodOf: localDay, write })
+    const month = stored && { period: stored.month, amount: stored.requests }
+    this.#month = new Budget(month, clock.wallMs(), { ...requestSteps, periodOf: localMonth, write })
     this.#penalty = new Penalty(parts.random)
     if (stored?.pause !== undefined) this.#penalty.restore(stored.pause, clock.wallMs(), clock.monotonicMs())
   }
@@ -145,19 +162,31 @@ class AccountPace implements Pace {
       this.#noteBegin(isUpload)
       call()
     }
-    const isFree = this.#requestTurns.count === 0 && waitMs() <= 0 && !this.#isClosed && !signal.aborted
-    if (isFree) begin()
+    const isLimited = this.#settings.monthlyRequests !== undefined || this.#isClosed || signal.aborted
+    if (this.#requestTurns.count === 0 && waitMs() <= 0 && !isLimited) begin()
     else
       await this.#requestTurns.take(signal, async () => {
         await this.#waitOut(waitMs, isUpload ? 'upload' : 'request', signal)
+        await this.#takeFromMonth()
         begin()
       })
   }
 
+  async #takeFromMonth(): Promise<void> {
+    const { clock } = this.#parts
+    const { monthlyRequests } = this.#settings
+    if (monthlyRequests === undefined) return
+    if (!(await this.#month.take(1, monthlyRequests, () => clock.wallMs()))) refuseClosed(this.#spentMonth())
+  }
+
   #noteBegin(isUpload: boolean): void {
-    const nowMs = this.#parts.clock.monotonicMs()
+    const { clock, store } = this.#parts
+    const nowMs = clock.monotonicMs()
     this.#requestsBegan.note(nowMs)
     if (isUpload) this.#uploadsBegan.note(nowMs)
+    const isCounted = this.#settings.monthlyRequests !== undefined
+    if (!isCounted && this.#month.note(1, clock.wallMs()))
+      this.#tasks.run('keep count', () => store.save(this.#record()))
   }
 
   /** Looked at again after each nap, since limits change and pauses begin while one waits. */
@@ -166,7 +195,7 @@ class AccountPace implements Pace {
       if (signal.aborted) throw abortReason(signal)
       if (this.#isClosed) throw new Error(`the pace of ${this.#parts.name} is closed`)
       if (what === 'upload') refuseClosed(this.verdict())
-      if (what === 'request') refuseClosed(this.#longPause())
+      if (what === 'request') refuseClosed(longest([this.#longPause(), this.#spentMonth()]))
       const leftMs = waitMs()
       if (leftMs <= 0) return
       await this.#naps.nap(Math.min(leftMs, shareStepMs), signal)
@@ -193,7 +222,7 @@ class AccountPace implements Pace {
   async bytes(count: number, signal: AbortSignal): Promise<void> {
     const { bytesPerSecond, dailyBytes } = this.#settings
     const isFree = bytesPerSecond === undefined && dailyBytes === undefined && this.#byteTurns.count === 0
-    if (isFree) this.#budget.note(count, this.#parts.clock.wallMs())
+    if (isFree) this.#day.note(count, this.#parts.clock.wallMs())
     else await this.#bytesTurn(count, signal)
   }
 
@@ -213,14 +242,14 @@ class AccountPace implements Pace {
     const { clock, name } = this.#parts
     const { dailyBytes } = this.#settings
     if (dailyBytes === undefined) {
-      this.#budget.note(count, clock.wallMs())
+      this.#day.note(count, clock.wallMs())
       return
     }
     if (count > dailyBytes) {
       const message = `${name}: one piece of ${showBytes(count)} is more than a whole day may send (${showBytes(dailyBytes)}); raise "daily", then run "fanfold retry"`
       throw new TargetError({ kind: 'park' }, message)
     }
-    if (!(await this.#budget.take(count, dailyBytes, () => clock.wallMs()))) refuseClosed(this.#spentDay())
+    if (!(await this.#day.take(count, dailyBytes, () => clock.wallMs()))) refuseClosed(this.#spentDay())
   }
 
   penalise({ retryAfterMs, reason }: { readonly retryAfterMs: number | undefined; readonly reason: string }): void {
@@ -242,7 +271,9 @@ class AccountPace implements Pace {
   }
 
   #record(): PaceRecord {
-    return { ...this.#budget.count, pause: this.#pauseToStore() }
+    const [day, month] = [this.#day.count, this.#month.count]
+    const used = { day: day.period, bytes: day.amount, month: month.period, requests: month.amount }
+    return { ...used, pause: this.#pauseToStore() }
   }
 
   #pauseToStore(): StoredPause | undefined {
@@ -256,7 +287,8 @@ class AccountPace implements Pace {
   }
 
   change(settings: PaceSettings): void {
-    if (settings.dailyBytes !== this.#settings.dailyBytes) this.#budget.reopen()
+    if (settings.dailyBytes !== this.#settings.dailyBytes) this.#day.reopen()
+    if (settings.monthlyRequests !== this.#settings.monthlyRequests) this.#month.reopen()
     // What passed until now pays at the bandwidth of until now.
     this.#bucket.pay(this.#settings.bytesPerSecond, this.#parts.clock.monotonicMs())
     this.#settings = settings
@@ -266,15 +298,23 @@ class AccountPace implements Pace {
   /** The reason that holds longest. */
   verdict(): Verdict {
     const hours = outsideHours(this.#settings.hours, this.#parts.clock.wallMs())
-    return longest([this.#spentDay(), hours, this.#longPause()])
+    return longest([this.#spentDay(), this.#spentMonth(), hours, this.#longPause()])
   }
 
   #spentDay(): Verdict {
     const { dailyBytes } = this.#settings
     const wallMs = this.#parts.clock.wallMs()
-    if (dailyBytes === undefined || !this.#budget.isSpent(dailyBytes, wallMs)) return { kind: 'open' }
+    if (dailyBytes === undefined || !this.#day.isSpent(dailyBytes, wallMs)) return { kind: 'open' }
     const reason = `the ${showBytes(dailyBytes)} of this day are spent`
     return closed({ why: 'daily', waitMs: msUntilNextDay(wallMs), reason }, wallMs)
+  }
+
+  #spentMonth(): Verdict {
+    const { monthlyRequests } = this.#settings
+    const wallMs = this.#parts.clock.wallMs()
+    if (monthlyRequests === undefined || !this.#month.isSpent(monthlyRequests, wallMs)) return { kind: 'open' }
+    const reason = `the ${monthlyRequests.toLocaleString('en')} requests of this month are spent (raise "monthly-requests" if the account has more)`
+    return closed({ why: 'monthly', waitMs: msUntilNextMonth(wallMs), reason }, wallMs)
   }
 
   #longPause(): Verdict {
@@ -285,9 +325,9 @@ class AccountPace implements Pace {
 
   snapshot(): PaceSnapshot {
     const { clock } = this.#parts
-    const { bytesPerSecond, dailyBytes } = this.#settings
+    const { bytesPerSecond, dailyBytes, monthlyRequests } = this.#settings
     const pauseMs = this.#penalty.waitMs(clock.monotonicMs())
-    const usedBytes = this.#budget.usedBytes(clock.wallMs())
+    const usedBytes = this.#day.used(clock.wallMs())
     const turns = [this.#requestTurns, this.#uploadTurns, this.#byteTurns]
     return {
       requests: this.#rateOf('requests'),
@@ -298,6 +338,7 @@ class AccountPace implements Pace {
       verdict: this.verdict(),
       pause: pauseMs > 0 ? { waitMs: pauseMs, reason: this.#penalty.reason } : undefined,
       daily: dailyBytes === undefined ? undefined : { usedBytes, leftBytes: Math.max(0, dailyBytes - usedBytes) },
+      monthly: { month: localMonth(clock.wallMs()), requests: this.#month.used(clock.wallMs()), most: monthlyRequests },
     }
   }
 
@@ -306,7 +347,8 @@ class AccountPace implements Pace {
     this.#naps.wakeAll()
     await Promise.all([this.#requestTurns, this.#uploadTurns, this.#byteTurns].map((turns) => turns.idle()))
     await this.#tasks.settled()
-    await this.#budget.settle()
+    await this.#day.settle()
+    await this.#month.settle()
   }
 }
 

@@ -7,7 +7,7 @@ export type Verdict = { readonly kind: 'open' } | Closed
 
 export interface Closed {
   readonly kind: 'closed'
-  readonly why: 'hours' | 'daily' | 'penalty'
+  readonly why: 'hours' | 'daily' | 'monthly' | 'penalty'
   /** At least this long. */
   readonly waitMs: number
   /** For people: why, and until when. */

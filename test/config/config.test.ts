@@ -189,6 +189,7 @@ test('the example file is valid and says what it means to', () => {
     uploads: { count: 600, intervalMs: 60_000 },
     bytesPerSecond: 20 * 2 ** 20,
     dailyBytes: 700 * 2 ** 30,
+    monthlyRequests: 45_000,
     hours: [{ fromMinute: 1320, toMinute: 360 }],
   })
 })

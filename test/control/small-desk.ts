@@ -32,6 +32,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     offering: 0,
     bytesSent: 0,
     sending: [],
+    requests: null,
     ...changes,
   }
 }
@@ -76,6 +77,10 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
     },
     hold(targets) {
       asked.push(['hold', targets])
+      return { targets }
+    },
+    takeOver(targets) {
+      asked.push(['takeOver', targets])
       return { targets }
     },
     resume(targets) {

@@ -1,7 +1,8 @@
 /** The built program with a Box target, against the emulator: what its owner sees. */
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import type { Status } from '../../src/control/control.ts'
 import { aBox, type BoxRig } from '../emulator/box-rig.ts'
@@ -18,7 +19,8 @@ interface BoxBench extends Bench {
   held(path: string): Buffer | undefined
 }
 
-async function aBoxBench(lines = ''): Promise<BoxBench> {
+/** @param account of an account that is a program's own: what stands in it, given the folder of the configuration. */
+async function aBoxBench(lines = '', account?: (rig: BoxRig, folder: string) => string): Promise<BoxBench> {
   const rig = await aBox()
   const bench = aBench({ unused: '' })
   const { clientId, clientSecret } = rig.emulator.auth.client
@@ -27,7 +29,7 @@ async function aBoxBench(lines = ''): Promise<BoxBench> {
   writeFileSync(
     bench.config,
     `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\ntargets:\n${target}` +
-      `accounts:\n  - { name: main, kind: box, client-id: ${clientId}, client-secret-file: ./secret }\n`,
+      `accounts:\n  - { name: main, kind: box, ${account?.(rig, bench.folder) ?? `client-id: ${clientId}, client-secret-file: ./secret`} }\n`,
   )
   const login = (): void => {
     const folder = join(bench.folder, 'state', 'accounts')
@@ -57,6 +59,73 @@ test('archives a tree, and goes on with its login after a restart', async () => 
     expect(bench.held(path.replace('\t', '␉'))?.equals(readFileSync(join(bench.inbox, path))) ?? false, path).toBe(true)
   const { recorder } = bench.rig.emulator
   expect([recorder.count('sessions/create'), recorder.count('folders/create')]).toEqual([1, 3])
+})
+
+const locked = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open sesame' },
+})
+
+/** The file that Box's console gives for an app with a key. */
+function keyFile({ emulator }: BoxRig, folder: string): string {
+  const { clientId, clientSecret } = emulator.auth.client
+  emulator.provider.pages.serviceKey = locked.publicKey
+  const appAuth = { publicKeyID: 'k1', privateKey: locked.privateKey, passphrase: 'open sesame' }
+  const boxAppSettings = { clientID: clientId, clientSecret, appAuth }
+  writeFileSync(join(folder, 'key.json'), JSON.stringify({ boxAppSettings, enterpriseID: '77' }), { mode: 0o600 })
+  return 'service: { key-file: ./key.json }'
+}
+
+test.each([
+  [
+    'client credentials',
+    ({ emulator }: BoxRig) =>
+      `client-id: ${emulator.auth.client.clientId}, client-secret-file: ./secret, service: { enterprise: '77' }`,
+  ],
+  ['a key', keyFile],
+])('a program logs in as itself, with %s, and once more where that ended, without a person', async (_what, account) => {
+  const bench = await aBoxBench('', account)
+  writeFileSync(join(bench.inbox, 'a'), 'a')
+  const daemon = await startDaemon(bench)
+  await daemon.until((seen) => targetOf(seen, 'cloud').delivered === 1)
+
+  bench.rig.emulator.auth.expireAccess()
+  writeFileSync(join(bench.inbox, 'b'), 'b')
+  const healthy = await daemon.until((seen) => targetOf(seen, 'cloud').delivered === 2 && seen.healthy)
+  const checked = await fanfold(bench, 'login', 'main', '--check')
+
+  expect([bench.held('a')?.toString(), bench.held('b')?.toString()]).toEqual(['a', 'b'])
+  expect(healthy.accounts[0]).toMatchObject({ name: 'main', state: 'logged-in' })
+  expect(checked.code, checked.stderr).toBe(0)
+})
+
+test('F69: the month’s requests are counted over restarts, shown, and end it until the next month or a larger number', async () => {
+  const bench = await aBoxBench(', pace: { monthly-requests: 1000 }')
+  bench.login()
+  for (let n = 0; n < 5; n++) writeFileSync(join(bench.inbox, `f${n}`), `content ${n}`)
+  await fanfold(bench, 'run', '--until-idle')
+  const first = await startDaemon(bench)
+  const counted = (await first.until((seen) => targetOf(seen, 'cloud').state === 'running')).targets[0]?.requests
+  await first.end('SIGTERM')
+  const made = bench.rig.emulator.recorder.records.length
+  const journal = new Database(join(bench.folder, 'state/journal.sqlite'))
+  journal.prepare('UPDATE target_pace SET requests = 1000').run()
+  journal.close()
+
+  const second = await startDaemon(bench)
+  const spent = targetOf(await second.until((seen) => targetOf(seen, 'cloud').state === 'paused'), 'cloud')
+  const yaml = readFileSync(bench.config, 'utf8').replace('1000', '2000')
+  writeFileSync(bench.config, yaml)
+  await fanfold(bench, 'reload')
+  writeFileSync(join(bench.inbox, 'late'), 'late')
+  await second.until((seen) => targetOf(seen, 'cloud').delivered === 6)
+
+  expect(counted).toMatchObject({ most: 1000 })
+  expect(counted?.requests).toBeGreaterThan(5)
+  expect(counted?.requests).toBeLessThanOrEqual(made)
+  expect(spent.requests).toMatchObject({ requests: 1000, most: 1000 })
+  expect(spent.reason).toMatch(/the 1,000 requests of this month are spent .*until /)
 })
 
 test('F115: a resync that verifies proves by revisions, and neither sends nor downloads content', async () => {

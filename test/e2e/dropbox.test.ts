@@ -7,7 +7,7 @@ import type { Status } from '../../src/control/control.ts'
 import { proxyFor } from '../emulator/emulators.ts'
 import { treeOf } from '../tree.ts'
 import { aCloudBench } from './dropbox-bench.ts'
-import { fanfold, isAtRest, startDaemon, targetOf } from './rig.ts'
+import { fanfold, isAtRest, isCopy, startDaemon, targetOf } from './rig.ts'
 
 const mebibyte = 2 ** 20
 
@@ -23,7 +23,7 @@ test('archives a tree', async () => {
   const ended = await fanfold(bench, 'run', '--until-idle')
 
   expect([ended.code, ended.stderr]).toEqual([0, expect.any(String)])
-  const listed = bench.rig.emulator.provider.owner.list().filter(({ kind }) => kind === 'file')
+  const listed = bench.rig.emulator.provider.owner.list().filter(isCopy)
   expect(listed.length).toBe(43)
   for (const path of treeOf(bench.inbox).keys()) {
     expect(bench.held(path)?.equals(readFileSync(join(bench.inbox, path))) ?? false, path).toBe(true)
@@ -131,10 +131,10 @@ describe('its owner sees', () => {
       .replace('folder: Archive', 'folder: Other, select: { include: ["*.txt"] }')
     writeFileSync(bench.config, yaml.replace('accounts:', `${second}accounts:`))
     const throttled = { do: 'refuse', name: 'throttle', retryAfterS: 300 } as const
-    bench.rig.emulator.fault({ route: 'files/upload', contains: 'Archive', fault: throttled })
     const daemon = await startDaemon(bench)
     await daemon.until((seen) => seen.targets.every(({ state }) => state === 'running'))
 
+    bench.rig.emulator.fault({ route: 'files/upload', contains: 'Archive', fault: throttled })
     writeFileSync(join(bench.inbox, 'x'), 'x')
     await daemon.until((seen) => targetOf(seen, 'cloud').state === 'paused')
     writeFileSync(join(bench.inbox, 'y.txt'), 'y')

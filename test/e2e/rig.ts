@@ -68,6 +68,11 @@ export async function fanfoldAs(
   )
 }
 
+/** What lies at a cloud is a copy, and not the note that says whose place it is (F81). */
+export function isCopy({ kind, path }: { readonly kind: string; readonly path: string }): boolean {
+  return kind === 'file' && !path.endsWith('/.fanfold-owner')
+}
+
 /** Runs one command to its end. */
 export async function fanfold(bench: Bench, ...words: string[]): Promise<Ended> {
   return fanfoldAs(undefined, bench.config, ...words)

@@ -130,7 +130,7 @@ CREATE TABLE target_pace (
   pause_until_ms INTEGER,
   pause_wait_ms INTEGER,
   pause_reason TEXT
-) STRICT;
+  , month TEXT NOT NULL DEFAULT '', requests INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE folder_at_target (
   target_id INTEGER NOT NULL REFERENCES target (id),

@@ -50,6 +50,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
       uploads: undefined,
       bytesPerSecond: undefined,
       dailyBytes: undefined,
+      monthlyRequests: undefined,
       hours: undefined,
     },
     ...some,
@@ -61,7 +62,10 @@ function opened(target: Target, name: string): OpenedTarget {
   const store = { load: () => undefined, save: () => Promise.resolve() }
   const parts = { name, clock: systemClock, random: Math.random, log: silentLog, store, onFailure: () => {} }
   const none = { requests: undefined, uploads: undefined, bytesPerSecond: undefined }
-  return { target, pace: openPace({ ...none, dailyBytes: undefined, hours: undefined }, parts) }
+  return {
+    target,
+    pace: openPace({ ...none, dailyBytes: undefined, monthlyRequests: undefined, hours: undefined }, parts),
+  }
 }
 
 /** A target to change single verbs of: hands every call on. */
@@ -120,7 +124,7 @@ export async function aWorld(options: {
     {
       journal,
       digest,
-      openTarget: (config) => opened(wrap(aDirectory(config, log), config), config.name),
+      openerOf: () => Promise.resolve((config) => opened(wrap(aDirectory(config, log), config), config.name)),
       rootOf: () => inbox,
       host: 'here',
       clock: systemClock,

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Rig } from '../emulator/dropbox-rig.ts'
 import { aCloudBench } from '../e2e/dropbox-bench.ts'
-import { isAtRest, startDaemon, targetOf } from '../e2e/rig.ts'
+import { isAtRest, isCopy, startDaemon, targetOf } from '../e2e/rig.ts'
 import { ContentHash } from '../../src/target/dropbox/content-hash.ts'
 import { downloaded, fill, isLoaded, rssBytes, withoutClouds } from './large-files.ts'
 
@@ -55,7 +55,7 @@ test('F61: killed with -9 at ten points of 1 GiB it goes on each time, sends at 
 
   expect(recorder.count('files/upload_session/start')).toBe(1)
   expect(arrivedBytes(bench.rig)).toBeLessThanOrEqual(gibibyte + kills * (chunkBytes + mebibyte))
-  expect(provider.owner.list().filter(({ kind }) => kind === 'file')).toEqual([
+  expect(provider.owner.list().filter(isCopy)).toEqual([
     expect.objectContaining({ path: '/Archive/large', size: gibibyte, hash }),
   ])
 }, 400_000)

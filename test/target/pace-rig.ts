@@ -10,6 +10,7 @@ export const free: PaceSettings = {
   uploads: undefined,
   bytesPerSecond: undefined,
   dailyBytes: undefined,
+  monthlyRequests: undefined,
   hours: undefined,
 }
 

@@ -8,6 +8,7 @@ import { LargeCopy, removeLarge } from './large-copy.ts'
 import { checkName, look, move, purge, type Stored, storedAfter, toTrash } from './objects.ts'
 import { OpenObject } from './open-object.ts'
 import { openPlace } from './opening.ts'
+import { readNote, writeNote } from './owner-note.ts'
 import { removeTemporaryFolder, sweep } from './temporary.ts'
 import type { DirectoryVerbs, Progress } from './verbs.ts'
 import { walk } from './walk.ts'
@@ -169,6 +170,15 @@ const handlers: Handlers<DirectoryVerbs> = {
     checkName(path)
     using folders = new Folders(place)
     purge(folders, path, revision)
+    return undefined
+  },
+  readNote: ({ place, path }) => {
+    using folders = new Folders(place)
+    return readNote(folders, path)
+  },
+  writeNote: ({ place, path, text }) => {
+    using folders = new Folders(place)
+    writeNote(folders, path, text)
     return undefined
   },
   about: ({ place }) => {

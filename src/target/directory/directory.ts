@@ -10,6 +10,7 @@ import { IdleThread } from '../../base/idle-thread.ts'
 import type { Log } from '../../base/log.ts'
 import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { startThread } from '../../base/thread.ts'
+import type { OwnerNotes } from '../claim.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry } from '../target.ts'
 import type { Space, Target, TargetError, Traits } from '../target.ts'
 import type { DirectoryVerbs } from './verbs.ts'
@@ -29,11 +30,16 @@ export interface DirectoryOptions {
   readonly clock: Clock
 }
 
-export function directoryTarget(options: DirectoryOptions): Target {
+export function directoryTarget(options: DirectoryOptions): Target & Noting {
   return new DirectoryTarget(options)
 }
 
-class DirectoryTarget implements Target {
+/** Where it keeps the note that says whose place it is. */
+export interface Noting {
+  notesIn(folder: RemotePath): OwnerNotes
+}
+
+class DirectoryTarget implements Target, Noting {
   readonly #name: string
   readonly #root: string
   readonly #clock: Clock
@@ -159,6 +165,17 @@ class DirectoryTarget implements Target {
     return this.#judged(signal, async () => {
       return { account: this.#root, ...(await this.#thread.call('about', { place: this.#place() }, signal)) }
     })
+  }
+
+  notesIn(folder: RemotePath): OwnerNotes {
+    const ask = (): { readonly place: Place; readonly path: string } => ({ place: this.#place(), path: folder })
+    return {
+      read: (signal) => this.#judged(signal, () => this.#thread.call('readNote', ask(), signal)),
+      write: (text, signal) =>
+        this.#judged(signal, async () => {
+          await this.#thread.call('writeNote', { ...ask(), text }, signal)
+        }),
+    }
   }
 
   async rest(): Promise<void> {

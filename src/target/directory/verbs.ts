@@ -46,6 +46,9 @@ export type DirectoryVerbs = {
   }
   trash: { in: At & { readonly day: string }; out: undefined }
   purge: { in: At & { readonly revision: string }; out: undefined }
+  /** The note that says whose place a folder is. */
+  readNote: { in: At; out: string | undefined }
+  writeNote: { in: At & { readonly text: string }; out: undefined }
   about: { in: { readonly place: Place }; out: { readonly usedBytes: number; readonly freeBytes: number | undefined } }
   /** No put is under way: the temporary folder goes, unless it holds an unfinished large copy. */
   tidy: { in: { readonly place: Place }; out: undefined }

@@ -137,8 +137,9 @@ class HttpTransport implements Transport {
     const { pace } = this.#parts
     const { signal } = to.joined
     signal.throwIfAborted()
-    const once = (): Promise<T> => pace.request(signal, () => this.#try(call, to, reading))
-    return call.isUpload === true ? pace.upload(signal, once) : once()
+    const once = (): Promise<T> => this.#try(call, to, reading)
+    // An upload is a request as well, and counts as one.
+    return call.isUpload === true ? pace.upload(signal, once) : pace.request(signal, once)
   }
 
   async #try<T>(call: Call, to: Destination, reading: Reading<T>): Promise<T> {
