@@ -284,6 +284,7 @@ export class Spool {
         this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
     } else if (outcome.kind === 'postponed' && outcome.aside !== undefined) {
       this.#writeReceipt(delivery, outcome.aside, delivery.receipt?.seq ?? 0)
+      this.#left.outdated(targetId, fileId)
     } else if (outcome.kind === 'looked' && outcome.receipt !== undefined) {
       // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
       this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)

@@ -64,7 +64,8 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
-  const content = await contentOf(delivery, parts, signal)
+  const content = await contentOf(delivery, parts, signal).catch((thrown: unknown) => asError(thrown))
+  if (content instanceof Error) return unread(content, delivery, held, parts)
   const previous = delivery.look === 'trust' ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
@@ -75,6 +76,16 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
     await parts.target.remove(own.receipt, parts.onRemove === 'trash' ? 'trash' : 'purge', signal)
   return outcome
 }
+
+/** Where the copy was moved to already is kept: its file may have moved on meanwhile, which is why it could not be read. */
+function unread(error: Error, delivery: Delivery, held: Held | undefined, { random }: AttemptParts): Outcome {
+  const isMoved = held !== undefined && held.receipt.path !== delivery.receipt?.path
+  if (!isMoved || !(error instanceof ContentGone || error instanceof ContentChanged)) throw error
+  const delayMs = retryDelayMs(delivery.attempts, random)
+  return { kind: 'postponed', delayMs, reason: error.message, isCounted: true, aside: held.receipt }
+}
+
+type Held = Extract<OwnCopy, { kind: 'here' }>
 
 function waits({ delayMs, aside }: Extract<OwnCopy, { kind: 'waits' }>): Outcome {
   const reason = 'the copy of another file that moved is still in its place'
