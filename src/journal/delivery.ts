@@ -52,8 +52,8 @@ export type Outcome =
       readonly isCounted: boolean
       /** The other side did not keep up. */
       readonly isOverload?: boolean
-      /** Where its copy lies meanwhile, out of another one's way. */
-      readonly aside?: Omit<StoredReceipt, 'seq'>
+      /** Where its copy lies meanwhile, out of another one's way; null where there is none any more, so that nobody waits for it. */
+      readonly aside?: Omit<StoredReceipt, 'seq'> | null
     }
   | { readonly kind: 'parked'; readonly reason: string; readonly againInMs: number | null }
   /** The attempt was broken off, by the target's failure or by the end of the daemon: what it left at the target is unknown. */

@@ -283,8 +283,11 @@ export class Spool {
       if (outcome.crc32 !== undefined && delivery.digest === undefined)
         this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
     } else if (outcome.kind === 'postponed' && outcome.aside !== undefined) {
-      this.#writeReceipt(delivery, outcome.aside, delivery.receipt?.seq ?? 0)
-      this.#left.outdated(targetId, fileId)
+      if (outcome.aside === null) this.#statements.forget.run(targetId, fileId)
+      else {
+        this.#writeReceipt(delivery, outcome.aside, delivery.receipt?.seq ?? 0)
+        this.#left.outdated(targetId, fileId)
+      }
     } else if (outcome.kind === 'looked' && outcome.receipt !== undefined) {
       // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
       this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)

@@ -17,8 +17,11 @@ export type OwnCopy =
   | { readonly kind: 'here'; readonly receipt: Receipt; readonly isProven: boolean }
   /** It lies elsewhere, and its place is taken by what nobody takes away: its place gets the content anew. */
   | { readonly kind: 'elsewhere'; readonly receipt: Receipt }
-  /** Another file's copy is still in its place. `aside`: where this one makes room for it, where the two wait for each other. */
-  | { readonly kind: 'waits'; readonly delayMs: number; readonly aside: Receipt | undefined }
+  /**
+   * Another file's copy is still in its place. `aside`: where this one makes room for it, where the two wait for each other; null where its own is not
+   * where it was receipted, so that nobody has to wait for it.
+   */
+  | { readonly kind: 'waits'; readonly delayMs: number; readonly aside: Receipt | null | undefined }
 
 export interface OwnCopyParts extends Places {
   readonly journal: Journal
@@ -46,7 +49,8 @@ export async function ownCopy(
     // The older change goes first. In a circle the oldest waits for a newer one, and so makes room for somebody itself.
     const isStuck = own !== undefined && other.goes.seq > seq && own.path !== asideAt(fileId)
     const rests = isStuck ? await target.move(own, asideAt(fileId), signal) : own
-    return { kind: 'waits', delayMs, aside: rests?.path === receipt?.path ? undefined : rests }
+    if (rests === undefined) return { kind: 'waits', delayMs, aside: receipt === undefined ? undefined : null }
+    return { kind: 'waits', delayMs, aside: rests.path === receipt?.path ? undefined : rests }
   }
   if (own === undefined) return { kind: 'none' }
   const there = await target.look(at, { hash: false }, signal)

@@ -31,7 +31,7 @@ const operationsPerLife = 170
 const whileOff = 25
 
 const never = new AbortController().signal
-const patience = { timeout: 60_000, interval: 20 }
+const patience = { timeout: 20_000, interval: 20 }
 
 /** Changes a tree at random. */
 class Churn {
@@ -175,7 +175,11 @@ async function rested(world: World, source: Source): Promise<void> {
       source.isIdle() && waiting + postponed + parked + leaving + world.journal.activeCount(targetId) === 0
     quiet = isQuiet ? quiet + 1 : 0
     return quiet > 10
-  }, patience)
+  }, patience).catch((thrown: unknown) => {
+    const counts = JSON.stringify(world.journal.counts(targetId))
+    const reasons = (['parked', 'postponed'] as const).map((state) => world.journal.reasonOf(targetId, state))
+    throw new Error(`not at rest: ${counts} ${reasons.join(' / ')} ${JSON.stringify(source.state())} idle ${source.isIdle()}`, { cause: thrown })
+  })
 }
 
 async function churn(seed: number): Promise<void> {
