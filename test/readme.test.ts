@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { parseConfig } from '../src/config/config.ts'
 import { aFolder } from './builders.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
@@ -53,6 +54,16 @@ test('README’s configuration and its commands work as they stand there', async
   expect(existsSync(join(folder, 'mnt/nas/archive/papers/old.bak'))).toBe(false)
   expect(existsSync(join(folder, 'media/stick/papers/papers/letter.pdf'))).toBe(true)
   expect(existsSync(join(folder, 'media/stick/papers/papers/draft/new.pdf'))).toBe(false)
+})
+
+test('README’s recipes are accepted as they stand there', () => {
+  const [first = '', ...others] = blocks('yaml')
+  // What is no whole configuration joins the first one.
+  const whole = others.map((text) => (text.startsWith('state:') ? text : first + text))
+
+  const targets = whole.map((text) => parseConfig('/etc/fanfold/fanfold.yaml', text).targets.length)
+
+  expect(targets).toEqual([2, 2, 2, 2])
 })
 
 test('the promise’s proofs that README names exist', () => {

@@ -9,9 +9,15 @@ const order = {
   account: ['base', 'config', 'target'],
   source: ['base', 'stage', 'config'],
   pipeline: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'source'],
-  control: ['base', 'config', 'journal', 'pipeline'],
-  daemon: ['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline', 'control'],
-  cli: ['base', 'config', 'journal', 'control', 'daemon'],
+  restore: ['base', 'config', 'journal', 'target', 'pipeline'],
+  control: ['base', 'config', 'journal', 'pipeline', 'restore'],
+  page: ['base', 'config', 'control'],
+  notice: ['base', 'config', 'control'],
+  daemon: [
+    ...['base', 'stage', 'digest', 'journal', 'config', 'target', 'account', 'source', 'pipeline'],
+    ...['restore', 'control', 'page', 'notice'],
+  ],
+  cli: ['base', 'config', 'journal', 'restore', 'control', 'daemon'],
 }
 
 const rooms = Object.entries(order).map(([room, below]) => ({
@@ -36,6 +42,8 @@ const doors = Object.keys(order)
         `^src/${room}/${room}\\.ts$`,
         '^src/target/(account-paces|catalogue|pace|transport/transport)\\.ts$',
         '^src/control/client\\.ts$',
+        // Shapes alone, for what runs in a browser.
+        ...(room === 'control' ? ['^src/control/answers\\.ts$'] : []),
       ],
     },
   }))

@@ -37,10 +37,17 @@ export default tseslint.config(
       'no-console': 'error',
     },
   },
+  {
+    files: ['src/page/browser/**/*.ts'],
+    languageOptions: {
+      parserOptions: { project: fileURLToPath(new URL('tsconfig.page.json', import.meta.url)) },
+    },
+  },
   { files: ['test/**/*.ts'], rules: { 'max-lines-per-function': 'off', 'max-lines': 'off' } },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/base/**'],
+    // A page has no other clock than its browser's.
+    ignores: ['src/base/**', 'src/page/browser/**'],
     rules: {
       'no-restricted-properties': ['error', ...clocksAndChance],
       'no-restricted-globals': [

@@ -62,13 +62,17 @@ once(
     npm('ci', '--no-audit', '--no-fund')
   },
 )
+// What runs in a browser knows other things than Node.
+const pageProject = 'config/dev/tsconfig.page.json'
 once(
   'dist/.fanfold-built',
-  fingerprint(['tsconfig.json', 'package-lock.json', ...filesBelow('src')]),
+  fingerprint([...['tsconfig.json', pageProject, 'package-lock.json', 'config/dev/bundle.mjs'], ...filesBelow('src')]),
   'building',
   () => {
     rmSync(join(root, 'dist'), { recursive: true, force: true })
     compile('tsconfig.json')
+    compile(pageProject)
+    execFileSync(process.execPath, [join(root, 'config/dev/bundle.mjs')], { cwd: root, stdio: ['ignore', 2, 2] })
   },
 )
 

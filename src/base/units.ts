@@ -68,6 +68,13 @@ export function parseRate(text: string): Rate | undefined {
   return rate.count > 0 && rate.intervalMs > 0 ? rate : undefined
 }
 
+/** `3%` as a part of one. */
+export function parsePercent(text: string): number | undefined {
+  const digits = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(text)?.[1]
+  const percent = Number(digits)
+  return digits === undefined || percent > 100 ? undefined : percent / 100
+}
+
 /** Bytes for people: `1.5 MiB`. */
 export function showBytes(bytes: number): string {
   const names = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']

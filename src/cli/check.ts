@@ -20,10 +20,15 @@ export async function check(flags: CheckFlags): Promise<ExitCode> {
   }
   const config = readConfig(findConfig(flags.config, process.env))
   const warnings = warningsOf(config)
-  if (flags.json === true) terminal.print(JSON.stringify({ config, warnings }, null, 2))
+  if (flags.json === true) terminal.print(JSON.stringify({ config, warnings }, withoutSecrets, 2))
   else for (const line of configLines(config)) terminal.print(renderLine(line, Infinity, terminal.hasColour))
   for (const warning of warnings) terminal.remark(`fanfold: warning: ${harmless(warning)}`)
   return exitCode.done
+}
+
+/** A hook's URL lets whoever knows it speak in our name. */
+function withoutSecrets(key: string, value: unknown): unknown {
+  return key === 'url' && typeof value === 'string' ? 'a URL that is not shown' : value
 }
 
 export function configLines(config: Config): Line[] {
@@ -31,8 +36,23 @@ export function configLines(config: Config): Line[] {
     [span(`${harmless(config.file)} is valid`, 'good')],
     fact('state', config.state),
     fact('node', `${config.node.id} (${config.node.roles.join(', ')})`),
+    ...outletLines(config),
     ...config.sources.flatMap(sourceLines),
     ...config.targets.flatMap(targetLines),
+  ]
+}
+
+function outletLines({ status: { listen }, notify }: Config): Line[] {
+  const told = [
+    ...(notify.ping === undefined ? [] : [`pings every ${showDuration(notify.ping.everyMs)} while all is well`]),
+    ...(notify.onRed === undefined ? [] : ['tells what goes wrong']),
+    ...(notify.onGreen === undefined ? [] : ['tells when all is well again']),
+    ...(notify.digestMinute === undefined ? [] : ['tells each day how things stand']),
+  ]
+  const page = listen?.kind === 'tcp' ? `${listen.host}:${listen.port}` : (listen?.path ?? '')
+  return [
+    ...(listen === undefined ? [] : [fact('page', page)]),
+    ...(told.length === 0 ? [] : [fact('notify', told.join(', '))]),
   ]
 }
 
@@ -62,6 +82,7 @@ function targetLines(target: TargetConfig): Line[] {
     fact('at', target.at),
     fact('on remove', onRemoveWords(target)),
     fact('pace', paceWords(target.pace)),
+    fact('verify', verifyWords(target.verify)),
   ]
 }
 
@@ -82,6 +103,16 @@ export function selectWords(select: TargetConfig['select']): string {
   if (select.sizeMax !== undefined) words.push(`of ${showBytes(select.sizeMax)} or less`)
   if (select.newerThanMs !== undefined) words.push(`changed within ${showDuration(select.newerThanMs)}`)
   return words.join(', ')
+}
+
+function verifyWords({ everyMs, share }: TargetConfig['verify']): string {
+  if (everyMs === undefined) return 'only when asked'
+  const read = share === 0 ? '' : `, reading ${showPercent(share)} of the contents`
+  return `every ${showDuration(everyMs)}${read}`
+}
+
+function showPercent(share: number): string {
+  return `${Number((share * 100).toFixed(3))}%`
 }
 
 function paceWords(pace: TargetConfig['pace']): string {

@@ -12,9 +12,11 @@ import type { DoctorFlags } from './doctor.ts'
 import type { InstallFlags } from './install.ts'
 import type { LoginFlags } from './login.ts'
 import type { QuickstartFlags } from './quickstart.ts'
+import type { RestoreFlags } from './restore.ts'
 import type { ResyncFlags } from './resync.ts'
 import type { RunFlags } from './run.ts'
 import type { StatusFlags } from './status.ts'
+import type { VerifyFlags } from './verify.ts'
 
 /** As many as the daemon gives in one answer. */
 const historyLimitMax = 10_000
@@ -74,7 +76,9 @@ function buildProgram(end: End): Command {
   addDaemonCommands(program, end)
   addAskCommands(program, end)
   addOrderCommands(program, end)
+  addVerification(program, end)
   addApproval(program, end)
+  addRestore(program, end)
   addConfigCommands(program, end)
   addLoginCommands(program, end)
   addServiceCommands(program, end)
@@ -127,6 +131,10 @@ function addAskCommands(program: Command, end: End): void {
       examples(['fanfold status', ''], ['fanfold status --watch', ''], ['fanfold status --json | jq .healthy', '']),
     )
     .action(async (flags: StatusFlags) => end(await (await import('./status.ts')).status(flags)))
+  withFacts(program.command('page'))
+    .description('print the address of the status page of the running daemon, with the token that lets it act')
+    .addHelpText('after', examples(['fanfold page', ''], ['xdg-open "$(fanfold page)"', '']))
+    .action(async (flags: FactFlags) => end(await (await import('./page.ts')).page(flags)))
   withFacts(program.command('why'))
     .description('say for each target whether it has a file, and which rule or failure decided it')
     .argument('<path>', 'a file, or a path below a source')
@@ -151,6 +159,7 @@ function addOrderCommands(program: Command, end: End): void {
     .option('--source <name>', 'only files of this source')
     .option('--path <glob>', 'only paths below the sources that match')
     .option('--verify', 'trust no receipt: compare content at the target')
+    .option('--dry-run', 'only say what would be sent')
     .option('--wait', 'wait until it is done; exits 1 where something stays open')
     .addHelpText(
       'after',
@@ -168,6 +177,29 @@ function addOrderCommands(program: Command, end: End): void {
     )
 }
 
+function addVerification(program: Command, end: End): void {
+  withFacts(program.command('verify'))
+    .description(
+      'compare the copies at targets with what was delivered, with or without a daemon; exits 1 on a difference',
+    )
+    .argument('[target...]', 'names of targets (default: all)')
+    .option('--source <name>', 'only files of this source')
+    .option('--path <glob>', 'only paths below the sources that match')
+    .option('--download', 'read every copy back and compare its content')
+    .option('--repair', 'send again what is missing or different, and move back what was renamed; deletes nothing')
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold verify', 'what is missing, different, renamed or extra'],
+        ['fanfold verify nas --download --repair', 'down to the last byte'],
+        ['fanfold verify --json | jq \'select(.kind == "difference")\'', ''],
+      ),
+    )
+    .action(async (targets: string[], flags: VerifyFlags) =>
+      end(await (await import('./verify.ts')).verify(targets, flags)),
+    )
+}
+
 function addApproval(program: Command, end: End): void {
   withFacts(program.command('approve'))
     .description('say that the removals of a source are meant: copies that were held back follow their files')
@@ -176,6 +208,38 @@ function addApproval(program: Command, end: End): void {
     .action(async (source: string, flags: FactFlags) =>
       end(await (await import('./approve.ts')).approve(source, flags)),
     )
+}
+
+function addRestore(program: Command, end: End): void {
+  withFacts(program.command('restore'))
+    .description(
+      'bring files back into a folder, proven by their hash, with their names and times; what is there is not fetched again',
+    )
+    .argument('<target>', 'name of a target, or "best" for all of them, the healthy and fast ones first')
+    .argument('[glob]', 'only paths below the sources that match (default: all)')
+    .requiredOption('--to <folder>', 'where to put them; made where it is missing', folderName)
+    .option('--source <name>', 'only files of this source')
+    .option('--removed', 'files that are gone from their source, too')
+    .option('--force', 'replace other files that stand there')
+    .option('--bare', 'ask no journal: take what lies at the target')
+    .option('--dry-run', 'fetch and write nothing, only say what would be')
+    .addHelpText(
+      'after',
+      examples(
+        ['fanfold restore best --to /srv/restored', 'everything, from wherever it can be had'],
+        ["fanfold restore nas '2026/**' --source papers --to .", ''],
+        ['fanfold restore best /srv/papers/letter.pdf --to /tmp', 'one file'],
+        ['fanfold restore drive --dry-run --to /srv/restored', 'what would be fetched'],
+      ),
+    )
+    .action(async (from: string, glob: string | undefined, flags: RestoreFlags) =>
+      end(await (await import('./restore.ts')).restore(from, glob, flags)),
+    )
+}
+
+function folderName(text: string): string {
+  if (text !== '') return text
+  throw new InvalidArgumentError('expected a folder')
 }
 
 function addConfigCommands(program: Command, end: End): void {

@@ -5,6 +5,7 @@ import { openLog, standardErrorLines, type Log } from '../base/log.ts'
 import { logForm } from '../base/log-form.ts'
 import { LogLimit } from '../base/log-limit.ts'
 import { systemRandom } from '../base/random.ts'
+import { OwnerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
 import type { DeskClient } from '../control/client.ts'
 import type { Desk, Status } from '../control/control.ts'
@@ -62,16 +63,21 @@ export function localDesk(desk: Desk, clock: Clock): DeskClient {
     retry: (targets) => answer(() => desk.retry(targets)),
     why: (path) => answer(() => desk.why(path)),
     history: (path, limit) => answer(() => desk.history(path, limit)),
+    parked: (target, limit) => answer(() => desk.parked(target, limit)),
+    page: () => Promise.reject(new OwnerError('no daemon is running: its page is there while it runs')),
     hold: (targets) => answer(() => desk.hold(targets)),
     resume: (targets) => answer(() => desk.resume(targets)),
     takeOver: (targets) => answer(() => desk.takeOver(targets)),
     approve: (source) => answer(() => desk.approve(source)),
     reload: () => answer(() => desk.reload()),
     plan: (signal) => answer(() => desk.plan(signal)),
+    verify: (request, signal) => desk.verify(request, signal),
     login: (asked, signal) => desk.login(asked, signal),
     answerLogin: (ticket, text, signal) => desk.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => desk.checkLogin(account, signal),
     logout: (account, signal) => desk.logout(account, signal),
+    restorable: (wish, signal) => desk.restorable(wish, signal),
+    readCopy: (copy, start, signal) => desk.readCopy(copy, start, signal),
   }
 }
 

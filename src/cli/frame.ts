@@ -69,6 +69,7 @@ function picture(view: View, columns: number, sendingMax: number): Line[] {
     [],
     ...sources.flatMap((source) => sourceLines(source, widths)),
     ...targets.flatMap((target): Line[] => [[], ...laneLines(target, view.speedOf(target.name), widths, sendingMax)]),
+    ...accountLines(view.status.accounts, columns),
     ...(view.foot.length > 0 ? [[]] : []),
     ...view.foot.map((text): Line => [span(text)]),
   ]
@@ -87,6 +88,23 @@ export function healthLine(status: Status): Line {
   return [
     health,
     span(` · oldest undelivered change: ${status.oldestMs === null ? 'none' : showDuration(status.oldestMs)}`, 'dim'),
+  ]
+}
+
+function accountLines(accounts: Status['accounts'], columns: number): Line[] {
+  if (accounts.length === 0) return []
+  const nameWidth = Math.min(nameWidthMax, longest(accounts.map(({ name }) => name)))
+  return [
+    [],
+    ...accounts.flatMap((account) => [
+      [
+        span(padEnd(fit(harmless(account.name), nameWidth), nameWidth), 'bold'),
+        span('  '),
+        span(harmless(account.state), account.state === 'logged-in' ? 'good' : 'warn'),
+        span(`  ${harmless(account.user === null ? account.kind : `${account.kind} · ${account.user}`)}`, 'dim'),
+      ],
+      ...reasonLines(account.reason, columns),
+    ]),
   ]
 }
 
@@ -149,11 +167,24 @@ function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   const facts = [`${speed.filesPerSecond.toFixed(1)} files/s`, `${showBytes(speed.bytesPerSecond)}/s`]
   if (lane.active > 0) facts.push(`${lane.active} active`)
   if (lane.waiting > 0) facts.push(`${lane.waiting} waiting (${showBytes(lane.bytesWaiting)})`)
+  const leftMs = leftMsOf(lane, speed)
+  if (leftMs !== undefined) facts.push(`done in ${showDuration(leftMs)}`)
   if (lane.parked > 0) facts.push(`${lane.parked} parked`)
+  if (lane.listing !== null) facts.push(`listing: ${lane.listing} entries`)
   if (lane.offering > 0) facts.push(`${lane.offering} to offer`)
-  if (lane.requests?.most != null) facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
+  if (typeof lane.requests?.most === 'number')
+    facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
+  if (lane.verified !== null) facts.push(`verified ${lane.verified.at.slice(0, 10)}`)
   return facts
+}
+
+/** What is left, at the speed of now; undefined where nothing is, or nothing moves. Unit: ms. */
+function leftMsOf(lane: TargetStatus, { filesPerSecond, bytesPerSecond }: Speed): number | undefined {
+  const files = lane.waiting + lane.active
+  if (files === 0 || filesPerSecond === 0) return undefined
+  const byBytes = bytesPerSecond === 0 ? 0 : lane.bytesWaiting / bytesPerSecond
+  return Math.ceil(Math.max(files / filesPerSecond, byBytes)) * 1000
 }
 
 /** Facts in as few lines as they fit, never broken inside one. */

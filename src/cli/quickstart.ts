@@ -4,8 +4,10 @@ import { copyFile, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../base/clock.ts'
+import type { PageAccess } from '../control/control.ts'
 import { StatusDisplay } from './display.ts'
 import type { ExitCode } from './exit-code.ts'
+import { linkOf } from './page.ts'
 import { serve } from './run.ts'
 import { makeSample } from './sample.ts'
 import { systemTerminal } from './terminal.ts'
@@ -38,7 +40,11 @@ export async function quickstart(flags: QuickstartFlags): Promise<ExitCode> {
     foot: words,
     onlyChanges: true,
   })
-  return serve(config, terminal, { display })
+  const onPage = (access: PageAccess): void => {
+    const link = linkOf(access)
+    display.above(link === null ? `fanfold: no page: ${access.reason ?? ''}\n` : `status page: ${link}\n`)
+  }
+  return serve(config, terminal, { display, onPage })
 }
 
 /** Where the quickstart lives: in the package where that can be written, else (installed for all) in a folder of its own here. */

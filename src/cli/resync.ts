@@ -9,12 +9,14 @@ import { interruptible } from './interrupt.ts'
 import { harmless, renderLine } from './spans.ts'
 import { table } from './table.ts'
 import { systemTerminal, type Terminal } from './terminal.ts'
+import { dryRun } from './verify.ts'
 
 export interface ResyncFlags extends FactFlags {
   readonly source?: string
   readonly path?: string
   readonly verify?: boolean
   readonly wait?: boolean
+  readonly dryRun?: boolean
 }
 
 /** States that no waiting ends: somebody has to do something first. */
@@ -26,6 +28,14 @@ export async function resync(targets: readonly string[], flags: ResyncFlags): Pr
   return interruptible(({ signal }) =>
     withDesk(config, signal, async (open) => {
       const request = { targets, source: flags.source ?? null, glob: flags.path ?? null, verify: flags.verify ?? false }
+      if (flags.dryRun === true) {
+        const { targets: names, source, glob, verify: download } = request
+        const isWhole = await dryRun(open, { targets: names, source, glob, download }, terminal, {
+          isJson: flags.json === true,
+          signal,
+        })
+        return isWhole ? exitCode.done : exitCode.failed
+      }
       const answer = await open.desk.resync(request, signal)
       printOffered(answer, terminal, flags)
       if (!open.isRunning) terminal.remark('fanfold: no daemon is running; the files are sent once it is started')

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import { systemRandom } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Config } from '../config/config.ts'
+import type { PageAccess } from '../control/control.ts'
 import type { Daemon } from '../daemon/daemon.ts'
 import { openLogs, socketOf, statusesOf } from './desk-access.ts'
 import { shownLog, StatusDisplay } from './display.ts'
@@ -33,6 +34,8 @@ export interface ServeOptions {
   readonly untilIdle?: boolean
   /** Shows people what goes on; warnings and errors then stand above it, in words, instead of a log. */
   readonly display?: StatusDisplay
+  /** Told where the status page is, once the daemon runs. */
+  readonly onPage?: (access: PageAccess) => void
 }
 
 /** Runs the daemon in this process. Answers when it has stopped in order. */
@@ -74,6 +77,7 @@ async function serveUntil(
   let failure: Error | undefined
   try {
     if (options.display === undefined) terminal.print(readyLine(config))
+    options.onPage?.(daemon.page())
     const end = await waitForEnd(daemon, interrupt, options)
     log.info('draining', { reason: end })
   } catch (thrown) {

@@ -11,7 +11,8 @@ export { ConfigError } from './problems.ts'
 export { fileJsonSchema } from './schema.ts'
 export { directoriesOf } from './settings.ts'
 export type { Access, AccountConfig, CloudConfig, CloudKind, Config, DirectoryConfig } from './settings.ts'
-export type { HttpConfig, Pace, Select, ServiceConfig, SourceConfig, TargetConfig } from './settings.ts'
+export type { HttpConfig, NotifyConfig, Pace, PageAddress, Recipient, Select, ServiceConfig } from './settings.ts'
+export type { SourceConfig, StatusConfig, TargetConfig, WebAddress } from './settings.ts'
 
 /** A larger file is none that a person wrote, and would be held in memory several times over. */
 const configBytesMax = 2 ** 20

@@ -6,6 +6,7 @@ import { assert } from '../base/errors.ts'
 import { readText, type ConfigText } from './document.ts'
 import { clashesOf, type Place } from './places.ts'
 import { ConfigError, showGot, showKey, suggestion, type Problem, type Where } from './problems.ts'
+import { assembleNotify, assembleStatus } from './outlets.ts'
 import { fileSchema, type FileValue } from './schema.ts'
 import type { AccountConfig, Config, SourceConfig, TargetConfig } from './settings.ts'
 import { accountFaults } from './accounts.ts'
@@ -148,6 +149,8 @@ function assemble(file: string, value: FileValue): Config {
       proxy: value.http.proxy,
       caFile: value.http['ca-file'] === undefined ? undefined : resolve(base, value.http['ca-file']),
     },
+    status: assembleStatus(base, value.status),
+    notify: assembleNotify(base, value.notify),
     sources: value.sources.map((source) => assembleSource(base, source)),
     targets: value.targets.map((target) => assembleTarget(base, target, accounts)),
     accounts,
@@ -209,7 +212,7 @@ function assembleTarget(
 }
 
 function commonOf(target: FileValue['targets'][number]) {
-  const { select, pace } = target
+  const { select, pace, verify } = target
   return {
     name: target.name,
     select: {
@@ -233,6 +236,7 @@ function commonOf(target: FileValue['targets'][number]) {
       monthlyRequests: pace['monthly-requests'],
       hours: pace.hours,
     },
+    verify: { everyMs: verify.every === 'never' ? undefined : verify.every, share: verify.share },
   }
 }
 

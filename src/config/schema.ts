@@ -1,8 +1,10 @@
 /** The shape of the configuration file, key by key: what editors complete and what the parser accepts. Knows no file and no place in it. */
 import { z } from 'zod'
 import { parseHours } from '../base/local-time.ts'
-import { parseBytes, parseBytesPerSecond, parseDurationMs, parseRate } from '../base/units.ts'
+import { parseBytes, parseBytesPerSecond, parsePercent, parseRate } from '../base/units.ts'
+import { amount, block, duration, expected, list, pathText, ruled } from './keys.ts'
 import { availableClouds, cloudKinds } from './kinds.ts'
+import { notifyBlock, statusBlock } from './outlets.ts'
 import { suggestion } from './problems.ts'
 
 /** Each has its own root to watch and compare every 5 s; more are better given as one folder. */
@@ -25,53 +27,10 @@ const nameLengthMax = 64
 const atFields = ['source', 'path', 'name', 'ext', 'host', 'yyyy', 'mm', 'dd']
 const availableKinds = ['directory', ...availableClouds] as const
 
-/** An error says what was expected; what came and where is added by the reader of the issue. */
-function expected(what: string): { error: () => string } {
-  return { error: () => `expected ${what}` }
-}
-
-/** A block in which an unknown key is an error; for that one the message carries the known keys. */
-function block<S extends z.core.$ZodShape>(shape: S): z.ZodObject<S, z.core.$strict> {
-  const known = Object.keys(shape).join(' ')
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? known : 'expected a block of keys'),
-  })
-}
-
-/** A text that `parse` turns into a value within bounds. */
-function amount<T>(what: string, parse: (text: string) => T | undefined, isWithin: (value: T) => boolean = () => true) {
-  return z.string(expected(what)).transform((text, context): T => {
-    const value = parse(text)
-    if (value !== undefined && isWithin(value)) return value
-    context.issues.push({ code: 'custom', message: `expected ${what}`, input: text })
-    return z.NEVER
-  })
-}
-
-function list<T extends z.ZodType>(item: T, countMax: number, what = 'a list, such as ["a", "b"]') {
-  return z.array(item, expected(what)).max(countMax, expected(`at most ${countMax} entries`))
-}
-
-/** A text under a rule that answers what is wrong with it, in words. */
-function ruled(what: string, faultOf: (text: string) => string | undefined) {
-  return z.string(expected(what)).superRefine((text, context) => {
-    const fault = faultOf(text)
-    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault, input: text })
-  })
-}
-
 const nameText = z
   .string(expected('a name of a-z, 0-9, "_" and "-"'))
   .regex(/^[a-z0-9_-]+$/, expected('a name of a-z, 0-9, "_" and "-"'))
   .max(nameLengthMax, expected(`a name of at most ${nameLengthMax} characters`))
-
-const pathText = (what: string) =>
-  ruled(what, (text) => {
-    if (text === '' || text.includes('\0')) return `expected ${what}`
-    if (/^~(\/|$)/.test(text)) return '"~" is not expanded here; write the whole path'
-    if (/^\$/.test(text)) return 'variables are not expanded here; write the whole path'
-    return undefined
-  })
 
 const folderText = pathText('a folder')
 
@@ -106,8 +65,6 @@ const atText = ruled('a template, such as "{source}/{path}"', (text) => {
 })
 
 const size = amount('a size with a unit, such as 10MiB', parseBytes)
-const duration = (what: string, leastMs: number, mostMs: number) =>
-  amount(what, parseDurationMs, (ms) => ms >= leastMs && ms <= mostMs)
 const rate = amount('a rate, such as 10/s or 600/min', parseRate)
 const bandwidth = amount('a bandwidth with a unit, such as 20MiB/s or 8Mbit/s', parseBytesPerSecond)
 
@@ -184,6 +141,21 @@ const pace = block({
     .meta({ description: 'When copies may begin, local time, such as "22:00-06:00" or "22:00-06:00, 12:00-13:00".' }),
 })
 
+const verify = block({
+  every: z
+    .union(
+      [z.literal('never'), duration('a duration', hourMs, 366 * 24 * hourMs)],
+      expected('never, or a duration between 1h and 366d, such as 30d'),
+    )
+    .prefault('30d')
+    .meta({
+      description: 'How often the copies are compared with what was delivered, by a listing; never turns it off.',
+    }),
+  share: amount('a part between 0% and 100%, such as 3%', parsePercent)
+    .prefault('0%')
+    .meta({ description: 'Of how many copies the content is read back each time; another part each time.' }),
+})
+
 /** Names that Dropbox and the like would spell otherwise are for files; a folder that is chosen here can be chosen well. */
 const remoteFolderText = ruled('a folder at the cloud, such as Archive/office', (text) => {
   const names = text.replace(/^\//, '').split('/')
@@ -235,6 +207,9 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
+  verify: verify
+    .prefault({})
+    .meta({ description: 'Whether copies are still there and as they were is looked at by itself.' }),
   pace: pace.prefault({}).meta({
     description:
       'How hard this target may be used. Cloud targets of one account share all but concurrency and hours; the strictest counts.',
@@ -341,6 +316,10 @@ export const fileSchema = block({
     .meta({ description: 'Whether the state folder may be on network storage, where locks cannot be trusted.' }),
   node: node.prefault({}).meta({ description: 'Who this machine is.' }),
   http: http.prefault({}).meta({ description: 'How this machine reaches clouds; the environment is never asked.' }),
+  status: statusBlock
+    .prefault({})
+    .meta({ description: 'Status page, health and metrics, for browsers and programs of this machine.' }),
+  notify: notifyBlock.prefault({}).meta({ description: 'Who is told when something is wrong, and when all is well.' }),
   sources: list(source, sourcesMax, 'a list of sources')
     .min(1, expected('at least one source'))
     .meta({ description: 'The folders that are watched.' }),

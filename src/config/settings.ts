@@ -10,6 +10,8 @@ export interface Config {
   readonly stateOnNetwork: 'refuse' | 'allow'
   readonly node: { readonly id: string; readonly roles: readonly ('watch' | 'upload')[] }
   readonly http: HttpConfig
+  readonly status: StatusConfig
+  readonly notify: NotifyConfig
   readonly sources: readonly SourceConfig[]
   readonly targets: readonly TargetConfig[]
   /** Those that no target uses, too. */
@@ -23,6 +25,38 @@ export interface HttpConfig {
   /** Absolute path of a PEM file. */
   readonly caFile: string | undefined
 }
+
+/** Where the status page, health and metrics are served. */
+export interface StatusConfig {
+  /** undefined: nowhere. */
+  readonly listen: PageAddress | undefined
+  /** Names besides this machine's own under which a browser or a proxy may ask, each with or without a port. */
+  readonly hosts: readonly string[]
+}
+
+export type PageAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  /** Absolute path of a socket. */
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** Whom to tell of what. */
+export interface NotifyConfig {
+  /** A dead-man's ping, only while all is well. */
+  readonly ping: { readonly to: WebAddress; readonly everyMs: number } | undefined
+  readonly onRed: Recipient | undefined
+  readonly onGreen: Recipient | undefined
+  /** Minute of the local day at which the owner of `onRed` hears how things stand; undefined: never. */
+  readonly digestMinute: number | undefined
+}
+
+/** A URL, or the file it stands in: whoever knows it may speak in our name, so it is shown nowhere. */
+export type WebAddress =
+  { readonly kind: 'url'; readonly url: string } | { readonly kind: 'file'; readonly path: string }
+
+export type Recipient =
+  | { readonly kind: 'web'; readonly to: WebAddress }
+  /** A program and its arguments; no shell reads them. */
+  | { readonly kind: 'command'; readonly words: readonly [string, ...string[]] }
 
 export interface SourceConfig {
   readonly name: string
@@ -105,6 +139,15 @@ interface AnyTargetConfig {
   /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
   readonly removeAfterMs: number
   readonly pace: Pace
+  readonly verify: VerifySettings
+}
+
+/** How often the copies are compared with what was delivered without being asked for. */
+export interface VerifySettings {
+  /** undefined: never. */
+  readonly everyMs: number | undefined
+  /** The part of the copies whose content is read each time, from 0 to 1; all of them in turn. */
+  readonly share: number
 }
 
 /** Which files a target takes; a file has to meet every line. */

@@ -1,7 +1,9 @@
 /** Asks a running daemon through its control socket. One connection per question; an abort closes it, and what was asked may be done or not. */
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
 import type { z } from 'zod'
+import { systemClock } from '../base/clock.ts'
 import { asError, errnoOf, FanfoldError, OwnerError } from '../base/errors.ts'
 import {
   AskError,
@@ -9,21 +11,29 @@ import {
   type Held,
   type HistoryLine,
   type LoginDesk,
+  type PageAccess,
+  type ParkedLine,
   type PathVerdict,
   type Plan,
   type Reloaded,
+  type RestoreDesk,
   type Resynced,
   type ResyncRequest,
   type Retried,
   type Status,
 } from './desk.ts'
+import { incomingBytes, incomingLines } from './incoming.ts'
 import { openAddress } from './socket.ts'
+import { verifyEvent, type VerifyDesk } from './verify.ts'
+import { DeskFailed } from './stream-end.ts'
 export { AskError } from './desk.ts'
+export { DeskFailed } from './stream-end.ts'
 import {
   apiHeader,
   apiVersion,
   encodeQueryPath,
   approveAnswer,
+  copyJson,
   errorAnswer,
   heldAnswer,
   helloAnswer,
@@ -32,8 +42,11 @@ import {
   loginBegunAnswer,
   loginCheckedAnswer,
   loginProgressAnswer,
+  pageAnswer,
+  parkedAnswer,
   planAnswer,
   reloadAnswer,
+  restorableItem,
   resyncAnswer,
   retryAnswer,
   statusAnswer,
@@ -46,7 +59,7 @@ const answerMsMax = 60_000
 const answerBytesMax = 64 * 2 ** 20
 
 /** The Desk's verbs, with an answer that takes its time. */
-export interface DeskClient extends LoginDesk {
+export interface DeskClient extends LoginDesk, RestoreDesk, VerifyDesk {
   status(signal: AbortSignal): Promise<Status>
   /** A status every 500 ms until the signal is aborted or the daemon ends. Ends without error in both cases. */
   watch(signal: AbortSignal): AsyncIterable<Status>
@@ -54,6 +67,9 @@ export interface DeskClient extends LoginDesk {
   retry(targets: readonly string[], signal: AbortSignal): Promise<Retried>
   why(path: string, signal: AbortSignal): Promise<readonly PathVerdict[]>
   history(path: string | null, limit: number, signal: AbortSignal): Promise<readonly HistoryLine[]>
+  parked(target: string, limit: number, signal: AbortSignal): Promise<readonly ParkedLine[]>
+  /** Where its page is, and what lets a page act. */
+  page(signal: AbortSignal): Promise<PageAccess>
   hold(targets: readonly string[], signal: AbortSignal): Promise<Held>
   resume(targets: readonly string[], signal: AbortSignal): Promise<Held>
   takeOver(targets: readonly string[], signal: AbortSignal): Promise<Held>
@@ -65,11 +81,6 @@ export interface DeskClient extends LoginDesk {
 /** No daemon answers at the socket. */
 export class NotRunning extends OwnerError {}
 
-/** The daemon understood the question and failed at it; its log says more. */
-export class DeskFailed extends FanfoldError {
-  readonly action = 'retry'
-}
-
 /**
  * A client of the daemon at `socketPath`, once that has answered.
  * @throws NotRunning, OwnerError (no permission, other version).
@@ -79,6 +90,10 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     ask(socketPath, { method: 'GET', path }, shape, given)
   const post = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): Promise<T> =>
     ask(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  const lines = <T>(path: string, body: unknown, shape: z.ZodType<T>, given: AbortSignal): AsyncIterable<T> =>
+    askLines(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, shape, given)
+  const bytes = (path: string, body: unknown, given: AbortSignal): Promise<Readable> =>
+    askBytes(socketPath, { method: 'POST', path, body: JSON.stringify(body) }, given)
   await get('/', helloAnswer, signal)
   return {
     status: (given) => get('/status', statusAnswer, given),
@@ -91,17 +106,24 @@ export async function connect(socketPath: string, signal: AbortSignal): Promise<
     approve: (source, given) => post('/approve', { source }, approveAnswer, given),
     reload: (given) => post('/reload', {}, reloadAnswer, given),
     plan: (given) => get('/plan', planAnswer, given),
+    verify: (asked, given) =>
+      askLines(socketPath, { method: 'POST', path: '/verify', body: JSON.stringify(asked) }, verifyEvent, given),
     login: (asked, given) => post('/login', asked, loginBegunAnswer, given),
     answerLogin: (ticket, text, given) => post('/login/answer', { ticket, text }, loginProgressAnswer, given),
     checkLogin: (account, given) => post('/login/check', { account }, loginCheckedAnswer, given),
+    restorable: (wish, given) => lines('/restorable', wish, restorableItem, given),
+    readCopy: (copy, start, given) => bytes('/copy', { copy: copyJson(copy), start }, given),
     logout: (account, given) => post('/logout', { account }, loggedOutAnswer, given),
+    parked: (target, limit, given) =>
+      get(`/parked?target=${encodeQueryPath(target)}&limit=${limit}`, parkedAnswer, given),
+    page: (given) => get('/page', pageAnswer, given),
     why: (path, given) => get(`/why?path=${encodeQueryPath(path)}`, whyAnswer, given),
     history: (path, limit, given) =>
       get(`/history?limit=${limit}${path === null ? '' : `&path=${encodeQueryPath(path)}`}`, historyAnswer, given),
   }
 }
 
-interface Question {
+export interface Question {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly body?: string
@@ -187,6 +209,35 @@ async function textOf(answer: IncomingMessage): Promise<string> {
     parts.push(part)
   }
   return Buffer.concat(parts).toString('utf8')
+}
+
+/** An answer of lines, item by item. It takes as long as it takes, as long as the daemon is heard. */
+export async function* askLines<T>(
+  socketPath: string,
+  question: Question,
+  shape: z.ZodType<T>,
+  signal: AbortSignal,
+): AsyncGenerator<T, void, undefined> {
+  const answer = await begun(socketPath, question, signal)
+  try {
+    yield* incomingLines(answer, shape, systemClock)
+  } catch (thrown) {
+    // A connection that our own abort cut looks like a daemon that ended.
+    throw signal.aborted ? asError(signal.reason) : thrown
+  } finally {
+    answer.destroy()
+  }
+}
+
+/** An answer of bytes. Destroying it ends the work behind it. */
+export async function askBytes(socketPath: string, question: Question, signal: AbortSignal): Promise<Readable> {
+  return incomingBytes(await begun(socketPath, question, signal), systemClock)
+}
+
+async function begun(socketPath: string, question: Question, signal: AbortSignal): Promise<IncomingMessage> {
+  const answer = await send(socketPath, question, signal)
+  if (answer.statusCode !== 200) refuseFailure(answer, await textOf(answer))
+  return answer
 }
 
 /** A failed connection, in words with the next step. */

@@ -13,15 +13,22 @@ export {
   type LoginChecked,
   type LoginDesk,
   type LoginProgress,
+  type PageAccess,
+  type ParkedLine,
   type PathVerdict,
   type Plan,
   type PlannedTarget,
   type Reloaded,
+  type RestoreDesk,
   type Resynced,
   type ResyncRequest,
   type SourceStatus,
   type Status,
+  type TargetSpace,
   type TargetStatus,
   type Verdict,
 } from './desk.ts'
-export { serveDesk, type DeskServer } from './server.ts'
+export type { VerifyDifference, VerifyEvent, VerifyRequest, VerifyTally } from './verify.ts'
+export { StatusFeed } from './feed.ts'
+export { deskRoutes, serveDesk, type Bindings, type DeskServer } from './server.ts'
+export { listenAt } from './socket.ts'

@@ -7,33 +7,46 @@ import type { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { asError, OwnerError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { AskError, type Desk } from './desk.ts'
+import { AskError, type Desk, type PageAccess } from './desk.ts'
 import { StatusFeed } from './feed.ts'
 import { listenAt } from './socket.ts'
+import { AnswerStreams } from './streams.ts'
+import { verifyBody } from './verify.ts'
 import {
   accountBody,
   approveBody,
   apiHeader,
   apiVersion,
   bodyBytesMax,
+  copyBody,
   decodeQuery,
   historyLinesMax,
   loginAnswerBody,
   loginBody,
+  restorableJson,
+  parkedLinesMax,
   resyncBody,
   targetsBody,
+  wishBody,
 } from './wire.ts'
 
 /** People and scripts of one machine; more connections are a loop gone wild. */
 const connectionsMax = 64
 /** A question is small and comes from this machine. Unit: ms. */
 const questionMsMax = 10_000
-const historyLinesDefault = 100
+const linesDefault = 100
 
-interface Bindings {
+export interface Bindings {
   readonly Bindings: HttpBindings
 }
 type Context = AnyContext<Bindings>
+
+export interface ServeParts {
+  readonly clock: Clock
+  readonly log: Log
+  /** Where the status page is; undefined where nobody serves one. */
+  readonly page?: () => PageAccess
+}
 
 export interface DeskServer {
   /** Ends streams and connections and takes the socket file away. */
@@ -44,15 +57,17 @@ export interface DeskServer {
  * Answers at `socketPath` (mode 0660) until closed. A socket that a crash left is replaced.
  * @throws OwnerError when another daemon answers there, or something that is no socket stands there.
  */
-export async function serveDesk(desk: Desk, socketPath: string, deps: { clock: Clock; log: Log }): Promise<DeskServer> {
-  const feed = new StatusFeed(() => desk.status(), deps.clock, deps.log)
-  const server = httpServer(routes(desk, feed, deps.log))
+export async function serveDesk(desk: Desk, socketPath: string, parts: ServeParts): Promise<DeskServer> {
+  const feed = new StatusFeed(() => desk.status(), parts.clock, parts.log)
+  const streams = new AnswerStreams(parts)
+  const server = httpServer(routes(desk, { feed, streams }, parts))
   const place = await listenAt(server, socketPath)
   // After the first listening, an error belongs to one connection; the others go on.
-  server.on('error', (error) => deps.log.error('control server', { error: error.message }))
+  server.on('error', (error) => parts.log.error('control server', { error: error.message }))
   return {
     async close() {
       feed.close()
+      streams.close()
       await place.close()
     },
   }
@@ -68,7 +83,23 @@ function httpServer(app: Hono<Bindings>): Server {
   return server
 }
 
-function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
+interface Flows {
+  readonly feed: StatusFeed
+  readonly streams: AnswerStreams
+}
+
+function routes(desk: Desk, { feed, streams }: Flows, { log, page }: ServeParts): Hono<Bindings> {
+  const app = deskRoutes(desk, log)
+  app.get('/', (context) => context.json({ api: apiVersion }))
+  if (page !== undefined) app.get('/page', (context) => context.json(page()))
+  app.get('/status/stream', (context) => streamAnswer(context, feed))
+  restoreRoutes(app, desk, streams)
+  verifyRoute(app, desk, streams)
+  return app
+}
+
+/** The Desk's verbs as questions over HTTP, wherever they are asked. Who may ask is the concern of whoever serves them. */
+export function deskRoutes(desk: Desk, log: Log): Hono<Bindings> {
   const app = new Hono<Bindings>()
   app.use(async (context, next) => {
     await next()
@@ -81,10 +112,9 @@ function routes(desk: Desk, feed: StatusFeed, log: Log): Hono<Bindings> {
       onError: (context) => context.json({ error: `a question has at most ${bodyBytesMax} bytes` }, 413),
     }),
   )
-  app.get('/', (context) => context.json({ api: apiVersion }))
   app.get('/status', (context) => context.json(desk.status()))
-  app.get('/status/stream', (context) => streamAnswer(context, feed))
   app.get('/why', (context) => context.json(desk.why(pathAsked(context))))
+  app.get('/parked', (context) => context.json(parkedAnswer(desk, queryOf(context))))
   app.get('/history', (context) => context.json(historyAnswer(desk, queryOf(context))))
   app.post('/resync', async (context) => context.json(desk.resync(await bodyOf(context, resyncBody))))
   app.post('/retry', async (context) => context.json(desk.retry((await bodyOf(context, targetsBody)).targets)))
@@ -123,8 +153,39 @@ function loginRoutes(app: Hono<Bindings>, desk: Desk): void {
   })
 }
 
+function verifyRoute(app: Hono<Bindings>, desk: Desk, streams: AnswerStreams): void {
+  app.post('/verify', async (context) => {
+    const asked = await bodyOf(context, verifyBody)
+    const asIs = (event: unknown): unknown => event
+    const stream = streams.lines((signal) => desk.verify(asked, signal), asIs, cutterOf(context))
+    return longAnswer(context, stream, 'application/x-ndjson')
+  })
+}
+
+function restoreRoutes(app: Hono<Bindings>, desk: Desk, streams: AnswerStreams): void {
+  app.post('/restorable', async (context) => {
+    const wish = await bodyOf(context, wishBody)
+    const stream = streams.lines((signal) => desk.restorable(wish, signal), restorableJson, cutterOf(context))
+    return longAnswer(context, stream, 'application/x-ndjson')
+  })
+  app.post('/copy', async (context) => {
+    const { copy, start } = await bodyOf(context, copyBody)
+    const stream = streams.bytes((signal) => desk.readCopy(copy, start, signal), cutterOf(context))
+    return longAnswer(context, stream, 'application/octet-stream')
+  })
+}
+
+function longAnswer(context: Context, stream: ReadableStream<Uint8Array> | undefined, type: string): Response {
+  if (stream === undefined) return context.json({ error: 'too many long answers are under way already' }, 503)
+  return context.body(stream, 200, { 'content-type': type })
+}
+
+function cutterOf(context: Context): () => void {
+  return () => context.env.outgoing.destroy()
+}
+
 function streamAnswer(context: Context, feed: StatusFeed): Response {
-  const stream = feed.open(() => context.env.outgoing.destroy())
+  const stream = feed.open(cutterOf(context))
   if (stream === undefined) return context.json({ error: 'too many listen to the status already' }, 503)
   return context.body(stream, 200, { 'content-type': 'text/event-stream' })
 }
@@ -144,10 +205,20 @@ function pathAsked(context: Context): string {
 
 function historyAnswer(desk: Desk, query: ReadonlyMap<string, string>): unknown {
   const path = query.get('path')
-  const limit = query.get('limit') ?? String(historyLinesDefault)
-  if (!/^[1-9]\d{0,5}$/.test(limit) || Number(limit) > historyLinesMax)
-    throw new AskError(`limit: expected a whole number from 1 to ${historyLinesMax}, got ${limit}`)
-  return desk.history(path === undefined || path === '' ? null : path, Number(limit))
+  return desk.history(path === undefined || path === '' ? null : path, limitIn(query, historyLinesMax))
+}
+
+function parkedAnswer(desk: Desk, query: ReadonlyMap<string, string>): unknown {
+  const target = query.get('target')
+  if (target === undefined || target === '') throw new AskError('expected a target: /parked?target=…')
+  return desk.parked(target, limitIn(query, parkedLinesMax))
+}
+
+/** @throws AskError where it is none. */
+function limitIn(query: ReadonlyMap<string, string>, most: number): number {
+  const limit = query.get('limit') ?? String(linesDefault)
+  if (/^[1-9]\d{0,5}$/.test(limit) && Number(limit) <= most) return Number(limit)
+  throw new AskError(`limit: expected a whole number from 1 to ${most}, got ${limit}`)
 }
 
 async function bodyOf<T>(context: Context, shape: z.ZodType<T>): Promise<T> {

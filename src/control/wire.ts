@@ -1,6 +1,7 @@
 /** The edge between a daemon and who asks it: bodies, answers and paths as they cross the socket, parsed on both sides. */
 import { z } from 'zod'
-import { decodeName, encodeName } from '../base/path.ts'
+import { decodeName, encodeName, remotePath } from '../base/path.ts'
+import type { CopyAt, Restorable, Wanted, Wish } from '../restore/restore.ts'
 import type {
   Approved,
   Held,
@@ -10,6 +11,8 @@ import type {
   LoginBegun,
   LoginChecked,
   LoginProgress,
+  PageAccess,
+  ParkedLine,
   PathVerdict,
   Plan,
   Reloaded,
@@ -27,6 +30,9 @@ export const apiHeader = 'fanfold-api'
 export const bodyBytesMax = 64 * 1024
 /** More lines than a person reads and a terminal keeps; the answer stays below some 3 MB. */
 export const historyLinesMax = 10_000
+
+/** More parked files than a person reads. */
+export const parkedLinesMax = 1000
 
 /** Names per question; a configuration has at most 64 targets. */
 const namesMax = 1000
@@ -55,6 +61,7 @@ const source = z.object({
   reason: z.string().nullable(),
   settling: count,
   removalsHeld: z.boolean(),
+  lastScanMs: count.nullable(),
 })
 
 const target = z.object({
@@ -70,14 +77,18 @@ const target = z.object({
   oldestMs: count.nullable(),
   reason: z.string().nullable(),
   offering: count,
+  listing: count.nullable(),
+  verified: z.object({ at: z.string(), checked: count, differences: count }).nullable(),
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
   requests: z.object({ month: z.string(), requests: count, most: count.nullable() }).nullable(),
+  space: z.object({ usedBytes: count, freeBytes: count.nullable() }).nullable(),
 })
 
 export const statusAnswer: z.ZodType<Status> = z.object({
   healthy: z.boolean(),
   reasons: z.array(z.string()),
+  causes: z.array(z.string()),
   oldestMs: count.nullable(),
   journal: z.object({ state: z.enum(['open', 'state-disk-full']), reason: z.string().nullable() }),
   sources: z.array(source),
@@ -191,6 +202,24 @@ export const whyAnswer: z.ZodType<readonly PathVerdict[]> = z.array(
   }),
 )
 
+export const parkedAnswer: z.ZodType<readonly ParkedLine[]> = z.array(
+  z.object({
+    source: z.string(),
+    path: z.string(),
+    size: count,
+    reason: z.string(),
+    attempts: count,
+    ageMs: count,
+    nextTryMs: count.nullable(),
+  }),
+)
+
+export const pageAnswer: z.ZodType<PageAccess> = z.object({
+  address: z.string().nullable(),
+  reason: z.string().nullable(),
+  token: z.string(),
+})
+
 export const historyAnswer: z.ZodType<readonly HistoryLine[]> = z.array(
   z.object({
     at: z.string(),
@@ -201,6 +230,70 @@ export const historyAnswer: z.ZodType<readonly HistoryLine[]> = z.array(
     detail: z.string(),
   }),
 )
+
+export const wishBody: z.ZodType<Wish> = z.strictObject({
+  from: z.string().max(pathLengthMax),
+  source: z.string().max(pathLengthMax).nullable().default(null),
+  glob: z.string().max(pathLengthMax).nullable().default(null),
+  withRemoved: z.boolean().default(false),
+  isBare: z.boolean().default(false),
+})
+
+const nanoseconds = z
+  .string()
+  .regex(/^-?\d{1,20}$/)
+  .transform(BigInt)
+/** A place below a target's root. */
+const place = z.string().transform((text, context) => {
+  try {
+    return remotePath(text)
+  } catch {
+    context.issues.push({ code: 'custom', message: 'expected a path below a root', input: text })
+    return z.NEVER
+  }
+})
+
+const copyAt: z.ZodType<CopyAt> = z.object({
+  target: z.string(),
+  entry: z
+    .object({
+      path: place,
+      remoteId: z.string(),
+      revision: z.string(),
+      size: count,
+      mtimeNs: nanoseconds,
+      sha256: z.string().nullable(),
+    })
+    .transform(({ sha256, ...entry }) => ({ ...entry, sha256: sha256 ?? undefined })),
+})
+
+export const copyBody = z.strictObject({ copy: copyAt, start: z.int().min(0) })
+
+const wanted: z.ZodType<Wanted> = z.object({
+  source: z.string().nullable(),
+  path: z.string(),
+  size: count,
+  mtimeNs: nanoseconds,
+  sha256: z.string().nullable(),
+  copies: z.array(copyAt),
+})
+
+export const restorableItem: z.ZodType<Restorable> = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('begin'), isBare: z.boolean(), targets: z.array(z.string()), files: count.nullable() }),
+  z.object({ kind: z.literal('file'), file: wanted }),
+  z.object({ kind: z.literal('unlisted'), target: z.string(), reason: z.string() }),
+])
+
+/** As JSON has it: whole numbers beyond its own are texts. */
+export function copyJson({ target, entry }: CopyAt): unknown {
+  return { target, entry: { ...entry, sha256: entry.sha256 ?? null, mtimeNs: String(entry.mtimeNs) } }
+}
+
+export function restorableJson(item: Restorable): unknown {
+  if (item.kind !== 'file') return item
+  const { mtimeNs, copies, ...file } = item.file
+  return { kind: item.kind, file: { ...file, mtimeNs: String(mtimeNs), copies: copies.map(copyJson) } }
+}
 
 export const helloAnswer = z.object({ api: z.string() })
 export const errorAnswer = z.object({ error: z.string() })

@@ -3,21 +3,26 @@ import { showPath } from '../base/path.ts'
 import type { Config, TargetConfig } from '../config/config.ts'
 import { openDigest, type Digest } from '../digest/digest.ts'
 import type { Journal } from '../journal/journal.ts'
-import { ownFolder, Pipeline, type PipelineParts } from '../pipeline/pipeline.ts'
+import { Pipeline, type EndedAttempt } from '../pipeline/pipeline.ts'
 import { openSources, type Sources } from '../source/source.ts'
-import { AccountPaces, type AccountPacesParts } from '../target/account-paces.ts'
-import { openerOf, type TargetParts } from '../target/catalogue.ts'
+import type { TransportCounters } from '../target/transport/transport.ts'
 import { Clouds } from './clouds.ts'
 import { Logins } from './logins.ts'
+import { groundsOf, Opener } from './opener.ts'
 import type { DaemonOptions } from './options.ts'
-import type { Instance } from './instance.ts'
 import type { ConfigStep } from './reload.ts'
+import { markIn, Shelves } from './shelves.ts'
 import type { State } from './state.ts'
 
 export interface Assembly {
   readonly pipeline: Pipeline
   readonly sources: Sources
   readonly logins: Logins
+  readonly shelves: Shelves
+  /** Told of each attempt that is over. */
+  readonly onAttempt: Set<(attempt: EndedAttempt) => void>
+  /** Calls so far of targets that have a cloud behind them. */
+  requests(): ReadonlyMap<string, TransportCounters>
   /** Starts lanes, then sources: a change finds its lanes ready. */
   start(): Promise<void>
   /** Changes what another configuration has otherwise, and leaves the rest undisturbed. One that failed may be asked for again. */
@@ -60,17 +65,25 @@ async function assembled(
   const logins = new Logins(config, { ...options, onLogin: (account) => wakeLanes(pipeline, account) })
   const clouds = new Clouds({ config, logins, clock, log })
   const configs = (): TargetConfig[] => pipeline.seats.map((seat) => seat.config)
+  const opener = new Opener(
+    { ...groundsOf(journal), clouds, configs, instance, host: config.node.id },
+    options,
+    onFailure,
+  )
+  const onAttempt: Assembly['onAttempt'] = new Set()
   const pipeline: Pipeline = new Pipeline(config.targets, {
     journal,
     digest,
-    openerOf: openers({ journal, instance, clouds, configs, host: config.node.id }, options, onFailure),
+    openerOf: (kind) => opener.forLanes(kind),
     // A source that left the configuration: its files cannot be read and are reported as gone.
     rootOf: (source) => roots.get(source) ?? `/nonexistent/${source}`,
+    onStale: (source, path) => sources.all.find(({ name }) => name === source)?.lookAgain(path),
     host: config.node.id,
     clock,
     random,
     log: log('lane'),
     stopGraceMs,
+    onAttempt: (attempt) => onAttempt.forEach((told) => told(attempt)),
     onFailure,
   })
   const sources = await openSources({
@@ -82,18 +95,37 @@ async function assembled(
     random,
     log: log('source'),
   })
+  const shelves = shelvesOf({ configs, pipeline, opener, journal }, options)
   return {
     pipeline,
     sources,
     logins,
+    shelves,
+    onAttempt,
+    requests: () => clouds.requests(),
     async start() {
       logins.start()
       await pipeline.start()
       for (const source of config.sources) await sources.add(source)
     },
     apply: (step) => applied(step, { journal, roots, pipeline, sources, logins }),
-    stop: () => stopInOrder({ sources, pipeline, digest, logins }),
+    stop: () => stopInOrder({ shelves, sources, pipeline, digest, logins }),
   }
+}
+
+function shelvesOf(
+  parts: { configs: () => TargetConfig[]; pipeline: Pipeline; opener: Opener; journal: Journal },
+  { clock, log }: DaemonOptions,
+): Shelves {
+  const { configs, pipeline, opener, journal } = parts
+  return new Shelves({
+    configs,
+    running: (name) => pipeline.seat(name)?.reading,
+    open: (target) => opener.forReading(target),
+    markOf: (target) => markIn(journal, target),
+    clock,
+    log: log('target'),
+  })
 }
 
 interface Standing extends Pick<Assembly, 'pipeline' | 'sources' | 'logins'> {
@@ -121,53 +153,14 @@ function wakeLanes(pipeline: Pipeline, account: string): void {
   }
 }
 
-/** Who shares a pace: a directory is a place of its own, a cloud's account is one whatever goes there. */
-function accountOf(config: TargetConfig): string {
-  return config.kind === 'directory' ? config.name : `${config.kind} account ${config.account.name}`
-}
-
-interface Grounds {
-  readonly journal: Journal
-  readonly instance: Instance
-  /** This host's name, for templates. */
-  readonly host: string
-  readonly clouds: Clouds
-  /** Of all targets there are now. */
-  readonly configs: () => readonly TargetConfig[]
-}
-
-/** Opens targets with their worries around them. */
-function openers(
-  { journal, instance, host, clouds, configs }: Grounds,
-  { log, clock, random }: DaemonOptions,
-  onFailure: (error: Error) => void,
-): PipelineParts['openerOf'] {
-  const store: AccountPacesParts['store'] = {
-    load: (target) => journal.pace(target),
-    save: (target, record) => journal.keepPace(target, record),
-  }
-  const paces = new AccountPaces({ clock, random, log: log('target'), onFailure, store })
-  return async (kind) => {
-    const open = await openerOf(kind)
-    return (config) => {
-      const account = accountOf(config)
-      const others = configs().filter((other) => accountOf(other) === account)
-      const names = others.map(({ name }) => name)
-      const pace = paces.join({ target: config.name, settings: config.pace, account, others: names })
-      const transport: TargetParts['transport'] = (cloud, hosts) => clouds.open(cloud, hosts, pace)
-      const folders = journal.foldersAt(config.name)
-      const claim = { claimant: instance.claimantOf(config.name), folder: ownFolder(config.at, host) }
-      return { target: open(config, { log: log('target'), clock, pace, transport, folders, claim }), pace }
-    }
-  }
-}
-
 async function stopInOrder(parts: {
+  shelves: Shelves
   sources: Sources
   pipeline: Pipeline
   digest: Digest
   logins: Logins
 }): Promise<void> {
+  await parts.shelves.close()
   await parts.sources.stop()
   await parts.pipeline.stop()
   await parts.digest.stop()

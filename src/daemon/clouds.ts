@@ -3,7 +3,13 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { CloudConfig, Config } from '../config/config.ts'
 import type { Logins } from './logins.ts'
-import { type CallPace, type Credentials, openTransport, type Transport } from '../target/transport/transport.ts'
+import {
+  openTransport,
+  type CallPace,
+  type Credentials,
+  type Transport,
+  type TransportCounters,
+} from '../target/transport/transport.ts'
 
 export interface CloudsParts {
   readonly config: Pick<Config, 'http'>
@@ -14,9 +20,15 @@ export interface CloudsParts {
 
 export class Clouds {
   readonly #parts: CloudsParts
+  readonly #opened = new Map<string, Transport>()
 
   constructor(parts: CloudsParts) {
     this.#parts = parts
+  }
+
+  /** Calls so far of each target's present way. */
+  requests(): ReadonlyMap<string, TransportCounters> {
+    return new Map([...this.#opened].map(([name, { counters }]) => [name, counters]))
   }
 
   /** @param hosts the cloud's own, in whose place an endpoint comes. Closed by whoever got it. */
@@ -31,6 +43,7 @@ export class Clouds {
     }
     const settings = { ...config.http, endpoints }
     const transport = openTransport({ name, settings, pace, credentials, clock, log: log('target') })
+    this.#opened.set(name, transport)
     return transport
   }
 }

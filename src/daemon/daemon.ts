@@ -1,29 +1,40 @@
 /** The daemon: one state directory, one lock, one journal, and everything assembled on them. Starts, answers when idle, reloads, drains. */
 import { join } from 'node:path'
 import { readConfig, type Config } from '../config/config.ts'
-import { AskError, serveDesk, type Desk, type DeskServer, type Plan } from '../control/control.ts'
+import { AskError, serveDesk, type Desk, type DeskServer, type PageAccess, type Plan } from '../control/control.ts'
 import type { Journal } from '../journal/journal.ts'
 import { declarationOf } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Source } from '../source/source.ts'
+import type { ReadableTarget } from '../target/target.ts'
 import { Announcer } from './announcer.ts'
+import { Audit } from './audit.ts'
 import { assemble, type Assembly } from './assemble.ts'
 import type { DaemonOptions } from './options.ts'
 import { openDesk as deskOf, type DeskParts } from './desk.ts'
+import { factsOf, type FactsParts } from './facts.ts'
 import { liveTarget } from './live.ts'
 import { Logins } from './logins.ts'
 import { openNotifier } from './notify.ts'
+import { Notices } from '../notice/notice.ts'
+import { Page } from '../page/page.ts'
 import { planOf } from './plan.ts'
 import { Reloader } from './reload.ts'
+import { restoreDesk } from './restoring.ts'
+import { Spaces } from './spaces.ts'
 import { openState, openStatePatiently, type State } from './state.ts'
+import { shelvesWith } from './shelves.ts'
 import { StateDisk } from './state-disk.ts'
+import { verifyTargets, type VerifyParts } from './verify.ts'
 
 export type { DaemonOptions } from './options.ts'
 
 export interface Daemon {
   readonly desk: Desk
+  /** Where the status page is. */
+  page(): PageAccess
   /** Resolves when every source is scanned and every lane has done what it can. */
   idle(signal: AbortSignal): Promise<void>
   /** Drains: no new work, what is under way finishes or is kept for later, everything is on disk. */
@@ -58,11 +69,20 @@ interface Opened {
   assembly?: Assembly
   server?: DeskServer
   announcer?: Announcer
+  audit?: Audit
+  spaces?: Spaces
+  page?: Page
+  notices?: Notices
 }
 
 /** What is under way ends while it can still be asked about, and before the journal does. */
-async function end({ state, endTraces, assembly, server, announcer }: Opened): Promise<void> {
+async function end(opened: Opened): Promise<void> {
+  const { state, endTraces, assembly, server, announcer, audit, spaces, page, notices } = opened
+  await audit?.stop()
+  await notices?.close()
   await assembly?.stop()
+  await spaces?.close()
+  await page?.close()
   await server?.close()
   await announcer?.close()
   state?.release()
@@ -80,16 +100,29 @@ async function started(config: Config, options: DaemonOptions, opened: Opened, s
     log: options.log('config'),
     apply: (step) => assembly.apply(step),
     note: (event, detail) => journal.note({ source: null, event, detail }),
+    follow: async ({ status, notify }) => {
+      await page.change(status)
+      await notices.change(notify)
+    },
     announce: { reloading: () => announcer.reloading(), reloaded: () => announcer.reloaded() },
   })
-  const desk = deskOf(liveParts(reloader, opened.state, options, assembly, disk))
+  const spaces = (opened.spaces = spacesOf(assembly, options))
+  const desk = deskOf(liveParts(reloader, opened.state, options, assembly, { disk, spaces }))
+  const page: Page = (opened.page = pageOf({ desk, journal, assembly, spaces }, config, options))
+  assembly.onAttempt.add((attempt) => page.attempted(attempt))
   const announcer = (opened.announcer = announcerOf(desk, { journal, reloader }, assembly, options))
-  opened.server = await served(desk, config, options)
+  const notices: Notices = (opened.notices = noticesOf(desk, journal, assembly, config, options))
+  opened.server = await served(desk, page, config, options)
+  await page.change(config.status)
   await assembly.start()
   disk.start()
+  opened.audit = auditOf(reloader, journal, options, assembly)
+  opened.audit.start()
   announcer.start()
+  await notices.change(config.notify)
   return {
     desk,
+    page: () => page.access(),
     failed: failing.failed,
     idle: (until) => untilIdle(assembly, options, until),
     async stop() {
@@ -121,8 +154,31 @@ function stateDiskOf(
   return new StateDisk({ folder, journal, pipeline, sources, clock: options.clock, log: options.log('journal') })
 }
 
-function served(desk: Desk, config: Config, { clock, log }: DaemonOptions): Promise<DeskServer> {
-  return serveDesk(desk, join(config.state, 'control.sock'), { clock, log: log('control') })
+function served(desk: Desk, page: Page, config: Config, { clock, log }: DaemonOptions): Promise<DeskServer> {
+  const parts = { clock, log: log('control'), page: () => page.access() }
+  return serveDesk(desk, join(config.state, 'control.sock'), parts)
+}
+
+function spacesOf({ pipeline }: Assembly, { clock, log }: DaemonOptions): Spaces {
+  const targets = (): Map<string, ReadableTarget> =>
+    new Map(pipeline.seats.flatMap(({ name, reading }) => (reading === undefined ? [] : [[name, reading]])))
+  return new Spaces({ targets, clock, log: log('target') })
+}
+
+function pageOf(
+  { spaces, ...parts }: Pick<FactsParts, 'desk' | 'journal' | 'assembly'> & { readonly spaces: Spaces },
+  { state }: Config,
+  { clock, log }: DaemonOptions,
+): Page {
+  const journalFile = join(state, 'journal.sqlite')
+  return new Page({
+    desk: parts.desk,
+    tokenFile: join(state, 'page-token'),
+    facts: () => factsOf({ ...parts, journalFile }),
+    onLook: () => spaces.look(),
+    clock,
+    log: log('page'),
+  })
 }
 
 function announcerOf(
@@ -140,6 +196,28 @@ function announcerOf(
     journalAnswers: () => journal.answers(),
   }
   return new Announcer(openNotifier(environment, told), parts, told)
+}
+
+function noticesOf(
+  desk: Desk,
+  journal: Journal,
+  { sources }: Assembly,
+  config: Config,
+  { clock, log }: DaemonOptions,
+): Notices {
+  return new Notices({
+    status: () => desk.status(),
+    isAnswering: async () => {
+      await journal.answers()
+      return sources.isAnswering
+    },
+    node: config.node.id,
+    file: join(config.state, 'told.json'),
+    http: config.http,
+    note: (event, detail) => journal.note({ source: null, event, detail }),
+    clock,
+    log: log('notice'),
+  })
 }
 
 /** Writes what the stages do to their log, if anybody reads it. */
@@ -170,8 +248,8 @@ function liveParts(
   reloader: Reloader,
   { journal, instance }: State,
   { clock }: DaemonOptions,
-  { pipeline, sources, logins }: Assembly,
-  disk: StateDisk,
+  { pipeline, sources, logins, shelves }: Assembly,
+  { disk, spaces }: { readonly disk: StateDisk; readonly spaces: Spaces },
 ): DeskParts {
   return {
     config: () => reloader.config,
@@ -179,17 +257,52 @@ function liveParts(
     journal,
     instance,
     clock,
-    target: (name) => liveTarget(pipeline, name),
+    target: (name) => liveTarget(pipeline, name, (target) => spaces.of(target)),
     journalState: () => disk.state(),
     source: (name) => sources.all.find((source) => source.name === name),
     approve: (source) => pipeline.approve(source),
     reload: () => reloader.reload(),
     logins,
+    verify: (request, signal) =>
+      verifyTargets(request, verifyPartsOf({ reloader, journal, clock, pipeline, shelves }), signal),
+    restore: restoreDesk({
+      config: () => reloader.config,
+      shelves,
+      journal,
+      clock,
+      target: (name) => liveTarget(pipeline, name, (target) => spaces.of(target)),
+    }),
     plan: (signal) => {
       const bytesPerSecond = (name: string): number | undefined => pipeline.seat(name)?.bytesPerSecond
       return planOf(readConfig(reloader.config.file), { journal, clock, bytesPerSecond }, signal)
     },
   }
+}
+
+function verifyPartsOf({
+  reloader,
+  journal,
+  clock,
+  pipeline,
+  shelves,
+}: Pick<Assembly, 'pipeline' | 'shelves'> &
+  Pick<DaemonOptions, 'clock'> & { readonly reloader: Reloader; readonly journal: Journal }): VerifyParts {
+  const onOwed = (target: string): void => pipeline.seat(target)?.lane?.nudge()
+  return { config: () => reloader.config, journal, clock, shelves, onOwed }
+}
+
+function auditOf(
+  reloader: Reloader,
+  journal: Journal,
+  { clock, log }: DaemonOptions,
+  { pipeline, shelves }: Assembly,
+): Audit {
+  const isReady = (target: string): boolean => pipeline.seat(target)?.reading !== undefined
+  return new Audit({
+    ...verifyPartsOf({ reloader, journal, clock, pipeline, shelves }),
+    log: log('audit'),
+    isReady,
+  })
 }
 
 /** The desk of a daemon that does not run: answers from the journal, and what it changes is done at the next start. */
@@ -208,6 +321,8 @@ export async function openDesk(
       .account(account)
       .look()
       .catch(() => undefined)
+  const { shelves, close: closeShelves } = shelvesWith(config, journal, options)
+  const verifyParts = { config: () => config, journal, clock: options.clock, shelves, onOwed: () => undefined }
   const notRunning = (): Promise<never> => {
     return Promise.reject(new AskError('no daemon is running; the next start reads the configuration'))
   }
@@ -223,15 +338,23 @@ export async function openDesk(
     approve: (source) => journal.approve(source),
     reload: notRunning,
     plan: notRunning,
+    verify: (request, signal) => verifyTargets(request, verifyParts, signal),
+    restore: { restorable: nothingToRead, readCopy: notRunning },
     logins,
   })
   return {
     desk,
     async close() {
+      await closeShelves()
       await logins.close()
       state.release()
     },
   }
+}
+
+/** Targets are reached by shelves of their own, see `openRestore`. */
+function nothingToRead(): never {
+  throw new AskError('no daemon is running')
 }
 
 /** What the next start would do with this configuration, without a daemon. */

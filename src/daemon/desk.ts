@@ -10,6 +10,7 @@ import {
   type AccountStatus,
   type Desk,
   type LoginDesk,
+  type RestoreDesk,
   type HistoryLine,
   type PathVerdict,
   type Plan,
@@ -17,13 +18,15 @@ import {
   type ResyncRequest,
   type SourceStatus,
   type Status,
+  type ParkedLine,
+  type TargetSpace,
   type TargetStatus,
   type Verdict,
 } from '../control/control.ts'
 import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
 import { selector } from '../pipeline/pipeline.ts'
 import type { SourceState } from '../source/source.ts'
-import { unhealthyReasons } from './health.ts'
+import { causesOf } from './health.ts'
 import type { Instance } from './instance.ts'
 
 /** What is live of a target. Without a running daemon there is none, and everything comes from the journal. */
@@ -36,6 +39,8 @@ export interface LiveTarget {
   /** Made to its account this month; undefined where nobody counts them. */
   readonly requests:
     { readonly month: string; readonly requests: number; readonly most: number | undefined } | undefined
+  readonly listing: TargetStatus['listing']
+  readonly space: TargetSpace | null
   /** What it was seen to take while it had work. */
   readonly bytesPerSecond: number | undefined
   offer(): void
@@ -62,6 +67,8 @@ export interface DeskParts {
   readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
+  readonly verify: Desk['verify']
+  readonly restore: RestoreDesk
   readonly logins: LoginDesk & { statuses(): readonly AccountStatus[] }
 }
 
@@ -74,16 +81,20 @@ export function openDesk(parts: DeskParts): Desk {
     retry: (targets) => retry(parts, targets),
     why: (path) => whySources(parts, path).map(({ source, path: below }) => why(parts, source, below)),
     history: (path, limit) => history(parts, path, Math.min(limit, historyLinesMax)),
+    parked: (target, limit) => parked(parts, target, limit),
     hold: (targets) => hold(parts, targets),
     resume: (targets) => resume(parts, targets),
     takeOver: (targets) => takeOver(parts, targets),
     approve: (source) => approve(parts, source),
     reload: () => parts.reload(),
     plan: (signal) => parts.plan(signal),
+    verify: (request, signal) => parts.verify(request, signal),
     login: (asked, signal) => parts.logins.login(asked, signal),
     answerLogin: (ticket, text, signal) => parts.logins.answerLogin(ticket, text, signal),
     checkLogin: (account, signal) => parts.logins.checkLogin(account, signal),
     logout: (account, signal) => parts.logins.logout(account, signal),
+    restorable: (wish, signal) => parts.restore.restorable(wish, signal),
+    readCopy: (copy, start, signal) => parts.restore.readCopy(copy, start, signal),
   }
 }
 
@@ -102,9 +113,10 @@ function status(parts: DeskParts): Status {
     journalReason: journal.reason,
     configProblem: parts.configProblem(),
   }
-  const reasons = unhealthyReasons(circumstances)
+  const found = causesOf(circumstances)
+  const [reasons, causes] = [found.map(({ words }) => words), found.map(({ name }) => name)]
   const oldestMs = ages.length === 0 ? null : Math.max(...ages)
-  return { healthy: reasons.length === 0, reasons, oldestMs, journal, sources, targets, accounts }
+  return { healthy: found.length === 0, reasons, causes, oldestMs, journal, sources, targets, accounts }
 }
 
 function sourceStatus(name: string, files: number, parts: DeskParts): SourceStatus {
@@ -118,11 +130,14 @@ function sourceStatus(name: string, files: number, parts: DeskParts): SourceStat
       reason: 'the daemon is not running',
       settling: 0,
       removalsHeld: parts.journal.brakeOf(name) !== null,
+      lastScanMs: null,
     }
-  const { state, watched, settling } = live
+  const { state, watched, settling, lastScanMonotonicMs } = live
   // A brake needs its owner, and is told wherever the source is.
   const reason = parts.journal.brakeOf(name) ?? live.reason
-  return { name, state, files, watched, reason, settling, removalsHeld: parts.journal.brakeOf(name) !== null }
+  const removalsHeld = parts.journal.brakeOf(name) !== null
+  const lastScanMs = lastScanMonotonicMs === null ? null : parts.clock.monotonicMs() - lastScanMonotonicMs
+  return { name, state, files, watched, reason, settling, removalsHeld, lastScanMs }
 }
 
 function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatus {
@@ -149,7 +164,17 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
     requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
+    listing: live?.listing ?? null,
+    verified: verifiedOf(name, journal),
+    space: live?.space ?? null,
   }
+}
+
+function verifiedOf(name: string, journal: Journal): TargetStatus['verified'] {
+  const last = journal.holdings.lastCheck(name)
+  if (last === undefined) return null
+  const { atMs, checked, differences } = last
+  return { at: new Date(atMs).toISOString(), checked, differences }
 }
 
 /** The named targets, or all. @throws AskError for a name that the configuration does not have. */
@@ -182,6 +207,19 @@ function retry(parts: DeskParts, targets: readonly string[]): { readonly retried
     parts.target(name)?.nudge()
   }
   return { retried }
+}
+
+function parked(parts: DeskParts, target: string, limit: number): readonly ParkedLine[] {
+  const nowMs = parts.clock.wallMs()
+  return targetNames(parts, [target]).flatMap((name) =>
+    parts.journal.parked.at(parts.journal.target(name).id, limit).map(({ dueMs, sinceMs, path, reason, ...line }) => ({
+      ...line,
+      path: showPath(path),
+      reason: showPath(reason ?? 'no reason was kept'),
+      ageMs: Math.max(0, nowMs - sinceMs),
+      nextTryMs: dueMs === null ? null : Math.max(0, dueMs - nowMs),
+    })),
+  )
 }
 
 /** What the owner said, for the status. */

@@ -1,9 +1,14 @@
 /** What is live of a target, in the words of the desk. */
+import type { TargetSpace } from '../control/control.ts'
 import type { LaneSeat, LaneState, Pipeline } from '../pipeline/pipeline.ts'
 import type { LiveTarget } from './desk.ts'
 
 /** The target as it runs now; undefined where none of that name does. */
-export function liveTarget(pipeline: Pipeline, name: string): LiveTarget | undefined {
+export function liveTarget(
+  pipeline: Pipeline,
+  name: string,
+  spaceOf: (target: string) => TargetSpace | null,
+): LiveTarget | undefined {
   const seat = pipeline.seat(name)
   if (seat === undefined) return undefined
   const { lane } = seat
@@ -13,6 +18,8 @@ export function liveTarget(pipeline: Pipeline, name: string): LiveTarget | undef
     bytesSent: seat.bytesSent,
     sending: lane?.traffic.sending ?? [],
     requests: seat.config.kind === 'directory' ? undefined : seat.requests,
+    listing: lane?.offering.listed ?? null,
+    space: spaceOf(name),
     offer: () => lane?.offer(),
     nudge: () => lane?.nudge(),
     hold: (reason) => lane?.hold(reason),

@@ -19,6 +19,8 @@ export interface ReloaderParts {
   readonly log: Log
   /** Makes it so. One call at a time. One that failed is asked for again by the next reload. */
   readonly apply: (step: ConfigStep) => Promise<void>
+  /** Has page and notices follow what the configuration says of them. */
+  readonly follow: (config: Config) => Promise<void>
   readonly note: (event: string, detail: string) => void
   /** A reload begins, and is over, whatever came of it. */
   readonly announce: { reloading(): void; reloaded(): void }
@@ -73,24 +75,27 @@ export class Reloader {
   }
 
   async #takeOver(next: Config): Promise<readonly string[]> {
-    refuseFixed(this.#config, next)
-    const steps = stepsBetween(this.#config, next)
-    const { sources, targets, accounts } = this.#config
+    const before = this.#config
+    refuseFixed(before, next)
+    const steps = stepsBetween(before, next)
+    const { sources, targets, accounts } = before
     // All else is taken from here whenever it is asked for.
-    this.#config = { ...next, sources, targets, accounts }
+    this.#config = { ...next, sources, targets, accounts, status: before.status, notify: before.notify }
     const done: string[] = []
     for (const step of steps) {
-      const before = this.#config
+      const last = this.#config
       // In force before it is applied: a part that comes up asks for what it is to be.
-      this.#config = stepped(before, step)
+      this.#config = stepped(last, step)
       await this.#parts.apply(step).catch((thrown: unknown) => {
-        this.#config = before
+        this.#config = last
         throw new PartlyTaken(done, wordsOf(step), asError(thrown))
       })
       done.push(wordsOf(step))
     }
     this.#config = next
-    return done
+    const outlets = (['status', 'notify'] as const).filter((key) => !isSame(before[key], next[key]))
+    if (outlets.length > 0) await this.#parts.follow(next)
+    return [...done, ...outlets.map((key) => `${key} changed`)]
   }
 }
 

@@ -118,6 +118,11 @@ export class Debts {
     if (ended !== undefined) counters.lane(targetId, ended.state, -1, -ended.bytes)
   }
 
+  /** Anything at all, and be it only a look. */
+  isOwed(targetId: number, fileId: number): boolean {
+    return this.#statements.open.get(targetId, fileId) !== undefined
+  }
+
   /** Nothing of a file that is gone, or not taken, is offered; a copy that is to follow it goes on doing so. */
   forgetGone(targetId: number, fileId: number, seq: number): void {
     const isLeaving = this.#statements.open.get(targetId, fileId)?.look.startsWith('remove') === true

@@ -31,6 +31,8 @@ export interface Delivery {
   /** Known if this seq was digested before. */
   readonly digest: { readonly sha256: string; readonly crc32: number } | undefined
   readonly attempts: number
+  /** When the change was recorded that is owed. Unit: ms since 1970. */
+  readonly sinceMs: number
   readonly look: Look
   readonly receipt: StoredReceipt | undefined
   readonly session: Readonly<Record<string, string | number>> | undefined
@@ -77,7 +79,7 @@ export interface OpenDelivery {
 
 /** What a claim reads, of a delivery and of all that hangs on it; in the order of `ClaimCells`. */
 export const claimColumns = `
-  delivery.file_id, delivery.wanted_seq, delivery.attempts, delivery.look,
+  delivery.file_id, delivery.wanted_seq, delivery.attempts, delivery.since_ms, delivery.look,
   file.folder_id, file.name, file.size, file.mtime_ns, file.ctime_ns, file.inode, file.sha256, file.crc32,
   upload_session.session, upload_session.seq,
   receipt.seq, receipt.path, receipt.remote_id, receipt.revision, receipt.size, receipt.sha256, receipt.mtime_ns`
@@ -86,14 +88,17 @@ export const claimJoins = `
   LEFT JOIN receipt ON receipt.target_id = delivery.target_id AND receipt.file_id = delivery.file_id
   LEFT JOIN upload_session ON upload_session.target_id = delivery.target_id AND upload_session.file_id = delivery.file_id`
 
-/** A row as a list: naming 21 cells takes as long as reading them. */
+/** A row as a list: naming 22 cells takes as long as reading them. */
 export type ClaimCells = readonly [
-  ...[fileId: bigint, seq: bigint, attempts: bigint, look: LookCell],
+  ...[fileId: bigint, seq: bigint, attempts: bigint, sinceMs: bigint, look: LookCell],
   ...[folderId: bigint, name: NameCell, size: bigint, mtimeNs: bigint, ctimeNs: bigint, inode: bigint],
   ...[sha256: Buffer | null, crc32: bigint | null, session: string | null, sessionSeq: bigint | null],
   ...[receiptSeq: bigint | null, receiptPath: NameCell, remoteId: string, revision: string],
   ...[receiptSize: bigint, receiptSha256: Buffer, receiptMtimeNs: bigint],
 ]
+
+/** Of a receipt, in the words of `ReceiptRow`. */
+export const receiptColumns = 'seq, path, remote_id AS remoteId, revision, size, sha256, mtime_ns AS mtimeNs'
 
 export interface ReceiptRow {
   readonly target: string
@@ -111,8 +116,8 @@ export function deliveryOf(
   cells: ClaimCells,
   { targetId, tree, doubtfulSeq }: { readonly targetId: number; readonly tree: Tree; readonly doubtfulSeq: number },
 ): Delivery {
-  const [fileId, seq, attempts, look, folderId, name, size, mtimeNs, ctimeNs, inode, sha256, crc32, ...more] = cells
-  const [session, sessionSeq, ...receipt] = more
+  const [fileId, seq, attempts, sinceMs, look, folderId, name, size, mtimeNs, ctimeNs, inode, ...more] = cells
+  const [sha256, crc32, session, sessionSeq, ...receipt] = more
   const { source, path } = tree.pathOf(Number(folderId), name)
   return {
     targetId,
@@ -126,6 +131,7 @@ export function deliveryOf(
     inode: inodeOfCell(inode),
     digest: sha256 === null ? undefined : { sha256: sha256.toString('hex'), crc32: Number(crc32) },
     attempts: Number(attempts),
+    sinceMs: Number(sinceMs),
     look: lookOf(look, seq <= doubtfulSeq),
     receipt: receiptOfClaim(receipt),
     session: session === null || sessionSeq !== seq ? undefined : parseSession(session),

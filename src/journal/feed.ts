@@ -7,10 +7,11 @@ import { Debts } from './debts.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
 import type { Leaving, Remover } from './leaving.ts'
-import type { Moves } from './moves.ts'
+import { Moves } from './moves.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
 import { offeredPriority } from './priority.ts'
 import { inodeCell, nameCell } from './rows.ts'
+import { receiptColumns, storedReceipt, type ReceiptRow, type StoredReceipt } from './delivery.ts'
 import type { Look, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
@@ -35,6 +36,22 @@ export interface Accepted {
   readonly isGivenUp?: boolean
 }
 
+/** Says of a file whether a target is to have it, see Feed.offer. */
+export type Takes = (facts: Facts) => 'take' | 'leave' | 'pass'
+
+/** Whether a receipt of a file's newest state is known to be true, so that nobody has to look. */
+export type Proves = (receipt: StoredReceipt) => boolean
+const provesNothing: Proves = () => false
+
+/** A file whose copy is not what its receipt says. */
+export interface OwedAgain {
+  readonly fileId: number
+  /** For its history. */
+  readonly why: string
+  /** What is to be true in the same transaction. */
+  readonly first?: () => void
+}
+
 export interface OfferStep {
   /** Files looked at in this step. */
   readonly files: number
@@ -51,7 +68,7 @@ const sql = {
   after: `
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
   presentAfter: 'SELECT file.* FROM file WHERE seq > ? AND present = 1 ORDER BY seq LIMIT ?',
-  receiptSeq: 'SELECT seq FROM receipt WHERE target_id = ? AND file_id = ?',
+  receipt: `SELECT '' AS target, ${receiptColumns} FROM receipt WHERE target_id = ? AND file_id = ?`,
 }
 
 interface FeedParts {
@@ -60,11 +77,12 @@ interface FeedParts {
   readonly history: History
   readonly counters: Counters
   readonly leaving: Leaving
-  readonly moves: Moves
   readonly transactions: Transactions
   readonly clock: Clock
   /** An attempt at this file is under way at this target. */
   readonly isLeased: (targetId: number, fileId: number) => boolean
+  /** Around whatever is read outside of a transaction. */
+  readonly guarded: <T>(look: () => T) => T
 }
 
 function goneWords(leaving: number): string {
@@ -84,12 +102,13 @@ export class Feed {
   readonly #targets: Targets
   readonly #history: History
   readonly #newFiles: NewFiles
-  readonly #moves: Moves
+  readonly moves: Moves
   readonly #debts: Debts
   readonly #clock: Clock
   readonly #statements
   readonly #recordAll
   readonly #offerStep
+  readonly #oweAgain
   /** What was owed when the journal was opened may have been tried by a process that could not tell: its receipts are in doubt. */
   readonly #doubtfulSeq: number
   #head: number
@@ -99,7 +118,7 @@ export class Feed {
     this.#targets = parts.targets
     this.#history = parts.history
     this.#newFiles = new NewFiles(connection, parts.counters)
-    this.#moves = parts.moves
+    this.moves = new Moves(connection, parts)
     this.#clock = parts.clock
     this.#statements = {
       head: connection.prepare<[], { seq: number }>(sql.head),
@@ -107,7 +126,7 @@ export class Feed {
       removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
       presentAfter: connection.prepare<[number, number], FileRow>(sql.presentAfter).safeIntegers(),
-      receiptSeq: connection.prepare<[number, number], { seq: number }>(sql.receiptSeq),
+      receipt: connection.prepare<[number, number], ReceiptRow>(sql.receipt).safeIntegers(),
     }
     this.#head = required(this.#statements.head.get()).seq
     this.#doubtfulSeq = this.#head
@@ -121,9 +140,11 @@ export class Feed {
         return accepted
       },
     )
-    this.#offerStep = parts.transactions.of(
-      (name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass') =>
-        this.#offerSome(name, limit, takes),
+    this.#offerStep = parts.transactions.of((name: string, limit: number, takes: Takes, proves: Proves) =>
+      this.#offerSome(name, limit, takes, proves),
+    )
+    this.#oweAgain = parts.transactions.of(
+      (targetId: number, files: readonly OwedAgain[]) => files.filter((one) => this.#oweOneAgain(targetId, one)).length,
     )
   }
 
@@ -179,7 +200,7 @@ export class Feed {
   /** A move that cannot be one is a removal and a put, or where nothing is known of the old place, a put. */
   #moveAll(moves: readonly Move[], selection: Selection, removers: readonly Remover[]): (Accepted | undefined)[] {
     this.#newFiles.write()
-    const { moving, blocked, unknown } = this.#moves.sort(moves)
+    const { moving, blocked, unknown } = this.moves.sort(moves)
     const accepted = new Map<Move, Accepted | undefined>()
     for (const { move, row } of moving) accepted.set(move, this.#move(move, row, { selection, removers }))
     const gone = blocked.map(({ source, from }) =>
@@ -203,7 +224,7 @@ export class Feed {
     const seq = ++this.#head
     const takers = row.present === 1n ? selection({ source, path: from, ...stat }) : []
     const owedTo = selection({ source, path, ...stat })
-    this.#moves.place(move, row, seq)
+    this.moves.place(move, row, seq)
     // Out of what a target takes is gone for that target (F35).
     const losing = removers.filter(({ targetId }) => takers.includes(targetId) && !owedTo.includes(targetId))
     const leaves = this.#debts.leave(fileId, seq, losing)
@@ -269,14 +290,29 @@ export class Feed {
   /**
    * Offers the next part of the feed to one target, in one transaction with its cursor. @param takes what the target's selector
    * says of a file: `take` owes it unless the receipt is of its newest seq, `leave` forgets what was owed, `pass` touches nothing.
+   * @param proves where the offer wants looks: which receipts need none.
    */
-  offer(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
+  offer(name: string, limit: number, takes: Takes, proves = provesNothing): OfferStep {
     try {
-      return this.#offerStep(name, limit, takes)
+      return this.#offerStep(name, limit, takes, proves)
     } catch (thrown) {
       this.#targets.reload()
       throw thrown
     }
+  }
+
+  /** Owes files again, whatever their receipts say. Answers how many: what is gone is not. */
+  oweAgain(targetId: number, files: readonly OwedAgain[]): number {
+    return this.#oweAgain(targetId, files)
+  }
+
+  #oweOneAgain(targetId: number, { fileId, why, first }: OwedAgain): boolean {
+    const row = this.#tree.fileRowById(fileId)
+    if (row?.present !== 1n) return false
+    first?.()
+    const sourceId = this.#tree.sourceId(this.#tree.pathOf(Number(row.folder_id), row.name).source) ?? null
+    this.#history.append({ sourceId, fileId, targetId, event: 'repair', detail: why })
+    return this.#offerOne(targetId, 'hash', row, { takes: () => 'take', proves: provesNothing })
   }
 
   filesAfter(seq: number, limit: number): readonly (Facts & { readonly seq: number })[] {
@@ -288,14 +324,14 @@ export class Feed {
     }))
   }
 
-  #offerSome(name: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
+  #offerSome(name: string, limit: number, takes: Takes, proves: Proves): OfferStep {
     const target = this.#targets.get(name)
     const rows = this.#statements.after.all(target.cursor, limit)
     let owed = 0
     for (const row of rows) {
       // Owed when the target left the configuration, and gone since.
       if (row.present !== 1n) this.#debts.forgetGone(target.id, Number(row.id), this.#head)
-      else if (this.#offerOne(target.id, target.offer.look, row, takes)) owed++
+      else if (this.#offerOne(target.id, target.offer.look, row, { takes, proves })) owed++
     }
     const isDone = rows.length < limit
     const cursor = isDone ? this.#head : Number(rows[rows.length - 1]?.seq ?? this.#head)
@@ -303,14 +339,22 @@ export class Feed {
     return { files: rows.length, owed, isDone }
   }
 
-  #offerOne(targetId: number, look: Look, row: FileRow, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): boolean {
+  #offerOne(
+    targetId: number,
+    look: Look,
+    row: FileRow,
+    { takes, proves }: { readonly takes: Takes; readonly proves: Proves },
+  ): boolean {
     const fileId = Number(row.id)
     const { source, path } = this.#tree.pathOf(Number(row.folder_id), row.name)
     const verdict = takes({ source, path, size: Number(row.size), mtimeNs: row.mtime_ns })
     if (verdict === 'leave') this.#debts.forgetGone(targetId, fileId, this.#head)
     if (verdict !== 'take') return false
-    const isProven = this.#statements.receiptSeq.get(targetId, fileId)?.seq === Number(row.seq)
-    if (isProven && look === 'trust') return false
+    const receipt = this.#statements.receipt.get(targetId, fileId)
+    // What is owed already may have been tried, so that it has to be looked at.
+    const isProven = (): boolean =>
+      receipt !== undefined && proves(storedReceipt(receipt)) && !this.#debts.isOwed(targetId, fileId)
+    if (receipt?.seq === row.seq && (look === 'trust' || isProven())) return false
     const debt = { targetId, fileId, seq: Number(row.seq), bytes: Number(row.size) }
     this.#debts.renew(debt, { priority: offeredPriority(debt.bytes), look })
     return true

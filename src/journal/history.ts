@@ -23,6 +23,14 @@ export interface HistoryLine {
   readonly detail: string
 }
 
+/** How many lines of one kind were added since the journal was opened. */
+export interface EventCount {
+  readonly event: string
+  readonly source: string | null
+  readonly target: string | null
+  readonly count: number
+}
+
 /** Lines kept. At some 100 bytes a line this is about 100 MB at most. */
 const linesMax = 1_000_000
 /** Unit: ms (a year). */
@@ -59,9 +67,22 @@ interface Row {
   readonly detail: string
 }
 
+/** Belongs to no delivery. */
+export interface Note {
+  readonly source: string | null
+  readonly path?: SourcePath
+  readonly target?: string
+  readonly event: string
+  readonly detail: string
+}
+
 export class History {
   readonly #append: WideInsert
   #gathered: Cell[] = []
+  readonly #counts = new Map<
+    string,
+    { readonly event: string; readonly sourceId: number | null; readonly targetId: number | null; count: number }
+  >()
   readonly #clock: Clock
   readonly #tree: Tree
   readonly #statements
@@ -77,16 +98,8 @@ export class History {
     }
   }
 
-  /** Adds one line, which is written at the end of the transaction that makes it true; to be called inside of it. */
-  append({ sourceId, fileId, targetId, event, detail }: HistoryEntry): void {
-    this.#gathered.push(this.#clock.wallMs(), sourceId, fileId, targetId, event, detail)
-  }
-
-  /** A line of a path, which need not be known. */
-  note(
-    { source, path, event, detail }: { source: string | null; path?: SourcePath; event: string; detail: string },
-    targetId: number | null,
-  ): void {
+  /** A path that is not known stands in the detail. */
+  note({ source, path, event, detail }: Note, targetId: number | null): void {
     const row = source === null || path === undefined ? undefined : this.#tree.rowAt(source, path)
     this.append({
       sourceId: source === null ? null : (this.#tree.sourceId(source) ?? null),
@@ -95,6 +108,24 @@ export class History {
       event,
       detail: row === undefined && path !== undefined ? `${path}: ${detail}` : detail,
     })
+  }
+
+  /** Adds one line, which is written at the end of the transaction that makes it true; to be called inside of it. */
+  append({ sourceId, fileId, targetId, event, detail }: HistoryEntry): void {
+    const key = `${event} ${sourceId ?? ''} ${targetId ?? ''}`
+    const known = this.#counts.get(key)
+    if (known === undefined) this.#counts.set(key, { event, sourceId, targetId, count: 1 })
+    else known.count++
+    this.#gathered.push(this.#clock.wallMs(), sourceId, fileId, targetId, event, detail)
+  }
+
+  counts(targets: ReadonlyMap<number, string>): readonly EventCount[] {
+    return [...this.#counts.values()].map(({ event, sourceId, targetId, count }) => ({
+      event,
+      source: sourceId === null ? null : this.#tree.sourceName(sourceId),
+      target: targetId === null ? null : (targets.get(targetId) ?? null),
+      count,
+    }))
   }
 
   write(): void {

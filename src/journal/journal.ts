@@ -9,18 +9,19 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import type { Change, FileStat } from './change.ts'
-import { Feed, type Accepted, type Facts, type OfferStep, type Selection } from './feed.ts'
+import type { Change } from './change.ts'
+import { Feed, type Accepted, type Facts, type OfferStep, type Proves, type Selection, type Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
-import { History, type HistoryLine } from './history.ts'
+import { Holdings } from './holdings.ts'
+import { History, type EventCount, type HistoryLine, type Note } from './history.ts'
 import { Leaving, type Remover } from './leaving.ts'
-import type { LeftCopy } from './left-copies.ts'
-import { Moves } from './moves.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 import { Paces, type PaceState } from './paces.ts'
+import { Receipts } from './receipts.ts'
+import { Parked } from './parked.ts'
 import { Spool, type LargeClaim } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
@@ -28,19 +29,21 @@ import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
 export type { Change, FileStat } from './change.ts'
-export type { Accepted, Facts, OfferStep, Selection } from './feed.ts'
+export type { Accepted, Facts, OfferStep, Proves, Selection, Takes } from './feed.ts'
 export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
+export type { AuditRecord, Holding, Repair } from './holdings.ts'
+export type { Listed, Listing } from './listing.ts'
 export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
+export type { CopyRecord, Receipts } from './receipts.ts'
 export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { FileRecord, KnownFile } from './tree.ts'
 export { isDamage } from './soundness.ts'
 export { everything } from './targets.ts'
 export { JournalFull } from './write-gate.ts'
 
-const declareNode = "INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING"
 /** A write of one page that changes nothing anybody reads. */
 const writeProbe = `
   INSERT INTO setting (name, value) VALUES ('write-probe', 1) ON CONFLICT DO UPDATE SET value = value + 1`
@@ -58,12 +61,14 @@ export class Journal {
   readonly #folders: FoldersAtTarget
   readonly #targets: Targets
   readonly #paces: Paces
+  readonly parked: Parked
   readonly #clock: Clock
   readonly #leaving: Leaving
-  readonly #moves: Moves
+  readonly moves: Feed['moves']
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
+  readonly holdings: Holdings
 
   constructor(connection: Connection, file: string, clock: Clock) {
     this.damage = new Promise((resolve) => (this.#endInDamage = resolve))
@@ -80,21 +85,27 @@ export class Journal {
     this.#folders = new FoldersAtTarget(connection)
     this.#targets = new Targets(connection, this.#folders)
     this.#paces = new Paces(connection)
+    this.parked = new Parked(connection, this.#tree)
     const rooms = { tree: this.#tree, history: this.#history, targets: this.#targets, group: this.#group }
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
-    const isLeasedAnywhere = (fileId: number): boolean => this.#targets.ids.some((id) => isLeased(id, fileId))
-    this.#moves = new Moves(connection, { ...parts, isLeasedAnywhere })
-    this.#feed = new Feed(connection, { ...parts, isLeased, moves: this.#moves })
-    this.#spool = new Spool(connection, { ...parts, left: this.#moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
+    const written = <T>(write: () => T): T => this.#written(write)
+    const guarded = <T>(look: () => T): T => this.#guarded(look)
+    this.#feed = new Feed(connection, { ...parts, isLeased, guarded })
+    this.moves = this.#feed.moves
+    this.#spool = new Spool(connection, { ...parts, left: this.moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
+    this.holdings = new Holdings(connection, { ...parts, file, feed: this.#feed, written, guarded })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
     this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */
   declareNode(id: string): void {
-    this.#written(() => this.#connection.prepare<[string]>(declareNode).run(id))
+    const declare = this.#connection.prepare<[string]>(
+      "INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING",
+    )
+    this.#written(() => declare.run(id))
   }
 
   // Sources and files
@@ -123,11 +134,6 @@ export class Journal {
     return this.#guarded(() => this.#tree.filesBelow(source, folder, limit))
   }
 
-  /** Where a file that looks like this one is, or was and has copies. */
-  whereabouts(source: string, stat: FileStat): readonly SourcePath[] {
-    return this.#guarded(() => this.#moves.whereabouts(source, stat))
-  }
-
   recordOf(source: string, path: SourcePath): FileRecord | undefined {
     const row = this.#guarded(() => this.#tree.rowAt(source, path))
     return row === undefined ? undefined : fileRecord(row)
@@ -154,8 +160,8 @@ export class Journal {
   }
 
   /** Offers the next `limit` files of the feed to a target whose cursor is behind, see Feed.offer. */
-  offer(target: string, limit: number, takes: (facts: Facts) => 'take' | 'leave' | 'pass'): OfferStep {
-    return this.#written(() => this.#feed.offer(target, limit, takes))
+  offer(target: string, limit: number, takes: Takes, proves?: Proves): OfferStep {
+    return this.#written(() => this.#feed.offer(target, limit, takes, proves))
   }
 
   // Targets
@@ -233,6 +239,11 @@ export class Journal {
     return this.#folders.bookOf(this.#targets.get(target).id, this.#group, (look) => this.#guarded(look))
   }
 
+  /** What targets hold by their receipts, page by page. */
+  receipts(): Receipts {
+    return new Receipts(this.#connection, this.#tree, (look) => this.#guarded(look))
+  }
+
   // Copies that follow their files
 
   /** Why no copy of this source's files leaves any target before its owner says so; null where they may. */
@@ -260,11 +271,6 @@ export class Journal {
 
   finish(delivery: Delivery, outcome: Outcome): Promise<void> {
     return this.#spool.finish(delivery, outcome)
-  }
-
-  /** Whose copy lies at a place of a target although its file moved away. */
-  leftAt(targetId: number, path: string): LeftCopy | undefined {
-    return this.#guarded(() => this.#moves.left.at(targetId, path))
   }
 
   keepDigest(delivery: Delivery, digest: { readonly sha256: string; readonly crc32: number }): Promise<void> {
@@ -307,8 +313,8 @@ export class Journal {
   // History
 
   /** Adds a line that belongs to no delivery; on disk a moment later. */
-  note(line: { source: string | null; path?: SourcePath; target?: string; event: string; detail: string }): void {
-    const target = line.target
+  note(line: Note): void {
+    const { target } = line
     this.#group.later(() => this.#history.note(line, target === undefined ? null : this.#targets.get(target).id))
   }
 
@@ -316,6 +322,10 @@ export class Journal {
     // What was noted a moment ago is read as well.
     this.#group.drain()
     return this.#guarded(() => this.#history.read(fileId, limit))
+  }
+
+  eventCounts(): readonly EventCount[] {
+    return this.#history.counts(new Map(this.#targets.names().map((name) => [this.#targets.get(name).id, name])))
   }
 
   // Room on its disk
@@ -331,15 +341,8 @@ export class Journal {
   }
 
   /** Runs a verb that writes at once, and as often as the disk has no room for it again when it has. */
-  async patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
-    for (;;) {
-      await this.whenWritable(signal)
-      try {
-        return verb()
-      } catch (thrown) {
-        if (!(thrown instanceof JournalFull) || this.#gate.isEnding) throw thrown
-      }
-    }
+  patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
+    return this.#gate.patiently(verb, signal)
   }
 
   /** From now on what the disk does not take fails instead of waiting: for a program that has to end. */

@@ -41,12 +41,18 @@ function left(where: string): string {
     WHERE ${where} AND receipt.target_id = ? AND is_left = 1 LIMIT 1`
 }
 
+interface LeftCopiesParts {
+  readonly clock: Clock
+  /** Around whatever is read outside of a transaction. */
+  readonly guarded: <T>(look: () => T) => T
+}
+
 export class LeftCopies {
-  readonly #clock: Clock
+  readonly #parts: LeftCopiesParts
   readonly #statements
 
-  constructor(connection: Connection, { clock }: { readonly clock: Clock }) {
-    this.#clock = clock
+  constructor(connection: Connection, parts: LeftCopiesParts) {
+    this.#parts = parts
     this.#statements = {
       mark: connection.prepare<[number]>(sql.mark),
       outdated: connection.prepare<[number, number]>(sql.outdated),
@@ -69,6 +75,10 @@ export class LeftCopies {
 
   /** The first of those at this place, in the place of a folder above it, or in a folder of its name (F39). */
   at(targetId: number, path: string): LeftCopy | undefined {
+    return this.#parts.guarded(() => this.#at(targetId, path))
+  }
+
+  #at(targetId: number, path: string): LeftCopy | undefined {
     // None at all is by far the most common.
     if (this.#statements.any.get(targetId) === undefined) return undefined
     for (let place = path; place !== ''; place = folderOf(place)) {
@@ -81,7 +91,7 @@ export class LeftCopies {
 
   #leftCopy({ fileId, seq, state, dueMs }: Row): LeftCopy {
     const isGoing = seq !== null && (state === 'waiting' || state === 'postponed')
-    return { fileId, goes: isGoing ? { seq, inMs: Math.max(0, (dueMs ?? 0) - this.#clock.wallMs()) } : undefined }
+    return { fileId, goes: isGoing ? { seq, inMs: Math.max(0, (dueMs ?? 0) - this.#parts.clock.wallMs()) } : undefined }
   }
 
   /** The place has another file's copy now: what lay there is no more. */

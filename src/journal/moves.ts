@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
 import { LeftCopies } from './left-copies.ts'
 import { inodeCell, nameCell, type NameCell } from './rows.ts'
+import type { Targets } from './targets.ts'
 import type { FileRow, Tree } from './tree.ts'
 
 /** Where else a file is believed, that looks like one file. More of them are hard links of one file, of which any will do. */
@@ -50,7 +51,10 @@ interface MovesParts {
   readonly tree: Tree
   readonly counters: Counters
   readonly clock: Clock
-  readonly isLeasedAnywhere: (fileId: number) => boolean
+  readonly targets: Targets
+  readonly isLeased: (targetId: number, fileId: number) => boolean
+  /** Around whatever is read outside of a transaction. */
+  readonly guarded: <T>(look: () => T) => T
 }
 
 export class Moves {
@@ -77,11 +81,13 @@ export class Moves {
 
   /** Where a file of this inode, size and time is, or was and has copies; the present ones first. */
   whereabouts(source: string, { inode, size, mtimeNs }: Omit<FileStat, 'ctimeNs'>): readonly SourcePath[] {
-    const { tree } = this.#parts
+    const { tree, guarded } = this.#parts
     const sourceId = tree.sourceId(source)
     if (sourceId === undefined) return []
-    const rows = this.#statements.whereabouts.all(inodeCell(inode), size, mtimeNs, sourceId)
-    return rows.map(({ folderId, name }) => tree.pathOf(Number(folderId), name).path)
+    return guarded(() => {
+      const rows = this.#statements.whereabouts.all(inodeCell(inode), size, mtimeNs, sourceId)
+      return rows.map(({ folderId, name }) => tree.pathOf(Number(folderId), name).path)
+    })
   }
 
   /** Takes the rows that move off their places. */
@@ -116,7 +122,8 @@ export class Moves {
 
   /** Is there anything of the file at a target, or on its way there? */
   #isBound({ id }: FileRow): boolean {
-    return this.#statements.isBound.get({ id }) === 1 || this.#parts.isLeasedAnywhere(Number(id))
+    const { targets, isLeased } = this.#parts
+    return this.#statements.isBound.get({ id }) === 1 || targets.ids.some((target) => isLeased(target, Number(id)))
   }
 
   #inOrder(known: ReadonlyMap<bigint, { move: Move; row: FileRow }>): { move: Move; row: FileRow }[] {

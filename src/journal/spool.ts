@@ -9,6 +9,7 @@ import {
   claimColumns,
   claimJoins,
   deliveryOf,
+  receiptColumns,
   storedReceipt,
   wordsOf,
   type ClaimCells,
@@ -73,7 +74,7 @@ const sql = {
     SELECT target.name AS target, delivery.state AS state, reason, attempts, due_ms AS dueMs
     FROM delivery JOIN target ON target.id = target_id WHERE file_id = ?`,
   receiptsOf: `
-    SELECT target.name AS target, seq, path, remote_id AS remoteId, revision, size, sha256, mtime_ns AS mtimeNs
+    SELECT target.name AS target, ${receiptColumns}
     FROM receipt JOIN target ON target.id = target_id WHERE file_id = ?`,
   lastReason: `
     SELECT reason FROM delivery WHERE target_id = ? AND state = ? AND reason IS NOT NULL LIMIT 1`,

@@ -147,6 +147,18 @@ export class WriteGate {
     })
   }
 
+  /** Runs a verb that writes at once, and as often as the disk has no room for it again when it has. */
+  async patiently<T>(verb: () => T, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      await this.whenOpen(signal)
+      try {
+        return verb()
+      } catch (thrown) {
+        if (!(thrown instanceof JournalFull) || this.#isEnding) throw thrown
+      }
+    }
+  }
+
   /** Ends all waiting: the program has to end, and what could not be written is found out anew at the next start. */
   endWaiting(): void {
     this.#isEnding = true

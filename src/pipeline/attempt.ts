@@ -2,7 +2,7 @@
 import type { Random } from '../base/random.ts'
 import { asError } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
-import { fsPath, type RemotePath } from '../base/path.ts'
+import { fsPath, type RemotePath, type SourcePath } from '../base/path.ts'
 import {
   ContentChanged,
   ContentGone,
@@ -30,6 +30,8 @@ export interface AttemptParts {
   readonly digest: Digest
   /** Absolute folder of a source. */
   readonly rootOf: (source: string) => string
+  /** The file is not what its source believes it to be. */
+  readonly onStale: (source: string, path: SourcePath) => void
   readonly placeAt: (delivery: Delivery) => RemotePath
   readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove
@@ -164,8 +166,10 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
   if (error instanceof ContentUnreadable) {
     return ended({ kind: 'parked', reason: error.message, againInMs: unreadableAgainMs })
   }
-  if (error instanceof ContentChanged || error instanceof ContentGone || !(error instanceof TargetError))
-    return again(error.message)
+  const isStale = error instanceof ContentChanged || error instanceof ContentGone
+  if (isStale || (error instanceof TargetError && error.next.kind === 'source-changed'))
+    parts.onStale(delivery.source, delivery.path)
+  if (isStale || !(error instanceof TargetError)) return again(error.message)
   switch (error.next.kind) {
     case 'pause-target':
       return { kind: 'target-paused', ...troubleOf(error) }

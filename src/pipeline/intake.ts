@@ -19,6 +19,7 @@ import {
   type Producer,
   type ProducerConsumer,
   type Source,
+  type StageSnapshot,
 } from '../stage/stage.ts'
 import type { RemovalBrake } from './removal-brake.ts'
 
@@ -87,6 +88,10 @@ export class Intake {
   }
 
   /** What lanes subscribe to. */
+  get stages(): readonly StageSnapshot[] {
+    return [this.#arrivals, this.#recorder, this.#counted].map((stage) => stage.snapshot())
+  }
+
   get accepted(): Source<Accepted> {
     return this.#recorder
   }

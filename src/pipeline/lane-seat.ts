@@ -4,6 +4,7 @@ import { joinPath, remotePath, type RemotePath } from '../base/path.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
+import type { ReadableTarget } from '../target/target.ts'
 import type { Lane } from './lane.ts'
 import type { PaceSnapshot } from '../target/pace.ts'
 import type { LaneOrder } from './lane-order.ts'
@@ -31,6 +32,12 @@ const busyMsMin = 1000
 /** A lane that failed so often in a row leaves nothing to wait for. */
 const failuresUntilIdle = 3
 
+/** What one life was opened with. */
+interface SeatOpened {
+  readonly target: ReadableTarget
+  readonly pace: LanePace
+}
+
 export class LaneSeat {
   readonly name: string
   readonly targetId: number
@@ -38,7 +45,7 @@ export class LaneSeat {
   #config: TargetConfig
   #order: LaneOrder
   #lane: Lane | undefined
-  #pace: LanePace | undefined
+  #opened: SeatOpened | undefined
   #bytesSentBefore = 0
   #busyMsBefore = 0
   #failures = 0
@@ -71,6 +78,11 @@ export class LaneSeat {
     return this.#lane
   }
 
+  /** The target while its lane has it open: for reading beside what the lane does. */
+  get reading(): ReadableTarget | undefined {
+    return this.#lane?.state.kind === 'running' ? this.#opened?.target : undefined
+  }
+
   /** Over all lives. */
   get bytesSent(): number {
     return this.#bytesSentBefore + (this.#lane?.traffic.bytesSent ?? 0)
@@ -89,15 +101,16 @@ export class LaneSeat {
 
   /** Requests made to its account this month; undefined between two lives. */
   get requests(): PaceSnapshot['monthly'] | undefined {
-    return this.#lane === undefined ? undefined : this.#pace?.snapshot().monthly
+    return this.#opened?.pace.snapshot().monthly
   }
 
-  /** A new life begins. @param onEnd told once, when it is over. */
-  begin({ lane, pace }: { lane: Lane; pace: LanePace }, onEnd: (reason: Reason) => void): Lane {
+  /** A new life begins, with a target and a pace of its own. @param onEnd told once, when it is over. */
+  begin(lane: Lane, opened: SeatOpened, onEnd: (reason: Reason) => void): Lane {
     this.#lane = lane
-    this.#pace = pace
+    this.#opened = opened
     const ended = (reason: Reason): void => {
       this.#lane = undefined
+      this.#opened = undefined
       this.#bytesSentBefore += lane.traffic.bytesSent
       this.#busyMsBefore += lane.traffic.busyMs
       if (reason instanceof Error) this.#lastFailure = reason.message
@@ -157,6 +170,7 @@ function placeOf(config: TargetConfig, host: string): string {
     onRemove: null,
     removeAfterMs: null,
     pace: null,
+    verify: null,
     formerly: null,
   })
 }

@@ -27,7 +27,7 @@ import {
   type Subscription,
 } from '../stage/stage.ts'
 import type { Target } from '../target/target.ts'
-import { attempt } from './attempt.ts'
+import { attempt, type AttemptParts } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
@@ -36,7 +36,7 @@ import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
 import { restWhenQuiet } from './tidying.ts'
-import { Traffic } from './traffic.ts'
+import { Traffic, type TrafficParts } from './traffic.ts'
 
 export interface LaneConfig {
   readonly name: string
@@ -50,10 +50,11 @@ export interface LaneConfig {
   readonly heldBecause: string | null
 }
 
-export interface LaneParts {
+export interface LaneParts extends TrafficParts {
   readonly journal: Journal
   readonly digest: Digest
   readonly rootOf: (source: string) => string
+  readonly onStale: AttemptParts['onStale']
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -82,7 +83,7 @@ export class Lane implements Child {
   readonly #uploader: Consumer<Delivery>
   readonly #subscription: Subscription
   readonly #arrivals: Consumer<Accepted>
-  readonly #offering: Offering
+  readonly offering: Offering
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
@@ -103,7 +104,7 @@ export class Lane implements Child {
     this.name = config.name
     this.#config = config
     this.#parts = parts
-    this.traffic = new Traffic(parts.clock)
+    this.traffic = new Traffic(config.name, parts)
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
@@ -140,7 +141,8 @@ export class Lane implements Child {
     const { targetId } = config
     this.#arrivals.subscribe(accepted, { selector: ({ owedTo }) => owedTo.includes(targetId), cancel: 'permanent' })
     const selector = (): Selector => config.order().selector
-    this.#offering = new Offering({ ...parts, target: config.name, selector, onOwed: () => this.#wake() })
+    const isReached = (): boolean => this.#state.kind === 'running'
+    this.offering = new Offering({ ...parts, ...config, selector, isReached, onOwed: () => this.#wake() })
     this.#watchStages()
     this.#start()
   }
@@ -259,7 +261,7 @@ export class Lane implements Child {
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
     const { placeAt, asideAt, onRemove } = order()
     const parts = { ...this.#parts, target, placeAt, asideAt, onRemove, progress }
-    const ending = await attempt(delivery, parts, this.#hurry.signal).finally(() => passage.end())
+    const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }
@@ -333,14 +335,14 @@ export class Lane implements Child {
 
   /** Offers what lies behind the target's cursor. */
   offer(): void {
-    this.#tasks.run('offer', (signal) => this.#offering.run(signal))
+    this.#tasks.run('offer', (signal) => this.offering.run(signal))
   }
 
   /** Nothing under way, nothing that could begin soon: a target that cannot be used leaves nothing to do. */
   get isIdle(): boolean {
     const { journal, clock } = this.#parts
     const { targetId } = this.#config
-    if (journal.activeCount(targetId) > 0 || this.#offering.isRunning || this.#uncommitted > 0) return false
+    if (journal.activeCount(targetId) > 0 || this.offering.isRunning || this.#uncommitted > 0) return false
     if (this.#state.kind === 'opening') return false
     if (this.#state.kind === 'paused') return this.#state.probes > 0
     if (this.#state.kind === 'held') return true

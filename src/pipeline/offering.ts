@@ -1,16 +1,31 @@
-/** Offers a target what lies behind its cursor, step by step, so that everything else goes on meanwhile. Owns no cursor: the journal does. */
+/**
+ * Offers a target what lies behind its cursor, step by step, so that everything else goes on meanwhile. Where many copies are to be looked
+ * for and a listing proves them, the target is listed first, and only what that does not prove is looked at. Owns no cursor: the journal does.
+ */
 import type { Clock } from '../base/clock.ts'
-import type { Journal, Offer } from '../journal/journal.ts'
+import { asError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Facts, Journal, Listing, Offer, Proves, Takes } from '../journal/journal.ts'
+import type { Target } from '../target/target.ts'
 import { pathRules, type Selector } from './selector.ts'
+import { provenBy, survey } from './survey.ts'
 
 /** Files offered again in one transaction: less than 10 ms of the main loop. */
 const offerMax = 250
+/** From so many on a listing costs fewer calls than a look at each. */
+const listedFilesMin = 200
+/** A listing that fails is begun anew after these; then each copy is looked at by itself. Unit: ms. */
+const listAgainMs = [2_000, 10_000, 30_000]
 
 export interface OfferingParts {
   readonly journal: Journal
   readonly clock: Clock
-  readonly target: string
+  readonly log: Log
+  readonly name: string
   readonly selector: () => Selector
+  readonly target: Target
+  /** Whether the target can be asked now. */
+  readonly isReached: () => boolean
   /** Something is owed that was not before. */
   readonly onOwed: () => void
 }
@@ -19,6 +34,7 @@ export class Offering {
   readonly #parts: OfferingParts
   #isRunning = false
   #again = false
+  #listed: number | null = null
 
   constructor(parts: OfferingParts) {
     this.#parts = parts
@@ -26,6 +42,11 @@ export class Offering {
 
   get isRunning(): boolean {
     return this.#isRunning
+  }
+
+  /** Entries listed so far; null where nothing is being listed. */
+  get listed(): number | null {
+    return this.#listed
   }
 
   /** Offers until the cursor is at the head. Where it runs already, that run also offers what was set back meanwhile. */
@@ -44,21 +65,75 @@ export class Offering {
   }
 
   async #offerAll(signal: AbortSignal): Promise<void> {
-    const { journal, clock, target, selector, onOwed } = this.#parts
-    while (journal.target(target).cursor < journal.head) {
-      const takes = (): OfferVerdict => offerVerdict(journal.target(target).offer, selector())
-      const { owed } = await journal.patiently(() => journal.offer(target, offerMax, takes()), signal)
+    const { journal, isReached } = this.#parts
+    if (!(await this.#isWorthListing(signal))) return this.#offerBy(undefined, signal)
+    // It is offered when the target can be asked: looks would have to wait for that as well.
+    if (!isReached()) return
+    const listing = journal.holdings.newListing()
+    try {
+      const isWhole = await this.#list(listing, signal)
+      // What was asked for meanwhile wants a listing of its own time.
+      if (!this.#again) await this.#offerBy(isWhole ? provenBy(listing) : undefined, signal)
+    } finally {
+      listing.close()
+    }
+  }
+
+  /** Where content may change behind a revision, only the content proves. */
+  async #isWorthListing(signal: AbortSignal): Promise<boolean> {
+    const { journal, clock, name, target } = this.#parts
+    const { offer, cursor, offerLeft } = journal.target(name)
+    if (cursor >= journal.head || offer.look === 'trust' || offerLeft < listedFilesMin) return false
+    if (offer.look === 'hash' && !target.traits.revisionIsContent) return false
+    const takes = this.#takes()
+    let count = 0
+    for (let page = journal.filesAfter(cursor, offerMax); page.length > 0 && count < listedFilesMin;) {
+      count += page.filter((facts) => takes(facts) === 'take').length
+      page = journal.filesAfter(page.at(-1)?.seq ?? journal.head, offerMax)
+      await clock.sleep(0, signal)
+    }
+    return count >= listedFilesMin
+  }
+
+  /** @returns false where the target does not let itself be listed. */
+  async #list(listing: Listing, signal: AbortSignal): Promise<boolean> {
+    const { clock, log, name, target } = this.#parts
+    for (const waitMs of [...listAgainMs, undefined]) {
+      try {
+        for await (const count of survey(target, listing, signal)) this.#listed = count
+        return true
+      } catch (thrown) {
+        if (signal.aborted) throw thrown
+        log.warn('listing failed', { target: name, reason: asError(thrown).message })
+      } finally {
+        this.#listed = null
+      }
+      if (waitMs !== undefined) await clock.sleep(waitMs, signal)
+    }
+    return false
+  }
+
+  async #offerBy(proves: Proves | undefined, signal: AbortSignal): Promise<void> {
+    const { journal, clock, name, onOwed } = this.#parts
+    for (let seen = 0; journal.target(name).cursor < journal.head;) {
+      const { cursor } = journal.target(name)
+      // It was set back meanwhile, by somebody who wants everything looked at as it is by then.
+      if (cursor < seen && proves !== undefined) return void (this.#again = true)
+      seen = cursor
+      const { owed } = await journal.patiently(() => journal.offer(name, offerMax, this.#takes(), proves), signal)
       if (owed > 0) onOwed()
       await clock.sleep(0, signal)
     }
   }
+
+  #takes(): Takes {
+    return offerVerdict(this.#parts.journal.target(this.#parts.name).offer, this.#parts.selector())
+  }
 }
 
-type OfferVerdict = (facts: Parameters<Selector>[0]) => 'take' | 'leave' | 'pass'
-
-function offerVerdict({ source, glob }: Offer, selector: Selector): OfferVerdict {
+function offerVerdict({ source, glob }: Offer, selector: Selector): Takes {
   const isGlob = glob === null ? undefined : pathRules([glob])
-  return (facts) => {
+  return (facts: Facts) => {
     if (source !== null && source !== facts.source) return 'pass'
     if (isGlob !== undefined && isGlob(facts.path) === undefined) return 'pass'
     return selector(facts).takes ? 'take' : 'leave'

@@ -42,7 +42,7 @@ export async function ownCopy(
   const { target, journal, asideAt } = parts
   const { receipt, fileId, targetId, seq } = delivery
   if (receipt?.path === at) return { kind: 'here', receipt: receiptOf(receipt), isProven: receipt.seq === delivery.seq }
-  const other = journal.leftAt(targetId, at)
+  const other = journal.moves.left.at(targetId, at)
   const own = receipt === undefined ? undefined : await found(delivery, receiptOf(receipt), parts, signal)
   if (other?.goes !== undefined && other.fileId !== fileId) {
     const delayMs = Math.min(waitMsMax, Math.max(waitMsMin, other.goes.inMs))

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
 import { isDamage, type Change, type Facts, type Remover } from '../journal/journal.ts'
-import { supervise, type Reason, type Supervisor } from '../stage/stage.ts'
+import { supervise, type Reason, type StageSnapshot, type Supervisor } from '../stage/stage.ts'
 import { slotsFirstOf } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
 import { Intake } from './intake.ts'
@@ -20,7 +20,9 @@ export type { LaneOrder } from './lane-order.ts'
 export type { LaneState } from './lane-state.ts'
 export { declarationOf, declaredOrder, laneOrder, type LaneSeat } from './lane-seat.ts'
 export { ownFolder } from './remote-path.ts'
-export { selector } from './selector.ts'
+export { pathRules, selector } from './selector.ts'
+export type { EndedAttempt } from './traffic.ts'
+export { verification, type Difference, type Finding, type Tally, type VerifyWish } from './verification.ts'
 
 /** What stands behind a target's configuration, with the pace that is around it already. */
 export interface OpenedTarget {
@@ -95,11 +97,11 @@ export class Pipeline {
       name: seat.name,
       restart: 'transient',
       stopMs: this.#parts.stopGraceMs + stopReserveMs,
-      start: async () => seat.begin(await this.#openLane(seat), (reason) => this.#laneEnded(seat, reason)),
+      start: () => this.#beginLane(seat),
     })
   }
 
-  async #openLane(seat: LaneSeat): Promise<{ lane: Lane; pace: LanePace }> {
+  async #beginLane(seat: LaneSeat): Promise<Lane> {
     const open = await this.#parts.openerOf(seat.config.kind)
     // As it is now: a reload may have changed it meanwhile, though never its kind.
     const { name, targetId, config } = seat
@@ -108,7 +110,8 @@ export class Pipeline {
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
     const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
-    return { lane: new Lane(parts, this.#intake.accepted, this.#parts), pace }
+    const lane = new Lane(parts, this.#intake.accepted, this.#parts)
+    return seat.begin(lane, { target, pace }, (reason) => this.#laneEnded(seat, reason))
   }
 
   /** What broke in one lane is its own affair, unless it is the ground that all of them stand on. */
@@ -182,6 +185,11 @@ export class Pipeline {
 
   release(): void {
     this.#intake.release()
+  }
+
+  /** Of what every change passes before its lanes. */
+  get stages(): readonly StageSnapshot[] {
+    return this.#intake.stages
   }
 
   get isIdle(): boolean {

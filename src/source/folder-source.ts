@@ -174,6 +174,11 @@ export class FolderSource implements Child {
     return this.#scans.isIdle && !this.#watch.isWalking
   }
 
+  /** Without a root there is nothing to look at: its return is followed by a scan of everything. */
+  lookAgain(path: SourcePath): void {
+    if (this.#root !== undefined) this.#settler.touch(path, 'found')
+  }
+
   whyIgnored(path: SourcePath): IgnoredBecause | undefined {
     return new IgnoreRules(this.#root?.identity.path ?? this.#config.path, this.#config.ignore).why(path, false)
   }

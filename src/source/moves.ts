@@ -44,7 +44,7 @@ export class Moves {
 
   /** Where else the file is believed; nowhere, where it is believed in its place as well. */
   #whereabouts({ source, path, stat }: Put): readonly SourcePath[] {
-    const paths = this.#parts.believed.whereabouts(source, stat)
+    const paths = this.#parts.believed.moves.whereabouts(source, stat)
     return paths.includes(path) ? [] : paths
   }
 

@@ -55,6 +55,10 @@ export class SourceLives {
     return this.#life?.isIdle() ?? false
   }
 
+  lookAgain(path: SourcePath): void {
+    this.#life?.lookAgain(path)
+  }
+
   whyIgnored(path: SourcePath): IgnoredBecause | undefined {
     if (this.#life !== undefined) return this.#life.whyIgnored(path)
     return new IgnoreRules(this.#config.path, this.#config.ignore).why(path, false)

@@ -37,6 +37,8 @@ export interface Source {
   rescan(reason: string): Promise<void>
   /** Nothing dirty, nothing settling, no scan running or wanted. A missing root leaves nothing to do. */
   isIdle(): boolean
+  /** Somebody who wanted to read the file found another one than is believed: it is looked at, whether or not an event tells of it (F49). */
+  lookAgain(path: SourcePath): void
   /** Which rule leaves the path out; undefined where none does. Reads the ignore files on the way. */
   whyIgnored(path: SourcePath): IgnoredBecause | undefined
 }

@@ -8,11 +8,11 @@ import { claimed, noteFile, type Claimant, type OwnerNotes } from './claim.ts'
 import type { FolderMemory } from './folder-memory.ts'
 import type { DriveChoice } from './onedrive/onedrive.ts'
 import type { Pace } from './pace.ts'
-import { gated, paced } from './paced.ts'
+import { gated, type OpenableTarget, paced, pacedReading } from './paced.ts'
 import type { Target } from './target.ts'
 import type { Transport } from './transport/transport.ts'
 
-export type { Claimant } from './claim.ts'
+export { noteName, type Claimant } from './claim.ts'
 
 /** What every kind is built with. */
 export interface TargetParts {
@@ -23,6 +23,8 @@ export interface TargetParts {
   readonly transport: (config: CloudConfig, hosts: readonly string[]) => Transport
   /** For kinds that know folders by id: the authority on which are there. */
   readonly folders: FolderMemory
+  /** Nothing is made there or changed. */
+  readonly isForReading?: boolean
   /** Who writes there, and the folder that holds all its copies; undefined for one that only reads. */
   readonly claim: { readonly claimant: Claimant; readonly folder: RemotePath } | undefined
 }
@@ -48,27 +50,49 @@ export function slotsFirstOf(kind: string): number | undefined {
   return fixedSlotKinds.has(kind) ? undefined : (slotsFirstOfKinds.get(kind) ?? slotsFirstUsual)
 }
 
-/** Makes the target a configuration asks for, at its pace. The target touches nothing before its own `open`. */
-export type Opener = (config: TargetConfig, parts: TargetParts) => Target
+export type { OpenableTarget } from './paced.ts'
+
+/** Makes the targets that configurations of one kind ask for, at their pace. A target touches nothing before its own `open`. */
+export interface Opener {
+  open(config: TargetConfig, parts: TargetParts): Target
+  /** For reading only, whatever the hours and while a lane works there: nothing is made, tried out or put away. */
+  openForReading(config: TargetConfig, parts: TargetParts): OpenableTarget
+}
 
 /** Loads the code of one kind. @throws BrokenInvariant (when opening) for a configuration of another kind. */
-export async function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
-  if (kind === 'directory') return directoryOpener()
-  const open = await clouds[kind]()
-  return (config, parts) => {
-    assert(config.kind === kind, `a target of kind ${config.kind} was to be opened as ${kind}`)
-    const target = open(config, parts)
-    return guarded(target, (folder) => noteFile(target, folder, () => parts.clock.wallMs()), config.name, parts)
-  }
+export function openerOf(kind: TargetConfig['kind']): Promise<Opener> {
+  return kind === 'directory' ? directoryOpener() : cloudOpener(kind)
 }
 
 async function directoryOpener(): Promise<Opener> {
   const { directoryTarget } = await import('./directory/directory.ts')
-  return (config, parts) => {
+  const make = (config: TargetConfig, parts: TargetParts): ReturnType<typeof directoryTarget> => {
     assert(config.kind === 'directory', `a target of kind ${config.kind} was to be opened as a directory`)
-    const { log, clock, pace } = parts
-    const target = directoryTarget({ name: config.name, root: config.path, log, clock })
-    return guarded(paced(target, pace), (folder) => target.notesIn(folder), config.name, parts)
+    const { log, clock } = parts
+    return directoryTarget({ name: config.name, root: config.path, log, clock, ...mannerOf(parts) })
+  }
+  return {
+    open(config, parts) {
+      const target = make(config, parts)
+      return guarded(paced(target, parts.pace), (folder) => target.notesIn(folder), config.name, parts)
+    },
+    openForReading: (config, parts) => pacedReading(make(config, { ...parts, isForReading: true }), parts.pace),
+  }
+}
+
+async function cloudOpener(kind: CloudKind): Promise<Opener> {
+  const open = await clouds[kind]()
+  const make = (config: TargetConfig, parts: TargetParts): Target => {
+    assert(config.kind === kind, `a target of kind ${config.kind} was to be opened as ${kind}`)
+    return open(config, parts)
+  }
+  return {
+    open(config, parts) {
+      const target = gated(make(config, parts), parts.pace)
+      return guarded(target, (folder) => noteFile(target, folder, () => parts.clock.wallMs()), config.name, parts)
+    },
+    // Its transport keeps the pace of its calls by itself.
+    openForReading: (config, parts) => make(config, { ...parts, isForReading: true }),
   }
 }
 
@@ -95,40 +119,44 @@ const clouds: Readonly<Record<CloudKind, () => Promise<CloudOpener>>> = {
 
 async function boxOpener(): Promise<CloudOpener> {
   const { boxTarget } = await import('./box/box.ts')
-  return (config, { clock, pace, transport, folders }) => {
+  return (config, { clock, transport, folders, ...how }) => {
     const { name, account, folder } = config
     const way = transport(config, boxHosts)
-    return gated(boxTarget({ name, account: account.name, folder, transport: way, folders, clock }), pace)
+    return boxTarget({ name, account: account.name, folder, transport: way, folders, clock, ...mannerOf(how) })
   }
 }
 
 async function dropboxOpener(): Promise<CloudOpener> {
   const { dropboxTarget } = await import('./dropbox/dropbox.ts')
-  return (config, { pace, transport }) => {
+  return (config, { transport, ...how }) => {
     const { name, account, folder } = config
     const way = transport(config, dropboxHosts)
-    return gated(dropboxTarget({ name, account: account.name, folder, transport: way }), pace)
+    return dropboxTarget({ name, account: account.name, folder, transport: way, ...mannerOf(how) })
   }
 }
 
 async function googleDriveOpener(): Promise<CloudOpener> {
   const { googleDriveTarget } = await import('./google-drive/google-drive.ts')
-  return (config, { log, clock, pace, transport, folders }) => {
+  return (config, { log, clock, transport, folders, ...how }) => {
     const { name, account, folder, drive } = config
     const way = transport(config, googleHosts)
-    const common = { name, account: account.name, folder, drive, folders, clock, log }
-    return gated(googleDriveTarget({ ...common, transport: way }), pace)
+    const common = { name, account: account.name, folder, drive, folders, clock, log, ...mannerOf(how) }
+    return googleDriveTarget({ ...common, transport: way })
   }
 }
 
 async function oneDriveOpener(): Promise<CloudOpener> {
   const { oneDriveTarget } = await import('./onedrive/onedrive.ts')
-  return (config, { log, pace, transport }) => {
+  return (config, { log, transport, ...how }) => {
     const { name, account, folder } = config
     const way = transport(config, microsoftHosts)
     const drive = choiceOf(config)
-    return gated(oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log }), pace)
+    return oneDriveTarget({ name, account: account.name, drive, folder, transport: way, log, ...mannerOf(how) })
   }
+}
+
+function mannerOf({ isForReading = false }: Pick<TargetParts, 'isForReading'>): { readonly isForReading: boolean } {
+  return { isForReading }
 }
 
 /** What the configuration lets the login see says where the copies go: it sees nothing but the folder of its app, unless more is asked for. */

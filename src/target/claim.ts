@@ -100,7 +100,11 @@ async function claim(parts: ClaimParts, signal: AbortSignal): Promise<void> {
   const { notes, claimant } = parts
   const text = await notes.read(signal)
   const note = text === undefined ? undefined : parseNote(text)
-  if (note !== undefined && isOurs(note, claimant)) return
+  if (note !== undefined && isOurs(note, claimant)) {
+    // Used up by an earlier life that was killed, or said without need: kept, it would take the place back from whoever gets it one day.
+    if (claimant.mayTakeOver()) claimant.tookOver()
+    return
+  }
   const isFree = text === undefined || (note !== 'unreadable' && note?.seat === claimant.seat)
   if (!isFree && !claimant.mayTakeOver()) throw belongsToOther(parts, note)
   const since = new Date(parts.nowMs()).toISOString()

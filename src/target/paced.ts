@@ -1,6 +1,6 @@
 /** A target held to a pace, where it does not keep one by itself. How the pace is kept is not said here. */
 import type { Pace } from './pace.ts'
-import type { PutWork, Target } from './target.ts'
+import type { PutWork, ReadableTarget, Target } from './target.ts'
 import { refuseClosed } from './verdict.ts'
 
 /**
@@ -47,6 +47,22 @@ export function gated(target: Target, pace: Pace): Target {
     close: () => target.close(),
   }
 }
+
+/** What is opened for reading: hours and a spent day are about copies that begin, so nothing is refused because of them. */
+export function pacedReading(target: Target, pace: Pick<Pace, 'request'>): OpenableTarget {
+  return {
+    traits: target.traits,
+    open: (expected, signal) => target.open(expected, signal),
+    look: (at, want, signal) => pace.request(signal, () => target.look(at, want, signal)),
+    list: (under, want, signal) => target.list(under, want, signal),
+    get: (entry, range, signal) => pace.request(signal, () => target.get(entry, range, signal)),
+    about: (signal) => pace.request(signal, () => target.about(signal)),
+    close: () => target.close(),
+  }
+}
+
+/** A target for reading that was not opened yet. */
+export type OpenableTarget = ReadableTarget & Pick<Target, 'open' | 'close'>
 
 /** A copy under way when the hours end goes on to the end of its piece, whose session it has saved then: nothing is sent twice. */
 function pacedWork(work: PutWork, pace: Pick<Pace, 'bytes' | 'verdict'>, pieceBytes: number): PutWork {

@@ -112,6 +112,9 @@ export interface Target {
   close(): Promise<void>
 }
 
+/** What a reader needs of a target: nothing of it changes what is there. */
+export type ReadableTarget = Pick<Target, 'traits' | 'look' | 'list' | 'get' | 'about'>
+
 /** Which place stands behind a target's name, so that an empty mount point is not taken for the disk that belongs there. */
 export interface Identity {
   readonly mark: string

@@ -108,10 +108,15 @@ test('help loads none of the large libraries', async () => {
 
   const { code } = await fanfold(['--help'], { env: { NODE_OPTIONS: `--import file://${folder}/register.mjs` } })
 
-  const loaded = await readFile(list, 'utf8')
+  // Libraries may be files of their own, or joined with the program's.
+  const loaded = (await readFile(list, 'utf8'))
+    .trim()
+    .split('\n')
+    .filter((url) => url.startsWith('file:'))
+  const text = (await Promise.all(loaded.map((url) => readFile(new URL(url), 'utf8')))).join('\n')
   expect(code).toBe(0)
-  expect(loaded).toContain('/commander/')
-  expect(loaded).not.toMatch(/\/(zod|yaml|better-sqlite3|koffi|hono|pino|string-width)\//)
+  expect(text).toContain('commander.unknownOption')
+  expect(text).not.toMatch(/\$ZodError|Map keys must be unique|HonoRequest|from ['"](better-sqlite3|koffi|pino)['"]/)
 })
 
 test.each([

@@ -52,7 +52,8 @@ describe('the live picture', () => {
         'papers  watching  1204 files · 12 folders',
         '',
         'nas     running   █████████████████████████░░░░░░░░░░░░░░░  61%  620/1004',
-        '  12.3 files/s · 4.0 MiB/s · 2 active · 380 waiting (1.0 GiB) · 2 parked · 7 to offer · oldest 12.5s',
+        '  12.3 files/s · 4.0 MiB/s · 2 active · 380 waiting (1.0 GiB) · done in 4m 16s · 2 parked',
+        '  7 to offer · oldest 12.5s',
         '  > video/recording.bin ██████░░░░  60% of 64.0 MiB',
         '  > documents/2026/a long folder name/grüße aus 東京 🎏.txt ░░░░░░░░░░   0% of 12 B',
         '',
@@ -76,8 +77,8 @@ describe('the live picture', () => {
         '',
         'nas     running   █████████████████░░░░░░░░░░  61%  620/1004',
         '  12.3 files/s · 4.0 MiB/s · 2 active',
-        '  380 waiting (1.0 GiB) · 2 parked · 7 to offer',
-        '  oldest 12.5s',
+        '  380 waiting (1.0 GiB) · done in 4m 16s · 2 parked',
+        '  7 to offer · oldest 12.5s',
         '  > video/recording.bin ██████░░░░  60% of 64.0 MiB',
         '  > …lder name/grüße aus 東京 🎏.txt ░░░░░░░░░░   0% of 12 B',
         '',
@@ -102,8 +103,8 @@ describe('the live picture', () => {
         'nas     running    61%  620/1004',
         '  12.3 files/s · 4.0 MiB/s',
         '  2 active · 380 waiting (1.0 GiB)',
-        '  2 parked · 7 to offer',
-        '  oldest 12.5s',
+        '  done in 4m 16s · 2 parked',
+        '  7 to offer · oldest 12.5s',
         '  > …ecording.bin  60% of 64.0 MiB',
         '  > … aus 東京 🎏.txt   0% of 12 B',
         '',
@@ -128,8 +129,8 @@ describe('the live picture', () => {
         'papers  watching  1204 files · 12 folders',
         '',
         'nas     running   █████████████████████████░░░░░░░░░░░░░░░  61%  620/1004',
-        '  12.3 files/s · 4.0 MiB/s · 2 active · 380 waiting (1.0 GiB) · 2 parked',
-        '  7 to offer · oldest 12.5s',
+        '  12.3 files/s · 4.0 MiB/s · 2 active · 380 waiting (1.0 GiB) · done in 4m 16s',
+        '  2 parked · 7 to offer · oldest 12.5s',
         '… 7 more lines',
       ].join('\n'),
     )
@@ -143,6 +144,34 @@ describe('the live picture', () => {
         expect(lines.length, `${columns}x${rows}`).toBeLessThanOrEqual(Math.max(1, rows - 1))
         expect(Math.max(...lines.map(widthOf)), `${columns}x${rows}`).toBeLessThanOrEqual(columns)
       }
+  })
+
+  test('logins stand below the lanes, each with what its owner should do', () => {
+    const main = {
+      name: 'main',
+      kind: 'dropbox',
+      state: 'logged-in',
+      user: 'anna@example.com',
+      endsAt: null,
+      reason: null,
+    }
+    const old = {
+      ...main,
+      name: 'old',
+      state: 'ends-soon',
+      user: null,
+      reason: 'log in again with "fanfold login old"',
+    }
+    const status = aStatus({ targets: [], accounts: [main, old] })
+
+    const lines = frameOf({ ...view, foot: [], status }, { columns: 80, rows: 40 }, false)
+
+    expect(lines.slice(-4)).toEqual([
+      '',
+      'main  logged-in  dropbox · anna@example.com',
+      'old   ends-soon  dropbox',
+      '  ! log in again with "fanfold login old"',
+    ])
   })
 
   test('colours change nothing but colours', () => {
@@ -318,6 +347,7 @@ describe('what a run leaves undone', () => {
       reason: 'not mounted',
       settling: 0,
       removalsHeld: false,
+      lastScanMs: null,
     }
     const desk = smallDesk(
       aStatus({

@@ -26,6 +26,8 @@ test('what is left out has its default, and relative paths are relative to the f
     stateOnNetwork: 'refuse',
     node: { id: expect.stringMatching(/^[a-z0-9_-]{1,64}$/) as string, roles: ['watch', 'upload'] },
     http: { proxy: undefined, caFile: undefined },
+    status: { listen: undefined, hosts: [] },
+    notify: { ping: undefined, onRed: undefined, onGreen: undefined, digestMinute: undefined },
     sources: [
       {
         name: 'a',
@@ -53,6 +55,7 @@ test('what is left out has its default, and relative paths are relative to the f
         onRemove: 'keep',
         formerly: undefined,
         removeAfterMs: 86_400_000,
+        verify: { everyMs: 2_592_000_000, share: 0 },
         pace: {
           concurrency: 64,
           requests: undefined,

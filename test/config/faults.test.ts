@@ -391,7 +391,7 @@ describe('F97: what is wrong with the text as YAML is said in words', () => {
 
   test('a key named __proto__ is a key like any other', async () => {
     expect(await faultsOf(`${valid()}\n__proto__: { x: 1 }`)).toEqual([
-      '13:1 __proto__: unknown key; known here: state, state-on-network, node, http, sources, targets, accounts',
+      '13:1 __proto__: unknown key; known here: state, state-on-network, node, http, status, notify, sources, targets, accounts',
     ])
   })
 })

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'no
 import { createServer, request, type IncomingMessage } from 'node:http'
 import { connect as connectRaw, createServer as createRawServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import { execFile, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +15,7 @@ import { silentLog, type Log } from '../../src/base/log.ts'
 import { connect, DeskFailed, NotRunning } from '../../src/control/client.ts'
 import { AskError, serveDesk, type Desk, type Status } from '../../src/control/control.ts'
 import { ManualClock } from '../manual-clock.ts'
-import { aLane, aStatus, smallDesk } from './small-desk.ts'
+import { aLane, aStatus, aWanted, smallDesk } from './small-desk.ts'
 
 const never = new AbortController().signal
 
@@ -438,4 +439,22 @@ test('the seventeenth listener is refused', async () => {
 
   await expect(refused).rejects.toThrow('too many listen to the status already')
   await Promise.all(listeners.map((listener) => listener.return?.() ?? Promise.resolve()))
+})
+
+test('what can be had back crosses the socket as it is, and so does its content', async () => {
+  const desk = smallDesk()
+  const client = await connect(await served(desk), never)
+  const wish = { from: 'nas', source: null, glob: 'caf\udce9.txt', withRemoved: true, isBare: false }
+
+  const items = []
+  for await (const item of client.restorable(wish, never)) items.push(item)
+  const [copy] = aWanted().copies
+  const content = copy && (await text(await client.readCopy(copy, 3, never)))
+
+  expect(items.at(-1)).toEqual({ kind: 'file', file: aWanted() })
+  expect(content).toBe('tent')
+  expect(desk.asked).toEqual([
+    ['restorable', wish],
+    ['read', copy, 3],
+  ])
 })

@@ -1,14 +1,27 @@
 /** A desk with a few facts that remembers what it was asked. */
+import { Readable } from 'node:stream'
+import { remotePath } from '../../src/base/path.ts'
 import { AskError, type Desk, type ResyncRequest, type Status } from '../../src/control/control.ts'
+import type { Wanted } from '../../src/restore/restore.ts'
 
 export function aStatus(changes: Partial<Status> = {}): Status {
   return {
     healthy: true,
     reasons: [],
+    causes: [],
     oldestMs: null,
     journal: { state: 'open', reason: null },
     sources: [
-      { name: 'papers', state: 'watching', files: 1204, watched: 12, reason: null, settling: 0, removalsHeld: false },
+      {
+        name: 'papers',
+        state: 'watching',
+        files: 1204,
+        watched: 12,
+        reason: null,
+        settling: 0,
+        removalsHeld: false,
+        lastScanMs: 60_000,
+      },
     ],
     targets: [aLane()],
     accounts: [],
@@ -30,11 +43,22 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     oldestMs: null,
     reason: null,
     offering: 0,
+    listing: null,
+    verified: null,
     bytesSent: 0,
     sending: [],
     requests: null,
+    space: null,
     ...changes,
   }
+}
+
+/** With a name that is no UTF-8 and numbers that JSON has no place for. */
+export function aWanted(): Wanted {
+  const mtimeNs = 1_700_000_000_123_456_789n
+  const entry = { remoteId: '7', revision: 'r', size: 7, mtimeNs, sha256: undefined }
+  const copies = [{ target: 'nas', entry: { ...entry, path: remotePath('papers/caf\udce9.txt') } }]
+  return { source: 'papers', path: 'caf\udce9.txt', size: 7, mtimeNs, sha256: null, copies }
 }
 
 export interface SmallDesk extends Desk {
@@ -75,6 +99,17 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
         { ...line, at: '2026-11-20T10:00:00.000Z', event: 'retry', detail: 'EIO' },
       ]
     },
+    async *verify(request) {
+      asked.push(request)
+      await Promise.resolve()
+      yield { kind: 'progress', target: 'nas', phase: 'comparing', done: 1 }
+      if (request.targets.includes('nowhere')) throw new AskError('no target is named "nowhere"; there are: nas')
+    },
+    parked(target, limit) {
+      asked.push(['parked', target, limit])
+      const line = { source: 'papers', path: 'a.txt', size: 5, reason: 'EACCES; allow it', attempts: 2 }
+      return [{ ...line, ageMs: 60_000, nextTryMs: null }]
+    },
     hold(targets) {
       asked.push(['hold', targets])
       return { targets }
@@ -111,6 +146,15 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
     logout(account) {
       asked.push(['logout', account])
       return Promise.resolve({ account, left: null })
+    },
+    async *restorable(wish) {
+      asked.push(['restorable', wish])
+      yield await Promise.resolve({ kind: 'begin' as const, isBare: false, targets: ['nas'], files: 1 })
+      yield { kind: 'file' as const, file: aWanted() }
+    },
+    readCopy(copy, start) {
+      asked.push(['read', copy, start])
+      return Promise.resolve(Readable.from([Buffer.from('content').subarray(start)]))
     },
     plan() {
       asked.push('plan')

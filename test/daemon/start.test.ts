@@ -76,7 +76,7 @@ describe('a configuration of which only a part can be taken over', () => {
       return entry.name === rig.broken ? Promise.reject(new Error('no room')) : Promise.resolve()
     }
     const quiet = { reloading: () => {}, reloaded: () => {} }
-    const parts = { log: silentLog, apply, note: () => {}, announce: quiet }
+    const parts = { log: silentLog, apply, note: () => {}, follow: () => Promise.resolve(), announce: quiet }
     const rig: Rig = {
       folder,
       asked,

@@ -106,7 +106,8 @@ const cloudTarget =
       const objects = await (await ask('GET', 'objects')).json()
       const found = []
       for (const { path, kind } of objects) {
-        if (kind !== 'file') continue
+        // The note that says whose place it is, is no copy.
+        if (kind !== 'file' || path.endsWith('/.fanfold-owner')) continue
         const object = await ask('GET', `object?path=${encodeURIComponent(path)}`)
         found.push(hashOf(Buffer.from(await object.arrayBuffer())))
       }

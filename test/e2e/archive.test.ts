@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
@@ -137,6 +137,27 @@ describe('run', () => {
     const code = await daemon.end('SIGTERM')
 
     expect(code).toBe(0)
-    expect(readdirSync(join(bench.folder, 'state')).sort()).toEqual(['fanfold.lock', 'journal.sqlite', 'rescan-mark'])
+    expect(readdirSync(join(bench.folder, 'state')).sort()).toEqual([
+      'fanfold.lock',
+      'instance.json',
+      'journal.sqlite',
+      'rescan-mark',
+    ])
   })
+})
+
+test('F49: a file that got a second name while it waited goes on under both, without a scan', async () => {
+  const bench = aBench({ nas: '' })
+  const daemon = await startDaemon(bench)
+  await fanfold(bench, 'pause', 'nas')
+  writeFileSync(join(bench.inbox, 'one'), 'content')
+  await daemon.until(({ targets }) => targets[0]?.waiting === 1)
+
+  // It changes the file's own change time, of which no event tells.
+  linkSync(join(bench.inbox, 'one'), join(bench.inbox, 'other'))
+  await daemon.until(({ targets }) => targets[0]?.waiting === 2)
+  await fanfold(bench, 'resume', 'nas')
+  await daemon.until(({ targets }) => targets[0]?.delivered === 2 && targets[0].waiting === 0, 15_000)
+
+  expect(readFileSync(join(bench.copies('nas'), 'one'), 'utf8')).toBe('content')
 })

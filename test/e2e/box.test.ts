@@ -5,40 +5,12 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import type { Status } from '../../src/control/control.ts'
-import { aBox, type BoxRig } from '../emulator/box-rig.ts'
 import { treeOf } from '../tree.ts'
-import { aBench, type Bench, fanfold, isAtRest, startDaemon, targetOf } from './rig.ts'
+import type { BoxRig } from '../emulator/box-rig.ts'
+import { aBoxBench } from './box-bench.ts'
+import { fanfold, isAtRest, startDaemon, targetOf } from './rig.ts'
 
 const mebibyte = 2 ** 20
-
-interface BoxBench extends Bench {
-  readonly rig: BoxRig
-  /** Writes the login that `fanfold login` would. */
-  login(): void
-  /** What lies at Box below the target's folder. */
-  held(path: string): Buffer | undefined
-}
-
-/** @param account of an account that is a program's own: what stands in it, given the folder of the configuration. */
-async function aBoxBench(lines = '', account?: (rig: BoxRig, folder: string) => string): Promise<BoxBench> {
-  const rig = await aBox()
-  const bench = aBench({ unused: '' })
-  const { clientId, clientSecret } = rig.emulator.auth.client
-  const target = `  - { name: cloud, kind: box, account: main, folder: Archive, at: '{path}', endpoint: '${rig.emulator.url}'${lines} }\n`
-  writeFileSync(join(bench.folder, 'secret'), clientSecret, { mode: 0o600 })
-  writeFileSync(
-    bench.config,
-    `state: ./state\nsources:\n  - { name: inbox, path: ./inbox, settle: 200ms }\ntargets:\n${target}` +
-      `accounts:\n  - { name: main, kind: box, ${account?.(rig, bench.folder) ?? `client-id: ${clientId}, client-secret-file: ./secret`} }\n`,
-  )
-  const login = (): void => {
-    const folder = join(bench.folder, 'state', 'accounts')
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const { refreshToken } = rig.emulator.auth.login()
-    writeFileSync(join(folder, 'main.json'), JSON.stringify({ refreshToken }), { mode: 0o600 })
-  }
-  return { ...bench, rig, login, held: (path) => rig.emulator.provider.owner.read(`/Archive/${path}`) }
-}
 
 test('archives a tree, and goes on with its login after a restart', async () => {
   const bench = await aBoxBench()

@@ -37,7 +37,7 @@ describe('a file that moved', () => {
     expect(rig.journal.file('papers', sourcePath('a/x'))).toBeUndefined()
     expect(rig.journal.filesBelow('papers', sourcePath(''), 9)).toEqual(['b/y'])
     expect(rig.journal.history(fileId ?? 0, 1)).toMatchObject([{ event: 'move', path: 'b/y', detail: 'from a/x' }])
-    expect(rig.journal.leftAt(rig.nas, 'a/x')).toEqual({ fileId, goes: { seq: 2, inMs: 0 } })
+    expect(rig.journal.moves.left.at(rig.nas, 'a/x')).toEqual({ fileId, goes: { seq: 2, inMs: 0 } })
     expect(ways(rig)).toEqual(['b/y <- a/x'])
     expect(rig.journal.counts(rig.nas)).toMatchObject({ delivered: 1, waiting: 1 })
     expect(rig.journal.fileCounts().get('papers')).toBe(1)
@@ -91,7 +91,7 @@ describe('a file that moved', () => {
     const rig = await held('a')
     rig.journal.record([aRemove('a')], toNas(rig), [{ targetId: rig.nas, graceMs: 60_000 }])
 
-    expect(rig.journal.whereabouts('papers', aStat({ inode: 0n }))).toEqual(['a'])
+    expect(rig.journal.moves.whereabouts('papers', aStat({ inode: 0n }))).toEqual(['a'])
     rig.journal.record([aMove('a', 'b', { inode: 0n })], toNas(rig))
 
     expect(rig.journal.counts(rig.nas)).toMatchObject({ leaving: 0, waiting: 1 })
@@ -126,7 +126,7 @@ describe('a file that moved', () => {
     rig.journal.record([aMove('a', 'b')], toNas(rig))
     await rig.journal.finish(first, delivered(first))
 
-    expect(rig.journal.leftAt(rig.nas, 'a')).toMatchObject({ goes: { seq: 2 } })
+    expect(rig.journal.moves.left.at(rig.nas, 'a')).toMatchObject({ goes: { seq: 2 } })
     expect(ways(rig)).toEqual(['b <- a'])
   })
 
@@ -139,7 +139,7 @@ describe('a file that moved', () => {
     await rig.journal.finish(fresh, delivered(fresh))
     await rig.journal.finish(moved, { kind: 'postponed', delayMs: 0, reason: 'busy', isCounted: false })
 
-    expect(rig.journal.leftAt(rig.nas, 'a')).toBeUndefined()
+    expect(rig.journal.moves.left.at(rig.nas, 'a')).toBeUndefined()
     expect(rig.journal.counts(rig.nas)).toMatchObject({ delivered: 1 })
     expect(rig.journal.receiptsOf(moved.fileId).size).toBe(0)
   })

@@ -167,19 +167,24 @@ async function watched(world: World, inbox: string): Promise<{ source: Source; s
 async function rested(world: World, source: Source): Promise<void> {
   const { targetId } = world.seat('nas')
   let quiet = 0
-  await vi.waitUntil(() => {
-    world.pipeline.approve('inbox')
-    world.journal.retry(targetId)
-    const { waiting, postponed, parked, leaving } = world.journal.counts(targetId)
-    const isQuiet =
-      source.isIdle() && waiting + postponed + parked + leaving + world.journal.activeCount(targetId) === 0
-    quiet = isQuiet ? quiet + 1 : 0
-    return quiet > 10
-  }, patience).catch((thrown: unknown) => {
-    const counts = JSON.stringify(world.journal.counts(targetId))
-    const reasons = (['parked', 'postponed'] as const).map((state) => world.journal.reasonOf(targetId, state))
-    throw new Error(`not at rest: ${counts} ${reasons.join(' / ')} ${JSON.stringify(source.state())} idle ${source.isIdle()}`, { cause: thrown })
-  })
+  await vi
+    .waitUntil(() => {
+      world.pipeline.approve('inbox')
+      world.journal.retry(targetId)
+      const { waiting, postponed, parked, leaving } = world.journal.counts(targetId)
+      const isQuiet =
+        source.isIdle() && waiting + postponed + parked + leaving + world.journal.activeCount(targetId) === 0
+      quiet = isQuiet ? quiet + 1 : 0
+      return quiet > 10
+    }, patience)
+    .catch((thrown: unknown) => {
+      const counts = JSON.stringify(world.journal.counts(targetId))
+      const reasons = (['parked', 'postponed'] as const).map((state) => world.journal.reasonOf(targetId, state))
+      throw new Error(
+        `not at rest: ${counts} ${reasons.join(' / ')} ${JSON.stringify(source.state())} idle ${source.isIdle()}`,
+        { cause: thrown },
+      )
+    })
 }
 
 async function churn(seed: number): Promise<void> {
@@ -188,21 +193,29 @@ async function churn(seed: number): Promise<void> {
   // What is proven is order, and syncs cost nothing in memory.
   if (canMount) smallDisk(folder, 64)
   const inbox = join(folder, 'inbox')
-  const world = await aWorld({ targets: ['nas'], configs: { nas: { onRemove: 'remove' } }, folder })
+  const lives: { source: Source; sources: Sources }[] = []
+  const world = await aWorld({
+    targets: ['nas'],
+    configs: { nas: { onRemove: 'remove' } },
+    folder,
+    onStale: (_, path) => lives.at(-1)?.source.lookAgain(path),
+  })
   const churning = new Churn(inbox, random)
-  let life = await watched(world, inbox)
-  await life.source.firstScan
+  lives.push(await watched(world, inbox))
+  await lives.at(-1)?.source.firstScan
 
   for (let n = 1; n <= operations; n++) {
     churning.step()
     if (random() < 0.15) await systemClock.sleep(random() * 20, never)
     if (n % operationsPerLife > 0) continue
-    await life.sources.stop()
+    await lives.pop()?.sources.stop()
     for (let off = 0; off < whileOff; off++) churning.step()
-    life = await watched(world, inbox)
+    lives.push(await watched(world, inbox))
   }
-  await life.source.firstScan
-  await rested(world, life.source)
+  for (const { source } of lives) {
+    await source.firstScan
+    await rested(world, source)
+  }
 
   const tree = filesIn(inbox)
   const believed = world.journal.filesBelow('inbox', sourcePath(''), 1_000)

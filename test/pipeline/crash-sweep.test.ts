@@ -232,7 +232,7 @@ function asMove(journal: Journal, folder: string, change: Change): Change {
   if (change.kind !== 'put') return change
   const isGone = (path: string): boolean =>
     statSync(join(folder, 'inbox', path), { bigint: true, throwIfNoEntry: false })?.ino !== change.stat.inode
-  const from = journal.whereabouts('inbox', change.stat).find((path) => path !== change.path && isGone(path))
+  const from = journal.moves.whereabouts('inbox', change.stat).find((path) => path !== change.path && isGone(path))
   return from === undefined ? change : { ...change, kind: 'move', from }
 }
 

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log } from '../../src/base/log.ts'
-import { sourcePath } from '../../src/base/path.ts'
+import { sourcePath, type SourcePath } from '../../src/base/path.ts'
 import type { DirectoryConfig, TargetConfig } from '../../src/config/config.ts'
 import { openDigest } from '../../src/digest/digest.ts'
 import { openJournal, type Change, type FileStat, type Journal } from '../../src/journal/journal.ts'
@@ -44,6 +44,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
     onRemove: 'keep',
     formerly: undefined,
     removeAfterMs: 0,
+    verify: { everyMs: undefined, share: 0 },
     pace: {
       concurrency: 8,
       requests: undefined,
@@ -102,6 +103,7 @@ export async function aWorld(options: {
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
   readonly stopGraceMs?: number
+  readonly onStale?: (source: string, path: SourcePath) => void
   /** Where an earlier world left off. */
   readonly folder?: string
   /** The journal's. */
@@ -126,6 +128,7 @@ export async function aWorld(options: {
       digest,
       openerOf: () => Promise.resolve((config) => opened(wrap(aDirectory(config, log), config), config.name)),
       rootOf: () => inbox,
+      onStale: options.onStale ?? (() => {}),
       host: 'here',
       clock: systemClock,
       random: Math.random,

@@ -23,6 +23,13 @@ export class Ledger implements Believed {
   readonly callSizes: number[] = []
   readonly #files = new Map<string, Map<string, KnownFile>>()
   readonly #inodes = new Map<bigint, Set<SourcePath>>()
+  readonly moves: Believed['moves'] = {
+    whereabouts: (_, { inode, size, mtimeNs }) =>
+      [...this.#pathsOf(inode)].filter((path) => {
+        const known = this.file('', path)
+        return known?.inode === inode && known.size === size && known.mtimeNs === mtimeNs
+      }),
+  }
 
   take(changes: readonly Change[]): Promise<void> {
     this.callSizes.push(changes.length)
@@ -83,13 +90,6 @@ export class Ledger implements Believed {
       .filter(([path, files]) => files.size > 0 && path !== '' && path !== folder && path.startsWith(start))
       .map(([path]) => path.slice(start.length).split('/')[0] ?? '')
     return [...new Set(names)]
-  }
-
-  whereabouts(_source: string, { inode, size, mtimeNs }: Omit<KnownFile, 'name' | 'ctimeNs'>): readonly SourcePath[] {
-    return [...this.#pathsOf(inode)].filter((path) => {
-      const known = this.file('', path)
-      return known?.inode === inode && known.size === size && known.mtimeNs === mtimeNs
-    })
   }
 
   filesBelow(_source: string, folder: SourcePath, limit: number): readonly SourcePath[] {

@@ -91,6 +91,17 @@ for (const [kind, aPlace] of Object.entries(places)) {
       expect(back.message).toContain('host-of-two')
     })
 
+    test('that is its own already uses the owner’s word up, which would take it back one day', async () => {
+      const place = await aPlace()
+      const first = aFanfold('one')
+      await asSeenBy(first, place).open(undefined, never)
+
+      first.mayTake = true
+      await asSeenBy(first, place).open(undefined, never)
+
+      expect(first.mayTake).toBe(false)
+    })
+
     test('knows one that lost its state, and one whose state moved to another folder', async () => {
       const place = await aPlace()
       await asSeenBy(aFanfold('one', 'here'), place).open(undefined, never)

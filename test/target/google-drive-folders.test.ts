@@ -292,3 +292,20 @@ test('a shared drive that nobody sees is told by name', async () => {
   expect(failure.next).toEqual({ kind: 'pause-target', state: 'missing' })
   expect(failure.message).toContain('0AnotherPVA')
 })
+
+test('F80: what its owner renamed a moment ago is not found under its old name once somebody lists what is there', async () => {
+  await begin()
+  await put('a/x')
+  await put('a/y')
+  const look = (path: string): Promise<unknown> => fixture.target.look(at(path), { hash: false }, never)
+  await look('a/x')
+
+  fixture.rig.emulator.provider.owner.rename('/Archive/a/x', 'renamed')
+  const listed = await all(fixture.target.list(at(''), { hash: false }, never))
+
+  expect(listed.map(({ path }) => path)).toEqual(['a/renamed', 'a/y'])
+  expect([await look('a/x'), await look('a/renamed')]).toEqual([
+    undefined,
+    expect.objectContaining({ path: 'a/renamed' }),
+  ])
+})

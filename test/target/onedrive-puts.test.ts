@@ -399,6 +399,19 @@ describe('F53, F54: twins', () => {
     expect(new Set(listed.map(({ remoteId }) => remoteId)).size).toBe(2)
   })
 
+  test('that come at the same moment lie side by side all the same', async () => {
+    const { target } = await opened()
+    const paths = Array.from({ length: 8 }, (_, n) => [`Case ${n}`, `case ${n}`]).flat()
+    const copies = await Promise.all(paths.map((path, n) => aCopy(source, path, { name: `f${n}` })))
+
+    await Promise.all(copies.map((copy, n) => target.put(copy, at(paths[n] ?? ''), aWork(), never)))
+
+    const listed = await all(target.list(at(''), { hash: true }, never))
+    expect(listed.map(({ path, sha256 }) => [path, sha256])).toEqual(
+      [...paths].sort().map((path) => [path, sha256Of(path)]),
+    )
+  })
+
   test('of folders keep their files apart, also when both come at once', async () => {
     const { target } = await opened()
     const paths = ['Docs/a', 'docs/a', 'DOCS/a']

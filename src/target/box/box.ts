@@ -6,9 +6,10 @@
 import type { Readable } from 'node:stream'
 import { abortFirst } from '../../base/abort.ts'
 import { abortReason, type Clock } from '../../base/clock.ts'
-import type { RemotePath } from '../../base/path.ts'
+import { remotePath, type RemotePath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
+import { Finds } from '../finds.ts'
 import { PathTurns } from '../path-turns.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
@@ -35,6 +36,8 @@ export interface BoxOptions {
   readonly directBytesMax?: number
   /** How long is waited where Box does not say. Default as rclone's. Unit: ms. */
   readonly patienceMs?: number
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 /** Box's own root. */
@@ -56,6 +59,7 @@ class BoxTarget implements Target {
   readonly #places: Places
   readonly #puts: Puts
   readonly #turns = new PathTurns()
+  readonly #finds = new Finds()
   #fileBytesMax = fileBytesMaxOfAll
   #root = rootId
 
@@ -65,7 +69,8 @@ class BoxTarget implements Target {
     this.#api = new BoxApi({ ...options, patienceMs })
     this.#places = new Places({ api: this.#api, memory, root: () => this.#root })
     const fileBytesMax = (): number => this.#fileBytesMax
-    this.#puts = new Puts({ api: this.#api, places: this.#places, fileBytesMax, directBytesMax })
+    const own = { api: this.#api, places: this.#places, finds: this.#finds }
+    this.#puts = new Puts({ ...own, fileBytesMax, directBytesMax })
   }
 
   get traits(): Traits {
@@ -79,7 +84,8 @@ class BoxTarget implements Target {
       if (userOfMark !== undefined && userOfMark !== user.id)
         throw this.#missing(`the login is of another account (${user.login}) than the copies`, 'log in with the other')
       this.#fileBytesMax = user.fileBytesMax ?? fileBytesMaxOfAll
-      this.#root = await this.#rootFolder(expected === undefined, signal)
+      this.#root = await this.#rootFolder(expected === undefined && this.#options.isForReading !== true, signal)
+      if (expected === undefined && this.#options.isForReading !== true) await this.#expectFinds(signal)
       const mark = `${user.id} ${this.#root}`
       return { mark, isSame: expected === undefined || expected === mark }
     })
@@ -154,6 +160,14 @@ class BoxTarget implements Target {
   }
 
   /** Name by name, as the configuration has it; the owner chose the names, so they go as they are. */
+  /** Of a place that was never opened it is not known what it holds. */
+  async #expectFinds(signal: AbortSignal): Promise<void> {
+    const entries = this.list(remotePath(''), { hash: false }, signal)
+    const first = await entries.next()
+    await entries.return()
+    if (first.done !== true) this.#finds.expect()
+  }
+
   async #rootFolder(mayMake: boolean, signal: AbortSignal): Promise<string> {
     let folderId = rootId
     for (const name of this.#options.folder.normalize('NFC').split('/')) {

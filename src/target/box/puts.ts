@@ -3,6 +3,7 @@
  * a version that was not looked at, and what Box says it has is held against what was sent. The calls' shapes are elsewhere.
  */
 import { showPath, type RemotePath } from '../../base/path.ts'
+import type { Finds } from '../finds.ts'
 import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { SourceFile } from '../source-file.ts'
@@ -18,6 +19,7 @@ import { dropSession, isWorthless, SessionUpload } from './session.ts'
 export interface PutsParts {
   readonly api: BoxApi
   readonly places: Places
+  readonly finds: Finds
   /** Largest file of the account's plan, known once the target is open. Unit: bytes. */
   readonly fileBytesMax: () => number
   /** Up to here a file goes in one call: what a crash costs, and no less than Box wants of a session. Unit: bytes. */
@@ -55,7 +57,7 @@ export class Puts {
     const { copy, work } = errand
     const isSmall = copy.size <= this.#parts.directBytesMax && work.session === undefined
     const finisher = new Finisher({ ...this.#parts, mismatches: this.#mismatches }, errand)
-    const aim = isSmall ? unseenAim(errand) : undefined
+    const aim = isSmall && !this.#parts.finds.isLikely ? unseenAim(errand) : undefined
     if (aim === undefined) return this.#looked(errand, finisher, isSmall, signal)
     return new DirectUpload({ ...this.#parts, errand, finisher }).send(aim, signal)
   }
@@ -67,7 +69,9 @@ export class Puts {
     const spot = known === undefined ? await places.prepare(at, signal) : undefined
     const held = known ?? spot?.held
     const parts = { ...this.#parts, errand, finisher }
-    if (held !== undefined && (await finisher.isThere(held, signal))) {
+    const isThere = held !== undefined && (await finisher.isThere(held, signal))
+    this.#parts.finds.looked(isThere)
+    if (isThere) {
       await dropSession(this.#parts.api, errand, signal)
       return finisher.settled(held, signal)
     }

@@ -152,7 +152,7 @@ const handlers: Handlers<DirectoryVerbs> = {
   ...copying,
   ...reading,
   ...listing,
-  open: ({ root, expected, nowMs }) => openPlace(root, expected, { nowMs, inUse: namesInUse() }),
+  open: (asked) => openPlace(asked, namesInUse()),
   putBatch: ({ place, puts, bytes }) => {
     using folders = new Folders(place)
     return putBatch(folders, puts, bytes)

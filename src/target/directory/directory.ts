@@ -28,6 +28,8 @@ export interface DirectoryOptions {
   readonly root: string
   readonly log: Log
   readonly clock: Clock
+  /** Nothing is made or changed there; a lane may work beside. */
+  readonly isForReading?: boolean
 }
 
 export function directoryTarget(options: DirectoryOptions): Target & Noting {
@@ -46,14 +48,16 @@ class DirectoryTarget implements Target, Noting {
   readonly #log: Log
   readonly #thread: IdleThread<DirectoryVerbs>
   readonly #smallPuts: SmallPuts
+  readonly #isForReading: boolean
   readonly #turns = new PathTurns()
   #mark: string | undefined
   #isCaseSensitive = true
   #nextId = 1
   #putsUnderWay = 0
 
-  constructor({ name, root, log, clock }: DirectoryOptions) {
+  constructor({ name, root, log, clock, isForReading = false }: DirectoryOptions) {
     this.#name = name
+    this.#isForReading = isForReading
     this.#root = root
     this.#clock = clock
     this.#log = log
@@ -73,7 +77,7 @@ class DirectoryTarget implements Target, Noting {
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
     return this.#judged(signal, async () => {
-      const ask = { root: this.#root, expected, nowMs: this.#clock.wallMs() }
+      const ask = { root: this.#root, expected, nowMs: this.#clock.wallMs(), isForReading: this.#isForReading }
       const { mark, isSame, isCaseSensitive } = await this.#thread.call('open', ask, signal)
       this.#mark = mark
       this.#isCaseSensitive = isCaseSensitive

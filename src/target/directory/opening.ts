@@ -14,22 +14,29 @@ export interface Opened {
   readonly isCaseSensitive: boolean
 }
 
-/** @param options.inUse temporary files of puts under way, which stay. */
-export function openPlace(
-  root: string,
-  expected: string | undefined,
-  options: { readonly nowMs: number; readonly inUse: ReadonlySet<string> },
-): Opened {
-  if (expected === undefined) makeRoot(root)
+export interface OpenAsked {
+  readonly root: string
+  /** The mark that has to be found; undefined before the first copy. */
+  readonly expected: string | undefined
+  readonly nowMs: number
+  /** Nothing is made, tried out or put away there: it may be a disk that takes no writes, or a lane may work beside. */
+  readonly isForReading: boolean
+}
+
+/** @param inUse temporary files of puts under way, which stay. */
+export function openPlace({ root, expected, nowMs, isForReading }: OpenAsked, inUse: ReadonlySet<string>): Opened {
+  if (expected === undefined && !isForReading) makeRoot(root)
   const mark = markOf(statRoot(root))
   const isSame = expected === undefined || isSamePlace(mark, expected)
   if (!isSame && !isMadeAnew(mark, expected)) {
     throw new Failure('root', 'another-place', `another disk or an empty mount point stands at ${root}`)
   }
+  // What letters' case means is asked by who writes only.
+  if (isForReading) return { mark, isSame, isCaseSensitive: true }
   using folders = new Folders({ root, mark })
   proveWritable(folders)
   const caseSensitive = isCaseSensitive(folders)
-  sweep(folders, options.inUse, keepLargeSince(options.nowMs))
+  sweep(folders, inUse, keepLargeSince(nowMs))
   removeTemporaryFolder(folders)
   // Taken again: only now is the change time surely another than the birth time, which is how a known birth is told.
   return { mark: markOf(statRoot(root)), isSame, isCaseSensitive: caseSensitive }

@@ -3,7 +3,7 @@ import type { Outcome, SmallPut } from './batch.ts'
 import type { Place } from './folders.ts'
 import type { Begun, LargePut } from './large-copy.ts'
 import type { Stored } from './objects.ts'
-import type { Opened } from './opening.ts'
+import type { OpenAsked, Opened } from './opening.ts'
 
 /** How far a large copy is; while it is proving, `begun` is what was proved. */
 export interface Progress {
@@ -16,7 +16,7 @@ type ById = { readonly id: number }
 
 /** What a directory thread can be asked. Ids are chosen by the asker, so that it can drop what it never got an answer for. */
 export type DirectoryVerbs = {
-  open: { in: { readonly root: string; readonly expected: string | undefined; readonly nowMs: number }; out: Opened }
+  open: { in: OpenAsked; out: Opened }
   putBatch: {
     in: { readonly place: Place; readonly puts: readonly SmallPut[]; readonly bytes: Uint8Array }
     out: readonly Outcome[]

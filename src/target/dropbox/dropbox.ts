@@ -6,8 +6,9 @@
 import type { Readable } from 'node:stream'
 import { abortFirst } from '../../base/abort.ts'
 import { abortReason } from '../../base/clock.ts'
-import { type RemotePath, showPath } from '../../base/path.ts'
+import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
+import { Finds } from '../finds.ts'
 import { PathTurns } from '../path-turns.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
@@ -37,6 +38,8 @@ export interface DropboxOptions {
   readonly folder: string
   /** Of this target alone: it is closed with it. */
   readonly transport: Transport
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 export function dropboxTarget(options: DropboxOptions): Target {
@@ -51,6 +54,7 @@ class DropboxTarget implements Target {
   readonly #places: Places
   readonly #puts: Puts
   readonly #turns = new PathTurns()
+  readonly #finds = new Finds()
 
   constructor(options: DropboxOptions) {
     this.#options = options
@@ -58,7 +62,7 @@ class DropboxTarget implements Target {
     this.#api = new DropboxApi(options)
     const lookUp = (path: string, signal: AbortSignal): Promise<Node | undefined> => this.#lookUp(path, signal)
     this.#places = new Places(this.#root, lookUp)
-    this.#puts = new Puts({ api: this.#api, places: this.#places, lookUp })
+    this.#puts = new Puts({ api: this.#api, places: this.#places, lookUp, finds: this.#finds })
   }
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
@@ -71,7 +75,11 @@ class DropboxTarget implements Target {
           `the login is of another account (${account.email}) than the copies`,
           'log in with the other',
         )
-      const folder = this.#root === '' ? undefined : await this.#folder(expected === undefined, signal)
+      const folder =
+        this.#root === ''
+          ? undefined
+          : await this.#folder(expected === undefined && this.#options.isForReading !== true, signal)
+      if (expected === undefined && this.#options.isForReading !== true) await this.#expectFinds(signal)
       const mark = folder === undefined ? account.id : `${account.id} ${folder.id}`
       return { mark, isSame: expected === undefined || expected === mark }
     })
@@ -150,6 +158,14 @@ class DropboxTarget implements Target {
   async #account(signal: AbortSignal): Promise<{ readonly id: string; readonly email: string }> {
     const verb = 'question for the account'
     return parseAccount(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.usersGetCurrentAccount(), signal))
+  }
+
+  /** Of a place that was never opened it is not known what it holds. */
+  async #expectFinds(signal: AbortSignal): Promise<void> {
+    const entries = this.list(remotePath(''), { hash: false }, signal)
+    const first = await entries.next()
+    await entries.return()
+    if (first.done !== true) this.#finds.expect()
   }
 
   async #folder(mayMake: boolean, signal: AbortSignal): Promise<FolderNode> {

@@ -3,6 +3,7 @@
  * over a version that was not looked at, and what Dropbox says it has is held against what was sent. The calls' shapes are elsewhere.
  */
 import { showPath, type RemotePath } from '../../base/path.ts'
+import type { Finds } from '../finds.ts'
 import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { SourceFile } from '../source-file.ts'
@@ -30,6 +31,7 @@ export interface PutsParts {
   readonly api: DropboxApi
   readonly places: Places
   readonly lookUp: LookUp
+  readonly finds: Finds
 }
 
 /** One copy on its way. */
@@ -78,7 +80,7 @@ export class Puts {
     const { copy, at, work } = errand
     const isKnown = work.previous?.sha256 === copy.sha256
     // To look first costs a call, a small file's bytes hardly more: only who may save some looks.
-    const mayBeThere = copy.bytes === undefined || work.session !== undefined || isKnown
+    const mayBeThere = copy.bytes === undefined || work.session !== undefined || isKnown || this.#parts.finds.isLikely
     if (!mayBeThere) {
       const { previous } = work
       const mode: Mode = previous === undefined ? { kind: 'add' } : { kind: 'update', rev: previous.revision }
@@ -86,6 +88,7 @@ export class Puts {
     }
     const spot = await this.#parts.places.find(at, signal)
     const there = await this.#adopt(spot.held, errand, signal)
+    this.#parts.finds.looked(there !== undefined)
     if (there === undefined) return this.#send(errand, { ...spot, mode: modeOver(spot) }, signal)
     if (work.session !== undefined) await work.save(undefined)
     return there

@@ -41,6 +41,8 @@ export interface GoogleDriveOptions {
   readonly log: Log
   /** Of uploads; the usual ones where left out. */
   readonly sizes?: UploadSizes
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 export function googleDriveTarget(options: GoogleDriveOptions): Target {
@@ -138,6 +140,7 @@ class GoogleDriveTarget implements Target {
     signal: AbortSignal,
   ): AsyncGenerator<RemoteEntry, void, undefined> {
     try {
+      this.#inventory.refresh()
       const id = await this.#folders.find(under, signal)
       if (id === undefined) return
       const { log, name } = this.#options
@@ -183,7 +186,8 @@ class GoogleDriveTarget implements Target {
     if (this.#names.length === 0) return top
     const node = known === undefined ? undefined : await this.#api.node('look at the root', known, signal)
     if (node?.kind === 'folder' && !node.isTrashed) return node.id
-    const root = await this.#folders.root(top, this.#names, known === undefined, signal)
+    const mayMake = known === undefined && this.#options.isForReading !== true
+    const root = await this.#folders.root(top, this.#names, mayMake, signal)
     if (root !== undefined) return root
     const step = 'restore it at Google Drive, or create it again if it was meant to go'
     throw this.#missing(`the folder ${this.#options.folder} is gone, or was made with another client-id`, step)

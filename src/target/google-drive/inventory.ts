@@ -31,10 +31,16 @@ export class Inventory {
   readonly #folders = new Map<string, Listing>()
   /** Folder of each node that is in a listing. */
   readonly #homes = new Map<string, string>()
+  #freshSinceMs = -Infinity
 
   constructor(api: DriveApi, clock: Clock) {
     this.#api = api
     this.#clock = clock
+  }
+
+  /** What was listed until now is too old for whatever is asked from now on: somebody wants to know what is really there. */
+  refresh(): void {
+    this.#freshSinceMs = this.#clock.monotonicMs()
   }
 
   forget(): void {
@@ -82,14 +88,18 @@ export class Inventory {
   #listing(folder: string, ageMsMax: number, signal: AbortSignal): Promise<Listing> {
     return this.#turns.take(folder, signal, async () => {
       const known = this.#folders.get(folder)
-      const isGood =
-        known !== undefined && this.#clock.monotonicMs() - known.atMs <= (known.isWhole ? ageMsMax : listedMs)
-      if (isGood) return known
+      if (known !== undefined && this.#isGood(known, ageMsMax)) return known
       const { nodes, next } = await this.#search(`'${folder}' in parents and trashed = false`, folder, signal)
       // What we made in a folder that is too large may not be found by its name yet.
       const ours = next !== undefined && known !== undefined && !known.isWhole ? [...known.nodes.values()] : []
       return this.#keep(folder, { isWhole: next === undefined, nodes: next === undefined ? nodes : ours })
     })
+  }
+
+  /** What we made in a folder that is too large is known by nothing else. */
+  #isGood({ atMs, isWhole }: Listing, ageMsMax: number): boolean {
+    const ageMs = this.#clock.monotonicMs() - atMs
+    return isWhole ? ageMs <= ageMsMax && atMs > this.#freshSinceMs : ageMs <= listedMs
   }
 
   async #search(q: string, folder: string, signal: AbortSignal): Promise<Page> {

@@ -42,8 +42,9 @@ export class Listing {
   }
 
   async *entries(signal: AbortSignal): AsyncGenerator<RemoteEntry, void, undefined> {
-    // Of a part the changes of the whole drive would be a long way round.
-    if (this.#wish.under !== '') return yield* this.#walk(signal)
+    // Of a part the changes of the whole drive would be a long way round. Those of a business drive lack the tag of the content, by which a
+    // receipt is known again.
+    if (this.#wish.under !== '' || this.#drive.root.type !== 'personal') return yield* this.#walk(signal)
     const path = `${drivePath(this.#drive.root.driveId)}/root/delta?$top=${pageEntriesMax}`
     const first = await this.#firstChanges(path, signal)
     yield* first === undefined ? this.#walk(signal) : this.#fromChanges(first, signal)

@@ -10,6 +10,8 @@ import { BrokenInvariant } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
+import { nameRules } from '../name-rules.ts'
+import { nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
@@ -40,6 +42,8 @@ export interface OneDriveOptions {
   readonly log: Log
   /** Bytes sent at a time: a multiple of 320 KiB, less than 60 MiB. */
   readonly fragmentBytes?: number
+  /** Nothing is made there. */
+  readonly isForReading?: boolean
 }
 
 export function oneDriveTarget(options: OneDriveOptions): Target {
@@ -69,8 +73,9 @@ class OneDriveTarget implements Target {
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
     return abortFirst(signal, async () => {
-      const { name, folder, drive: choice, log } = this.#options
-      const root = await foundRoot({ api: this.#api, name, folder, drive: choice }, expected, signal)
+      const { name, folder, drive: choice, log, isForReading } = this.#options
+      const mayMake = expected === undefined && isForReading !== true
+      const root = await foundRoot({ api: this.#api, name, folder, drive: choice, mayMake }, expected, signal)
       const drive = new Drive(this.#api, root)
       const places = new Places(drive)
       const fragmentBytes = this.traits.chunkBytes
@@ -82,7 +87,10 @@ class OneDriveTarget implements Target {
 
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, () =>
-      this.#turns.take(at, signal, async () => receiptOf(await this.#open.puts.put(copy, at, work, signal), at, copy)),
+      // Twins take turns, too: both would find their plain name free, and one would be written over the other (F54).
+      this.#turns.take(nameKey(at, nameRules.oneDrive), signal, async () =>
+        receiptOf(await this.#open.puts.put(copy, at, work, signal), at, copy),
+      ),
     )
   }
 

@@ -14,6 +14,8 @@ export interface Opening {
   readonly drive: DriveChoice
   /** Names with `/` between them, '' for all of the drive. */
   readonly folder: string
+  /** What is missing of the folder. */
+  readonly mayMake: boolean
 }
 
 export async function driveFacts(
@@ -37,7 +39,7 @@ export async function foundRoot(opening: Opening, expected: string | undefined, 
   let { id, unitsAbove } = top
   for (const [depth, name] of names.entries()) {
     const path = names.slice(0, depth + 1).join('/')
-    id = (await folderAt(opening, { top, id, name: name.normalize('NFC'), path }, expected === undefined, signal)).id
+    id = (await folderAt(opening, { top, id, name: name.normalize('NFC'), path }, signal)).id
     unitsAbove += 1 + name.length
   }
   return { ...top, id, unitsAbove, isDriveRoot: top.isDriveRoot && names.length === 0 }
@@ -92,13 +94,8 @@ interface Step {
   readonly path: string
 }
 
-async function folderAt(
-  opening: Opening,
-  { top, id, name, path }: Step,
-  mayMake: boolean,
-  signal: AbortSignal,
-): Promise<FolderNode> {
-  const { api } = opening
+async function folderAt(opening: Opening, { top, id, name, path }: Step, signal: AbortSignal): Promise<FolderNode> {
+  const { api, mayMake } = opening
   const verb = `look at ${path}`
   const parent = `${drivePath(top.driveId)}/items/${encodeURIComponent(id)}`
   const look = { method: 'GET', path: `${parent}:/${encodeURIComponent(name)}:` } as const

@@ -44,6 +44,12 @@ export class OwnersFolder implements OwnersHand {
     this.#account.tree.remove(item)
   }
 
+  rename(path: string, name: string): void {
+    const item = this.#account.tree.peek(path)
+    if (item === undefined) throw new Error(`nothing at ${path}`)
+    this.#account.tree.change(item, { name })
+  }
+
   #folder(names: readonly string[]): FolderItem {
     const { tree } = this.#account
     let folder = tree.root

@@ -7,7 +7,7 @@ import { granted, LoginPages, refused } from './login-pages.ts'
 import { dropboxId, type LoginKind, loginProfiles } from './login-profiles.ts'
 import { type Answer, json, type OwnersHand, plainText, type Provider } from './provider.ts'
 
-const noObjects: OwnersHand = { list: () => [], read: () => undefined, write: () => {}, remove: () => {} }
+const noObjects: OwnersHand = { list: () => [], read: () => undefined, write() {}, remove() {}, rename() {} }
 
 /** Who a token is, by path. */
 const identities: Readonly<Record<string, (user: string) => unknown>> = {

@@ -37,6 +37,8 @@ export interface OwnersHand {
   read(path: string): Buffer | undefined
   write(path: string, content: Uint8Array | string): void
   remove(path: string): void
+  /** Another name in the same folder. */
+  rename(path: string, name: string): void
 }
 
 export interface Provider {

@@ -35,4 +35,10 @@ export class OwnersFolder implements OwnersHand {
     if (node === undefined) throw new Error(`nothing at ${path}`)
     this.#account.tree.remove(node)
   }
+
+  rename(path: string, name: string): void {
+    const node = this.#account.tree.peek(path)
+    if (node === undefined) throw new Error(`nothing at ${path}`)
+    this.#account.tree.move(node, `${path.slice(0, path.lastIndexOf('/'))}/${name}`, false)
+  }
 }

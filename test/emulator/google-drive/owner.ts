@@ -59,6 +59,12 @@ export class OwnersDrive implements OwnersHand {
     this.#account.items.change(item, { trashed: true })
   }
 
+  rename(path: string, name: string): void {
+    const [item] = this.itemsAt(path)
+    if (item === undefined) throw new Error(`nothing at ${path}`)
+    this.#account.items.change(item, { name })
+  }
+
   *#below(folder: Item, above: string): Generator<OwnedObject> {
     for (const child of folder.children) {
       if (child.trashedMs !== undefined) continue

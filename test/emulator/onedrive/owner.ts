@@ -38,6 +38,12 @@ export class OwnersDrive implements OwnersHand {
     this.#drive.tree.remove(item)
   }
 
+  rename(path: string, name: string): void {
+    const item = this.#find(path)
+    if (item?.parent === undefined) throw new Error(`nothing at ${path}`)
+    this.#drive.tree.place(item, item.parent, name)
+  }
+
   /** How many versions there are. */
   versions(path: string): number {
     const item = this.#find(path)

@@ -1,0 +1,125 @@
+// Requests, seconds and memory of verify and resync over many copies: node test/bench/verify.mjs [--kind directory|dropbox|…] [--files 100000]
+// To be run after `node config/dev/setup.mjs emulator`. Small files, a hundred to a folder, since only their number counts.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: { kind: { type: 'string', default: 'directory' }, files: { type: 'string', default: '100000' } },
+})
+const files = Number(values.files)
+const filesPerFolder = 100
+const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const emulatorProgram = fileURLToPath(new URL('../emulator/dist/main.js', import.meta.url))
+const scratch = mkdtempSync(join(process.env.FANFOLD_BENCH_DIR ?? tmpdir(), 'fanfold-verify-'))
+const config = join(scratch, 'fanfold.yaml')
+
+async function startEmulator() {
+  const child = spawn(process.execPath, [emulatorProgram, values.kind, '--dir', join(scratch, 'emulator')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const card = JSON.parse((await once(createInterface(child.stdout), 'line'))[0])
+  const requests = async () => {
+    const answer = await (await fetch(`${card[values.kind].url}/_emulator/requests?since=1000000000`)).json()
+    return Object.values(answer.routes).reduce((sum, route) => sum + route.requests, 0)
+  }
+  return { child, login: card.tokens[values.kind], url: card[values.kind].url, requests }
+}
+
+function configure(emulator) {
+  const head = `state: ./state\nsources:\n  - { name: inbox, path: ./inbox }\ntargets:\n`
+  if (emulator === undefined) {
+    writeFileSync(config, `${head}  - { name: t, kind: directory, path: ./copies }\n`)
+    return
+  }
+  const { url, login } = emulator
+  writeFileSync(join(scratch, 'secret'), login.clientSecret ?? '', { mode: 0o600 })
+  const place = `account: main, folder: Archive, endpoint: '${url}', at: '{path}'`
+  const account = `name: main, kind: ${values.kind}, client-id: ${login.clientId}${values.kind === 'dropbox' ? '' : ', access: files'}`
+  const secret = ['dropbox', 'onedrive'].includes(values.kind) ? '' : ', client-secret-file: ./secret'
+  writeFileSync(
+    config,
+    `${head}  - { name: t, kind: ${values.kind}, ${place} }\naccounts:\n  - { ${account}${secret} }\n`,
+  )
+  mkdirSync(join(scratch, 'state', 'accounts'), { recursive: true, mode: 0o700 })
+  writeFileSync(join(scratch, 'state/accounts/main.json'), JSON.stringify({ refreshToken: login.refreshToken }), {
+    mode: 0o600,
+  })
+}
+
+function dropFiles() {
+  for (let n = 0; n < files; n++) {
+    const folder = join(scratch, 'inbox', `d${Math.floor(n / filesPerFolder)}`)
+    if (n % filesPerFolder === 0) mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, `f${n}`), `content of ${n}`)
+  }
+}
+
+/** The most memory that a process ever had, MiB. */
+function peakMib(pid) {
+  const kib = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return kib === undefined ? 0 : Math.round(Number(kib) / 1024)
+}
+
+async function ran(...words) {
+  const startMs = performance.now()
+  const child = spawn(process.execPath, [program, ...words, '--config', config], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let peak = 0
+  const look = setInterval(() => {
+    try {
+      peak = Math.max(peak, peakMib(child.pid))
+    } catch {
+      // It has just ended.
+    }
+  }, 50)
+  let said = ''
+  child.stdout.on('data', (chunk) => (said = (said + chunk).slice(-20_000)))
+  const [code] = await once(child, 'close')
+  clearInterval(look)
+  return { code, seconds: (performance.now() - startMs) / 1000, peak, said }
+}
+
+const emulator = values.kind === 'directory' ? undefined : await startEmulator()
+try {
+  configure(emulator)
+  dropFiles()
+  const asked = async () => emulator?.requests() ?? 0
+  const show = async (what, before, { code, seconds, peak }) =>
+    console.log(
+      `${what}: ended with ${code}, ${seconds.toFixed(1)} s, ${(await asked()) - before} requests, peak ${peak} MiB`,
+    )
+
+  await show(`delivery of ${files} files`, await asked(), await ran('run', '--until-idle'))
+  await show('verify without a daemon', await asked(), await ran('verify'))
+  const daemon = spawn(process.execPath, [program, 'run', '--config', config], { stdio: 'ignore' })
+  const status = async () => JSON.parse((await ran('status', '--json')).said)
+  const atRest = async () => {
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      // Before that a question would be answered by the command itself, and keep the daemon from starting.
+      if (!existsSync(join(scratch, 'state/control.sock'))) continue
+      if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`)
+      const now = await status()
+      const [source] = now.sources ?? []
+      if (now.running && source?.state === 'watching' && now.targets[0].offering + now.targets[0].waiting === 0) return
+    }
+  }
+  await atRest()
+  console.log(`daemon at rest: peak ${peakMib(daemon.pid)} MiB`)
+  await show('verify', await asked(), await ran('verify', '--json'))
+  console.log(`daemon after it: peak ${peakMib(daemon.pid)} MiB`)
+  await show('resync', await asked(), await ran('resync', '--wait'))
+  console.log(`daemon after it: peak ${peakMib(daemon.pid)} MiB`)
+  daemon.kill('SIGTERM')
+  await once(daemon, 'close')
+} finally {
+  emulator?.child.kill('SIGTERM')
+  rmSync(scratch, { recursive: true, force: true })
+}
