@@ -29,7 +29,7 @@ export interface FlusherOptions {
   readonly scanner: Scanner
   readonly handOn: HandOn
   readonly moves: Moves
-  /** A scan is running, or wanted, or will be once a renamed folder is watched. */
+  /** A scan is running, or wanted, or will be once new folders are watched. */
   readonly isScanning: () => boolean
   readonly clock: Clock
   readonly log: Log
@@ -41,6 +41,8 @@ export interface FlusherOptions {
   readonly onLeft: (path: SourcePath, look: Extract<Look, { kind: 'skipped' | 'unreadable' }>) => void
 }
 
+type Put = Extract<Change, { kind: 'put' }>
+
 interface Verdict {
   readonly due: Due
   /** Nothing more is to be waited for. */
@@ -48,6 +50,8 @@ interface Verdict {
   /** All files believed below the path are gone. */
   readonly isTreeGone: boolean
   readonly change: Change | undefined
+  /** What it would be if it turned out that the file only moved: then nothing about it is to be waited for. */
+  readonly ifMoved: Put | undefined
 }
 
 export class Flusher {
@@ -101,12 +105,21 @@ export class Flusher {
       const look = looks[index]
       if (look !== undefined && this.#collector.isUntouched(one)) verdicts.push(this.#judge(one, look))
     })
-    const changes = await this.#options.moves.find(verdicts.flatMap(({ change }) => change ?? []))
+    const changes = await this.#changesOf(verdicts)
     // What moved is not gone. What is gone goes next, so that a name is free before a file or folder of another kind takes it (F39).
     await this.#take(changes.filter(({ kind }) => kind === 'move'))
     for (const { due: one, isTreeGone } of verdicts) if (isTreeGone) await this.#removeBelow(one.path, signal)
     for (const kind of ['remove', 'put'] as const) await this.#take(changes.filter((change) => change.kind === kind))
+    // One that waits on although it has moved is found to be as believed when it is looked at next.
     for (const { due: one, isDone } of verdicts) if (isDone) this.#collector.settle(one)
+  }
+
+  /** With moves as such. */
+  async #changesOf(verdicts: readonly Verdict[]): Promise<readonly Change[]> {
+    const certain = verdicts.flatMap(({ change }) => change ?? [])
+    const possible = verdicts.flatMap(({ ifMoved }) => ifMoved ?? [])
+    const found = await this.#options.moves.find([...certain, ...possible])
+    return found.filter(({ kind }, index) => index < certain.length || kind === 'move')
   }
 
   #judge(one: Due, look: Look): Verdict {
@@ -123,7 +136,12 @@ export class Flusher {
     if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
     if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
     const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
-    return { due: one, isTreeGone, isDone: outcome.kind !== 'wait', change: this.#changeOf(path, outcome, known) }
+    const isDone = outcome.kind !== 'wait'
+    const ifMoved =
+      look.kind === 'file' && !isDone && !settling.isWritten
+        ? ({ kind: 'put', source, path, stat: look.stat } as const)
+        : undefined
+    return { due: one, isTreeGone, isDone, change: this.#changeOf(path, outcome, known), ifMoved }
   }
 
   /** What a scan may find elsewhere has moved and is not gone. */

@@ -100,7 +100,7 @@ export class FolderSource implements Child {
     const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
     this.#settler = new Settler({
       ...{ ...common, handOn: this.#handOn, moves, rootId },
-      isScanning: () => !this.#scans.isIdle || this.#watch.isArriving,
+      isScanning: () => !this.#scans.isIdle || this.#watch.isWalking || this.#watch.isExtending,
       onBlind: () => this.#rootBell.ring(),
       onCollapse: (folder) => this.#collapsed(folder),
       onLeft: (path, look) => this.#left(path, look),

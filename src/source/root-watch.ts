@@ -3,17 +3,14 @@ import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { sourcePath, type SourcePath } from '../base/path.ts'
-import { isBelow } from './dirty-folders.ts'
 import { unwatchedReason } from './root.ts'
 import type { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
-import type { DirtyPath, WatchReport } from './watch-reports.ts'
+import type { WatchReport } from './watch-reports.ts'
 
 /** Pauses between tries to watch what could not be watched, ms (F7). */
 const extendFirstMs = 60_000
 const extendLastMs = 3_600_000
-/** What a renamed folder is waited for at most, ms: so long it takes to watch some 100,000 folders on a slow disk. */
-const arrivalMsMax = 60_000
 
 export interface RootWatchOptions {
   readonly source: string
@@ -39,7 +36,7 @@ export class RootWatch {
   #isWalking = false
   #unavailable: string | undefined
   readonly #unwatched = new Map<string, string>()
-  readonly #arriving = new Map<string, number>()
+  #isExtending = false
   #extendDelayMs = extendFirstMs
 
   constructor(options: RootWatchOptions) {
@@ -65,12 +62,9 @@ export class RootWatch {
     return this.#unwatched
   }
 
-  /** A renamed folder is being put under watch under its new name, after which it will be scanned (F32). */
-  get isArriving(): boolean {
-    const nowMs = this.#options.clock.monotonicMs()
-    // One that is ignored under its new name never arrives.
-    for (const [folder, sinceMs] of this.#arriving) if (nowMs - sinceMs > arrivalMsMax) this.#arriving.delete(folder)
-    return this.#arriving.size > 0
+  /** New folders, which may be renamed ones, are being put under watch; that ends with `onDirty` for them (F32). */
+  get isExtending(): boolean {
+    return this.#isExtending
   }
 
   /** Watches `root`; when all of it is watched, `onDirty('')` follows. */
@@ -89,7 +83,7 @@ export class RootWatch {
     this.#watchedCount = 0
     this.#isWalking = false
     this.#unwatched.clear()
-    this.#arriving.clear()
+    this.#isExtending = false
     this.#unavailable = undefined
   }
 
@@ -123,16 +117,15 @@ export class RootWatch {
   }
 
   #report(report: WatchReport): void {
-    const { note, onDirty, onMissed, onRootLost } = this.#options
+    const { settler, note, onDirty, onMissed, onRootLost } = this.#options
     switch (report.kind) {
       case 'paths':
-        this.#touch(report.paths)
+        // Paths from the watch thread are made of names the kernel gave, below a root: safe by construction.
+        for (const { path, sign, isTree } of report.paths) settler.touch(path as SourcePath, sign, isTree)
         return
       case 'subtree':
         if (report.isCollapse)
           note({ event: 'collapsed', path: sourcePath(report.folder), detail: 'many events at once' })
-        for (const folder of this.#arriving.keys())
-          if (folder === report.folder || isBelow(folder, report.folder)) this.#arriving.delete(folder)
         onDirty(report.folder)
         return
       case 'watched':
@@ -141,6 +134,7 @@ export class RootWatch {
         return
       case 'count':
         this.#watchedCount = report.watchedCount
+        this.#isExtending = report.isWalking
         return
       case 'unwatched':
         this.#cannotWatch(report.folder, report.code)
@@ -158,16 +152,6 @@ export class RootWatch {
     }
   }
 
-  #touch(paths: readonly DirtyPath[]): void {
-    const { settler, clock } = this.#options
-    const renamed = new Set(paths.flatMap(({ isTree, cookie }) => (isTree && cookie !== 0 ? cookie : [])))
-    for (const { path, sign, isTree, cookie } of paths) {
-      // Paths from the watch thread are made of names the kernel gave, below a root: safe by construction.
-      settler.touch(path as SourcePath, sign, isTree)
-      if (!isTree && renamed.has(cookie)) this.#arriving.set(path, clock.monotonicMs())
-    }
-  }
-
   #cannotWatch(folder: string, code: string): void {
     const { source, note, log } = this.#options
     if (this.#unwatched.size === 0) {
@@ -182,6 +166,7 @@ export class RootWatch {
     this.#options.note({ event: 'watch-restarted', detail: reason })
     this.#unwatched.clear()
     this.#watchedCount = 0
+    this.#isExtending = false
     // The new thread watches first and then asks for the scan.
     this.#isWalking = true
     this.#options.onMissed(reason, true)
@@ -191,6 +176,7 @@ export class RootWatch {
     this.#options.note({ event: 'unwatched', detail: reason })
     this.#unavailable = reason
     this.#isWalking = false
+    this.#isExtending = false
     this.#options.onDirty('')
   }
 }

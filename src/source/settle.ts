@@ -42,6 +42,8 @@ const coarseRacyNs = 4_000_000_000n
 const nsPerSecond = 1_000_000_000n
 
 export function touch(before: Settling | undefined, sign: Sign, now: { nowMs: number; settleMs: number }): Settling {
+  // Nothing has happened to it: whoever finds it again and again must not keep it from settling.
+  if (sign === 'found' && before !== undefined) return { ...before }
   const soonMs = Math.min(before?.dueMs ?? Infinity, now.nowMs + firstLookMs)
   const after: Settling = {
     isClosed: before?.isClosed ?? false,

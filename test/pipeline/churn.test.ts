@@ -31,7 +31,7 @@ const operationsPerLife = 170
 const whileOff = 25
 
 const never = new AbortController().signal
-const patience = { timeout: 20_000, interval: 20 }
+const patience = { timeout: 12_000, interval: 20 }
 
 /** Changes a tree at random. */
 class Churn {
@@ -99,7 +99,7 @@ class Churn {
       () => this.#isFile(one) && rmSync(this.#at(one)),
       () => this.#isFile(one) && chmodSync(this.#at(one), 0o600 + Math.floor(this.#random() * 64)),
       () => this.#isFile(one) && utimesSync(this.#at(one), this.#random() * 1e9, this.#random() * 1e9),
-      () => this.#random() < 0.1 && rmSync(this.#at(this.#folder()), { recursive: true, force: true }),
+      () => this.#random() < 0.1 && this.#removeFolder(this.#folder()),
     ]
     this.#pick(steps)?.()
   }
@@ -114,6 +114,10 @@ class Churn {
   #renameFile(from: string, path: string): void {
     const room = this.#isFile(from) ? this.#room(path) : undefined
     if (room !== undefined) renameSync(this.#at(from), room)
+  }
+
+  #removeFolder(path: string): void {
+    if (this.#isFolder(path)) rmSync(this.#at(path), { recursive: true })
   }
 
   #link(from: string, path: string): void {

@@ -110,6 +110,13 @@ describe('a file that is not there', () => {
     expect(lookedAt(first, undefined, 2_000, aFile()).kind).toBe('remove')
   })
 
+  test('F49: who finds it missing again and again does not keep it from being removed', () => {
+    const first = waiting(lookedAt(touched('gone', 0), undefined, 3, aFile()))
+    const again = touched('found', 1_500, first)
+
+    expect(lookedAt(again, undefined, 2_000, aFile()).kind).toBe('remove')
+  })
+
   test('F41: is neither removed nor put while it cannot be looked at', () => {
     const at = { nowMs: 9_000, wallNs: wallStartNs, settleMs }
 
