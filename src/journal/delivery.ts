@@ -35,6 +35,8 @@ export interface Delivery {
   readonly sinceMs: number
   readonly look: Look
   readonly receipt: StoredReceipt | undefined
+  /** Where an attempt of which nothing more is known may have moved the copy, see LeftCopies.keep. */
+  readonly movingTo: string | undefined
   readonly session: Readonly<Record<string, string | number>> | undefined
 }
 
@@ -82,7 +84,8 @@ export const claimColumns = `
   delivery.file_id, delivery.wanted_seq, delivery.attempts, delivery.since_ms, delivery.look,
   file.folder_id, file.name, file.size, file.mtime_ns, file.ctime_ns, file.inode, file.sha256, file.crc32,
   upload_session.session, upload_session.seq,
-  receipt.seq, receipt.path, receipt.remote_id, receipt.revision, receipt.size, receipt.sha256, receipt.mtime_ns`
+  receipt.seq, receipt.path, receipt.remote_id, receipt.revision, receipt.size, receipt.sha256, receipt.mtime_ns,
+  receipt.moving_to`
 export const claimJoins = `
   JOIN file ON file.id = delivery.file_id
   LEFT JOIN receipt ON receipt.target_id = delivery.target_id AND receipt.file_id = delivery.file_id
@@ -94,7 +97,7 @@ export type ClaimCells = readonly [
   ...[folderId: bigint, name: NameCell, size: bigint, mtimeNs: bigint, ctimeNs: bigint, inode: bigint],
   ...[sha256: Buffer | null, crc32: bigint | null, session: string | null, sessionSeq: bigint | null],
   ...[receiptSeq: bigint | null, receiptPath: NameCell, remoteId: string, revision: string],
-  ...[receiptSize: bigint, receiptSha256: Buffer, receiptMtimeNs: bigint],
+  ...[receiptSize: bigint, receiptSha256: Buffer, receiptMtimeNs: bigint, movingTo: NameCell | null],
 ]
 
 /** Of a receipt, in the words of `ReceiptRow`. */
@@ -118,6 +121,7 @@ export function deliveryOf(
 ): Delivery {
   const [fileId, seq, attempts, sinceMs, look, folderId, name, size, mtimeNs, ctimeNs, inode, ...more] = cells
   const [sha256, crc32, session, sessionSeq, ...receipt] = more
+  const movingTo = receipt[7]
   const { source, path } = tree.pathOf(Number(folderId), name)
   return {
     targetId,
@@ -134,6 +138,7 @@ export function deliveryOf(
     sinceMs: Number(sinceMs),
     look: lookOf(look, seq <= doubtfulSeq),
     receipt: receiptOfClaim(receipt),
+    movingTo: movingTo === null ? undefined : nameOfCell(movingTo),
     session: session === null || sessionSeq !== seq ? undefined : parseSession(session),
   }
 }
@@ -167,7 +172,7 @@ export function wordsOf(outcome: Outcome): string | undefined {
 
 type ReceiptCells = [
   ...[seq: bigint | null, path: NameCell, remoteId: string, revision: string],
-  ...[size: bigint, sha256: Buffer, mtimeNs: bigint],
+  ...[size: bigint, sha256: Buffer, mtimeNs: bigint, movingTo: NameCell | null],
 ]
 
 function receiptOfClaim([seq, path, remoteId, revision, size, sha256, mtimeNs]: ReceiptCells):

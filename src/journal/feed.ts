@@ -4,6 +4,7 @@ import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
 import type { Change, Move } from './change.ts'
 import type { Counters } from './counters.ts'
 import { Debts } from './debts.ts'
+import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
 import type { Leaving, Remover } from './leaving.ts'
@@ -78,6 +79,7 @@ interface FeedParts {
   readonly counters: Counters
   readonly leaving: Leaving
   readonly transactions: Transactions
+  readonly group: GroupCommit
   readonly clock: Clock
   /** An attempt at this file is under way at this target. */
   readonly isLeased: (targetId: number, fileId: number) => boolean

@@ -32,6 +32,8 @@ const targetPaceMonth = `
 const moves = `
   CREATE INDEX file_by_inode ON file (inode);
   ALTER TABLE receipt ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE receipt ADD COLUMN moving_to ANY;
+  CREATE INDEX receipt_moving ON receipt (target_id, moving_to) WHERE moving_to IS NOT NULL;
   CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
   `
 

@@ -7,6 +7,7 @@ import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
 import type { FileStat, Move } from './change.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
+import type { GroupCommit } from './group-commit.ts'
 import { LeftCopies } from './left-copies.ts'
 import { inodeCell, nameCell, type NameCell } from './rows.ts'
 import type { Targets } from './targets.ts'
@@ -49,6 +50,7 @@ export interface Sorted {
 
 interface MovesParts {
   readonly tree: Tree
+  readonly group: GroupCommit
   readonly counters: Counters
   readonly clock: Clock
   readonly targets: Targets

@@ -48,7 +48,7 @@ const sql = {
     INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, target_id, file_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   changeReceipt: `
-    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_left = 0
+    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_left = 0, moving_to = NULL
     WHERE target_id = ? AND file_id = ?`,
   pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',

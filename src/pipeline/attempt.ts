@@ -58,7 +58,8 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   const at = parts.placeAt(delivery)
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
-  const own = await ownCopy(delivery, at, parts, signal)
+  const known = await contentInDoubt(delivery, at, parts, signal)
+  const own = await ownCopy(delivery, at, { ...parts, content: known?.sha256 }, signal)
   if (own.kind === 'waits') return waits(own)
   const held = own.kind === 'here' ? own : undefined
   if (held?.isProven === true && delivery.look !== 'trust') {
@@ -66,12 +67,14 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
-  const content = await contentOf(delivery, parts, signal).catch((thrown: unknown) => asError(thrown))
+  const content = known ?? (await contentOf(delivery, parts, signal).catch((thrown: unknown) => asError(thrown)))
   if (content instanceof Error) return unread(content, delivery, held, parts)
-  const previous = delivery.look === 'trust' ? held?.receipt : undefined
+  const previous = delivery.look === 'trust' || held?.isSeen === true ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
   }
+  // Where it is now has to be known before its content becomes another one: by that it could not be found again.
+  if (held?.isSeen === true) await parts.journal.moves.left.keep(delivery, held.receipt, undefined)
   const outcome = await send({ delivery, content, at, previous }, parts, signal)
   // What it left behind would be nobody's once the receipt says where it is now.
   if (own.kind === 'elsewhere' && parts.onRemove !== 'keep')
@@ -79,11 +82,26 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   return outcome
 }
 
+/** What the file holds, where that helps to find a copy that was put or moved without anybody's knowing. */
+async function contentInDoubt(
+  delivery: Delivery,
+  at: RemotePath,
+  parts: AttemptParts,
+  signal: AbortSignal,
+): Promise<Content | undefined> {
+  const { look, receipt } = delivery
+  const isAway = receipt !== undefined && (receipt.path !== at || delivery.movingTo !== undefined)
+  if (look === 'trust' || !isAway) return undefined
+  // That it cannot be read is said once its copy is where it belongs.
+  return contentOf(delivery, parts, signal).catch(() => undefined)
+}
+
 /** Where the copy was moved to already is kept: its file may have moved on meanwhile, which is why it could not be read. */
-function unread(error: Error, delivery: Delivery, held: Held | undefined, { random }: AttemptParts): Outcome {
+function unread(error: Error, delivery: Delivery, held: Held | undefined, parts: AttemptParts): Outcome {
   const isMoved = held !== undefined && held.receipt.path !== delivery.receipt?.path
   if (!isMoved || !(error instanceof ContentGone || error instanceof ContentChanged)) throw error
-  const delayMs = retryDelayMs(delivery.attempts, random)
+  parts.onStale(delivery.source, delivery.path)
+  const delayMs = retryDelayMs(delivery.attempts, parts.random)
   return { kind: 'postponed', delayMs, reason: error.message, isCounted: true, aside: held.receipt }
 }
 
@@ -102,7 +120,7 @@ async function lookOnly(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { receipt, digest } = delivery
-  const isMoved = receipt !== undefined && receipt.path !== at
+  const isMoved = receipt !== undefined && (receipt.path !== at || delivery.movingTo !== undefined)
   const own = isMoved ? await copyLeft(delivery, at, parts, signal) : undefined
   if (own !== undefined) return { kind: 'looked', receipt: own }
   const entry = await parts.target.look(at, { hash: true }, signal)

@@ -228,8 +228,8 @@ export class Lane implements Child {
 
   /** Alone at the places it touches, until its outcome is written: whoever comes next there sees what is true by then. */
   #begin(delivery: Delivery): void {
-    const before = delivery.receipt?.path
-    const places = [this.#config.order().placeAt(delivery), ...(before === undefined ? [] : [before])]
+    const { receipt, movingTo } = delivery
+    const places = [this.#config.order().placeAt(delivery), receipt?.path, movingTo].flatMap((one) => one ?? [])
     this.#tasks.run('delivery', async () => {
       await this.#turns.take(places, () => this.#deliver(delivery))
       await this.#restWhenQuiet()
@@ -255,7 +255,9 @@ export class Lane implements Child {
   }
 
   async #attempt(delivery: Delivery): Promise<Outcome> {
-    if (this.#state.kind !== 'running') return { kind: 'released' }
+    const { left } = this.#parts.journal.moves
+    // Another file took its copy's place while it waited for its turn there: it is claimed anew, as things are now.
+    if (this.#state.kind !== 'running' || !left.isTrue(delivery)) return { kind: 'released' }
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)

@@ -2,11 +2,10 @@
 import type { RemotePath } from '../base/path.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import type { Receipt, RemoteEntry, Target } from '../target/target.ts'
-import { copyAside } from './own-copy.ts'
+import { copyMoved } from './own-copy.ts'
 
 export interface RemovalParts {
   readonly target: Target
-  readonly asideAt: (fileId: number) => RemotePath
   readonly journal: Journal
   readonly onRemove: 'keep' | 'trash' | 'remove'
 }
@@ -44,20 +43,17 @@ async function heldCopy(
   const { receipt, digest } = delivery
   const place = receipt === undefined ? at : (receipt.path as RemotePath)
   const entry = await target.look(place, { hash: false }, signal)
-  if (entry === undefined) {
-    const aside = await copyAside(delivery, parts, signal)
-    return aside && { kind: 'ours', receipt: aside }
-  }
-  if (receipt !== undefined && isAsReceipted(entry, receipt))
+  if (entry !== undefined && receipt !== undefined && isAsReceipted(entry, receipt))
     return { kind: 'ours', receipt: { ...receipt, path: place } }
   // Somebody wrote it, or an attempt of ours that was not recorded: only the content can tell.
-  const hashed = await target.look(place, { hash: true }, signal)
-  const { sha256 } = hashed ?? {}
-  if (hashed === undefined) return undefined
-  if (sha256 !== undefined && [receipt?.sha256, digest?.sha256].includes(sha256))
+  const hashed = entry && (await target.look(place, { hash: true }, signal))
+  const sha256 = hashed?.sha256
+  if (hashed !== undefined && sha256 !== undefined && [receipt?.sha256, digest?.sha256].includes(sha256))
     return { kind: 'ours', receipt: { ...hashed, sha256 } }
+  const moved = await copyMoved(delivery, { target, content: undefined }, signal)
+  if (moved !== undefined) return { kind: 'ours', receipt: moved }
   // A copy that was never receipted is not known to be ours: it is none of our business.
-  if (receipt === undefined) return undefined
+  if (hashed === undefined || receipt === undefined) return undefined
   const reason = `${place} was changed at the target since it was copied; it stays until it is removed there by hand`
   return { kind: 'foreign', reason }
 }

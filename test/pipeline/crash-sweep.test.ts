@@ -38,7 +38,7 @@ interface Renames {
 
 type Step = Write | Renames
 
-/** Twelve changes and three moves; those of one line come at once, the next line when the sound targets are at rest. */
+/** Twelve changes and four moves; those of one line come at once, the next line when the sound targets are at rest. */
 const scenario: readonly (readonly Step[])[] = [
   [
     { path: 'letter', content: 'dear reader' },
@@ -61,6 +61,7 @@ const scenario: readonly (readonly Step[])[] = [
   ],
   [
     { path: 'music/song', content: undefined },
+    { moves: [['film', 'reel']] },
     { path: 'music/film', content: 'g'.repeat(wholeBytesMax + 1) },
     { path: 'empty', content: '' },
   ],

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { sourcePath } from '../../src/base/path.ts'
@@ -187,6 +196,89 @@ describe('a file that moved', () => {
 
     expect([copy(world, 'a'), copy(world, 'b')]).toEqual(['B', 'A'])
     expect(existsSync(join(world.copies('nas'), 'fanfold-moves-1'))).toBe(false)
+  })
+})
+
+describe('F83: moved by an attempt whose answer was lost, its copy is found', () => {
+  /** The copy of `a` lies at `b`, and nobody knows. */
+  async function inDoubt(): Promise<World> {
+    let failures = 1
+    const wrap = (target: Target): Target => ({
+      ...forwarded(target),
+      async move(receipt, to, signal) {
+        const moved = await target.move(receipt, to, signal)
+        if (failures-- > 0) throw new Error('the answer was lost')
+        return moved
+      },
+    })
+    const world = await aWorld({ targets: ['nas'], configs: { nas: { onRemove: 'remove' } }, wrap })
+    await world.put('a', 'content')
+    await settled(world)
+    await world.move(['a', 'b'])
+    await vi.waitUntil(() => world.journal.counts(world.seat('nas').targetId).postponed === 1, soon)
+    expect([copy(world, 'a'), copy(world, 'b')]).toEqual([undefined, 'content'])
+    return world
+  }
+
+  function copies(world: World): string[] {
+    const files = readdirSync(world.copies('nas'), { recursive: true, withFileTypes: true })
+    return files.filter((entry) => entry.isFile() && !entry.name.startsWith('.fanfold')).map(({ name }) => name)
+  }
+
+  test('where its file moves on', async () => {
+    const world = await inDoubt()
+    const sent = bytesSent(world)
+
+    await world.move(['b', 'c'])
+    await settled(world)
+
+    expect(copies(world)).toEqual(['c'])
+    expect(copy(world, 'c')).toBe('content')
+    expect(bytesSent(world)).toBe(sent)
+  })
+
+  test('where its file moves on with another content', async () => {
+    const world = await inDoubt()
+
+    await world.move(['b', 'c'])
+    await world.put('c', 'other content')
+    await settled(world)
+
+    expect(copies(world)).toEqual(['c'])
+    expect(copy(world, 'c')).toBe('other content')
+  })
+
+  test('where its file goes', async () => {
+    const world = await inDoubt()
+
+    await world.remove('b')
+    await settled(world)
+
+    expect(copies(world)).toEqual([])
+  })
+
+  test('where its file moves back', async () => {
+    const world = await inDoubt()
+
+    await world.move(['b', 'a'])
+    await settled(world)
+
+    expect(copies(world)).toEqual(['a'])
+  })
+
+  test('where a file of the same content takes its place: that one keeps its own copy', async () => {
+    const world = await inDoubt()
+    world.seat('nas').lane?.hold('for the test')
+    await world.move(['b', 'c'])
+    await world.put('b', 'content')
+    world.seat('nas').lane?.resume()
+    await settled(world)
+
+    expect(copies(world).sort()).toEqual(['b', 'c'])
+    for (const path of ['b', 'c']) {
+      const { fileId } = world.journal.recordOf('inbox', sourcePath(path)) ?? {}
+      expect(world.journal.receiptsOf(fileId ?? 0).get('nas')?.path).toBe(path)
+    }
   })
 })
 
