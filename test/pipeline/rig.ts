@@ -127,7 +127,7 @@ export async function aWorld(options: {
       journal,
       digest,
       openerOf: () => Promise.resolve((config) => opened(wrap(aDirectory(config, log), config), config.name)),
-      rootOf: () => inbox,
+      rootOf: (source) => join(folder, source),
       onStale: options.onStale ?? (() => {}),
       host: 'here',
       clock: systemClock,
