@@ -22,7 +22,7 @@ import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.
 import { Paces, type PaceState } from './paces.ts'
 import { Receipts } from './receipts.ts'
 import { Parked } from './parked.ts'
-import { Spool, type LargeClaim } from './spool.ts'
+import { Spool, type LargeClaim, type Retried } from './spool.ts'
 import { Targets, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 import { Transactions } from './transactions.ts'
 import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
@@ -281,8 +281,8 @@ export class Journal {
     return this.#spool.saveSession(delivery, session)
   }
 
-  retry(targetId: number): number {
-    return this.#written(() => this.#spool.retry(targetId))
+  retry(targetId: number, which: Retried = 'all'): number {
+    return this.#written(() => this.#spool.retry(targetId, which))
   }
 
   /** Puts back whatever is still leased at a target. To be called when nothing of it is under way any more. */

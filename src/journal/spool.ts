@@ -64,6 +64,8 @@ const sql = {
     WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
   retry: `
     UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
+  retryPostponed: `
+    UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state = 'postponed'`,
   clampDue:
     "UPDATE delivery INDEXED BY delivery_due SET due_ms = ? WHERE target_id = ? AND due_ms > ? AND state <> 'leaving'",
   saveSession: `
@@ -118,6 +120,9 @@ interface SpoolParts {
   readonly doubtfulSeq: number
 }
 
+/** Those that were given up and put off, or put off alone. */
+export type Retried = 'all' | 'postponed'
+
 export class Spool {
   readonly #tree: Tree
   readonly #history: History
@@ -152,6 +157,7 @@ export class Spool {
       postpone: connection.prepare<[number, number, string, number, number, number]>(sql.postpone),
       park: connection.prepare<[number | null, number, string, number, number, number]>(sql.park),
       retry: connection.prepare<[number]>(sql.retry),
+      retryPostponed: connection.prepare<[number]>(sql.retryPostponed),
       saveSession: connection.prepare<[number, number, number, string]>(sql.saveSession),
       dropSession: connection.prepare<[number, number]>(sql.dropSession),
       openOf: connection.prepare<[number], OpenDelivery>(sql.openOf),
@@ -159,7 +165,10 @@ export class Spool {
       lastReason: connection.prepare<[number, string], { reason: string }>(sql.lastReason),
     }
     this.#clampDue(connection.prepare(sql.clampDue), parts.targets)
-    this.#retryAll = parts.transactions.of((targetId: number) => this.#statements.retry.run(targetId).changes)
+    this.#retryAll = parts.transactions.of((targetId: number, which: Retried) => {
+      const { retry, retryPostponed } = this.#statements
+      return (which === 'all' ? retry : retryPostponed).run(targetId).changes
+    })
   }
 
   #clampDue(clamp: Statement<[number, number, number]>, targets: Targets): void {
@@ -355,9 +364,9 @@ export class Spool {
     })
   }
 
-  /** Parked and postponed deliveries of a target are due now. Answers how many. */
-  retry(targetId: number): number {
-    return this.#retryAll(targetId)
+  /** Deliveries of a target that were given up or put off are due now. Answers how many. */
+  retry(targetId: number, which: Retried): number {
+    return this.#retryAll(targetId, which)
   }
 
   /** What is open for a file, per target. */

@@ -41,9 +41,11 @@ export interface AttemptParts {
 
 /** How an attempt ended: an outcome of the delivery, or a target that cannot work at all. */
 export type Ending =
-  { readonly kind: 'outcome'; readonly outcome: Outcome } | ({ readonly kind: 'target-paused' } & Trouble)
+  /** `isTargets`: it failed, and it was the target that failed, as far as one attempt can tell. */
+  | { readonly kind: 'outcome'; readonly outcome: Outcome; readonly isTargets?: boolean }
+  | ({ readonly kind: 'target-paused' } & Trouble)
 
-const ended = (outcome: Outcome): Ending => ({ kind: 'outcome', outcome })
+const ended = (outcome: Outcome): Extract<Ending, { kind: 'outcome' }> => ({ kind: 'outcome', outcome })
 
 export async function attempt(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
   try {
@@ -177,7 +179,7 @@ async function send(
 }
 
 async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Promise<Ending> {
-  const again = (reason: string, isOverload = false): Ending => {
+  const again = (reason: string, isOverload = false): Extract<Ending, { kind: 'outcome' }> => {
     const delayMs = retryDelayMs(delivery.attempts, parts.random)
     return ended({ kind: 'postponed', delayMs, reason, isCounted: true, isOverload })
   }
@@ -197,7 +199,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
       await parts.journal.saveSession(delivery, undefined)
       return again(error.message)
     case 'retry':
-      return again(error.message, error.next.isOverload)
+      return { ...again(error.message, error.next.isOverload), isTargets: true }
     case 'source-changed':
       return again(error.message)
   }

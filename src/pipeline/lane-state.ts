@@ -43,7 +43,7 @@ export type LaneEvent =
   | ({ readonly kind: 'unopened' } & Trouble)
   /** An attempt found that it cannot. */
   | ({ readonly kind: 'failed' } & Trouble)
-  /** It took a delivery. */
+  /** It did what a delivery asked of it. */
   | { readonly kind: 'delivered' }
   | { readonly kind: 'held'; readonly reason: string }
   | { readonly kind: 'resumed' }

@@ -11,7 +11,6 @@ import PQueue from 'p-queue'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { showPath } from '../base/path.ts'
 import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Digest } from '../digest/digest.ts'
@@ -27,14 +26,16 @@ import {
   type Subscription,
 } from '../stage/stage.ts'
 import type { Target } from '../target/target.ts'
-import { attempt, type AttemptParts } from './attempt.ts'
+import { attempt, type AttemptParts, type Ending } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
+import { tellOfFailure, tellOfLane } from './lane-words.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
 import { PlaceTurns } from './place-turns.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
+import { isDone, Streak } from './streak.ts'
 import { restWhenQuiet } from './tidying.ts'
 import { Traffic, type TrafficParts } from './traffic.ts'
 
@@ -83,11 +84,13 @@ export class Lane implements Child {
   readonly #uploader: Consumer<Delivery>
   readonly #subscription: Subscription
   readonly #arrivals: Consumer<Accepted>
+  readonly stages: readonly [Producer<Delivery>, Consumer<Delivery>, Consumer<Accepted>]
   readonly offering: Offering
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
   readonly #turns = new PlaceTurns()
+  readonly #streak = new Streak()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
   readonly traffic: Traffic
@@ -143,13 +146,14 @@ export class Lane implements Child {
     const selector = (): Selector => config.order().selector
     const isReached = (): boolean => this.#state.kind === 'running'
     this.offering = new Offering({ ...parts, ...config, selector, isReached, onOwed: () => this.#wake() })
+    this.stages = [this.#spool, this.#uploader, this.#arrivals]
     this.#watchStages()
     this.#start()
   }
 
   /** A stage that ends by an error takes its lane with it. */
   #watchStages(): void {
-    for (const stage of [this.#spool, this.#uploader, this.#arrivals]) {
+    for (const stage of this.stages) {
       this.#tasks.run('stage', async (signal) => {
         const reason = await stage.stopped
         if (reason instanceof Error && !signal.aborted) throw reason
@@ -174,22 +178,11 @@ export class Lane implements Child {
     const before = this.#state
     const { state, effect } = nextLaneState(before, event)
     this.#state = state
-    if (state !== before) this.#tell(before, state)
+    if (state !== before) tellOfLane(this.name, { before, state }, this.#parts)
     if (effect === 'none') return
     if (effect !== 'work') return this.#probing.after(effect.probeAfterMs)
     this.offer()
     this.#wake()
-  }
-
-  /** For people: once per cause, not once per probe. */
-  #tell(before: LaneState, state: LaneState): void {
-    const { log, journal } = this.#parts
-    const target = this.name
-    if (state.kind === 'running' && before.kind !== 'running') log.info('target running', { target })
-    if (state.kind !== 'paused' && state.kind !== 'held') return
-    if ('reason' in before && before.reason === state.reason) return
-    log.warn(state.kind === 'held' ? 'target held' : 'target paused', { target, reason: state.reason })
-    journal.note({ source: null, target, event: state.kind, detail: state.reason })
   }
 
   /** There may be work: claims what the uploader has slots for. */
@@ -200,7 +193,8 @@ export class Lane implements Child {
   }
 
   #claim(): readonly Delivery[] {
-    const count = Math.min(this.#unmetDemand, this.#slots.free)
+    const free = this.#streak.isBroken ? this.#slots.freeOfOne : this.#slots.free
+    const count = Math.min(this.#unmetDemand, free)
     if (this.#state.kind !== 'running' || count === 0 || !this.#isPaceOpen()) return []
     const claimed = this.#parts.journal.claim(this.#config.targetId, count, this.#slots.large)
     this.#unmetDemand -= claimed.length
@@ -268,16 +262,25 @@ export class Lane implements Child {
       this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }
     }
-    this.#noteEnding(delivery, ending.outcome)
+    this.#noteEnding(delivery, ending)
     return ending.outcome
   }
 
-  #noteEnding(delivery: Delivery, outcome: Outcome): void {
-    if (outcome.kind === 'delivered') this.#happened({ kind: 'delivered' })
+  #noteEnding(delivery: Delivery, { outcome, isTargets }: Extract<Ending, { kind: 'outcome' }>): void {
+    if (isDone(outcome)) this.#tookOne()
     if (outcome.kind !== 'parked' && outcome.kind !== 'postponed') return
-    const { source, path, attempts } = delivery
-    const fields = { target: this.name, source, path: showPath(path), attempt: attempts + 1, reason: outcome.reason }
-    this.#parts.log.warn(`delivery ${outcome.kind}`, fields)
+    tellOfFailure(this.name, delivery, outcome, this.#parts.log)
+    if (isTargets !== true || !this.#streak.failed(delivery.fileId)) return
+    const reason = `one file after the other failed, the last one so: ${outcome.reason}`
+    this.#happened({ kind: 'failed', pause: 'paused', reason })
+  }
+
+  /** What waits for its time because the target failed as a whole comes now: F70. */
+  #tookOne(): void {
+    this.#happened({ kind: 'delivered' })
+    if (!this.#streak.delivered()) return
+    this.#parts.journal.retry(this.#config.targetId, 'postponed')
+    this.#wake()
   }
 
   /** Slots that become free in one turn are asked for together: a claim of 30 costs little more than a claim of one. */
@@ -379,7 +382,7 @@ export class Lane implements Child {
     const grace = this.#parts.clock.after(this.#parts.stopGraceMs, () => this.kill())
     try {
       await this.#queue.onIdle()
-      for (const stage of [this.#arrivals, this.#uploader, this.#spool]) await stage.stop('shutdown')
+      for (const stage of this.stages.toReversed()) await stage.stop('shutdown')
       await this.#tasks.stop()
       this.#parts.journal.release(this.#config.targetId)
       if (!isFailure) await this.#restWhenQuiet()

@@ -187,9 +187,10 @@ export class Pipeline {
     this.#intake.release()
   }
 
-  /** Of what every change passes before its lanes. */
+  /** Of what every change passes, and of each lane. */
   get stages(): readonly StageSnapshot[] {
-    return this.#intake.stages
+    const lanes = this.seats.flatMap(({ lane }) => lane?.stages ?? [])
+    return [...this.#intake.stages, ...lanes.map((stage) => stage.snapshot())]
   }
 
   get isIdle(): boolean {

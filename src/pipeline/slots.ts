@@ -53,6 +53,11 @@ export class Slots {
     return Math.max(0, this.limit - this.#underWay)
   }
 
+  /** Where no more than one is to be under way. */
+  get freeOfOne(): number {
+    return Math.max(0, 1 - this.#underWay)
+  }
+
   /** Large copies leave at least half of the slots to small ones, which pass them (F72); with a single slot they take turns. */
   get large(): { readonly most: number; readonly isTurn: boolean } {
     const most = Math.min(largeMax, Math.max(1, Math.floor(this.limit / 2))) - this.#largeUnderWay

@@ -1,8 +1,18 @@
-// Measures the built program beside its peers, in turn, and prints a table: npm run bench [-- small|large|latency|idle|journal|stage …] [--rows N]
+// Measures the built program beside its peers, in turn, and prints a table: npm run bench [-- small|large|latency|idle|journal|page|stage …] [--rows N]
 // Every run gets folders of its own, removed at the very end: ext4 creates slowly for seconds after a large removal.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -228,7 +238,21 @@ async function journal() {
   print('the journal beside plain SQLite', await journalBench(aFolder(), rows, runs))
 }
 
-const all = { small, large, latency, idle, journal, stage: () => import('./stage.mjs') }
+async function page() {
+  const { pageBench } = await import('./page.mjs')
+  const source = aFolder()
+  const { file, folder } = config(source, ['copies'])
+  appendFileSync(file, "status: { listen: '127.0.0.1:0' }\n")
+  let table = []
+  await withDaemon(file, folder, async (client, pid, signal) => {
+    const { stdout } = await run(process.execPath, [program, 'page', '--config', file])
+    const parts = { client, pid, source, address: stdout.trim(), runs, signal, cpuSeconds, median }
+    table = await pageBench(parts)
+  })
+  print('a viewer of the page at 1,000 changes/s, windows of 10 s in turn', table)
+}
+
+const all = { small, large, latency, idle, journal, page, stage: () => import('./stage.mjs') }
 const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { rows: { type: 'string' } } })
 /** Deliveries in the journal's bench. */
 const rows = Number(values.rows ?? 400_000)

@@ -64,6 +64,8 @@ test('F110, F111: /health, status --json, metrics and the ping say the same of a
   }
   await daemon.until(({ targets }) => targets[0]?.delivered === 80)
   await agree(true, undefined)
+  const metrics = await (await fetch(new URL('/metrics', address))).text()
+  expect(metrics).toMatch(/^fanfold_stage_handled_events_total\{stage="uploader nas"\} 80$/m)
   while (pings.count === 0) await new Promise((resolve) => setTimeout(resolve, 50))
 
   // A folder in the place of a copy.

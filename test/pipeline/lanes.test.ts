@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { silentLog, type Log } from '../../src/base/log.ts'
-import type { Target } from '../../src/target/target.ts'
+import { TargetError, type Target } from '../../src/target/target.ts'
 import { treeOf } from '../tree.ts'
 import { aTargetConfig, aWorld, forwarded } from './rig.ts'
 
@@ -177,6 +177,64 @@ describe('a lane', () => {
 
     await vi.waitUntil(() => world.journal.counts(world.seat('nas').targetId).waiting === 0, soon)
     await vi.waitUntil(() => readFileSync(join(world.copies('nas'), 'diary'), 'utf8') === 'tuesday', soon)
+  })
+})
+
+/** A target that answers errors while `isIll` says so, and counts the tries. */
+function ailing(target: Target, isIll: (path: string) => boolean, onTry: () => void): Target {
+  return {
+    ...forwarded(target),
+    put(copy, at, work, signal) {
+      if (!isIll(at)) return target.put(copy, at, work, signal)
+      onTry()
+      return Promise.reject(new TargetError({ kind: 'retry' }, 'the service is unwell'))
+    },
+  }
+}
+
+describe('F70: a target that fails one file after the other', () => {
+  const files = 60
+
+  test('is paused as a whole, tried with one file at a time, and takes everything once it is well', async () => {
+    let isIll = true
+    let tries = 0
+    const wrap = (target: Target): Target =>
+      ailing(
+        target,
+        () => isIll,
+        () => tries++,
+      )
+    const world = await aWorld({ targets: ['nas'], wrap })
+    for (let count = 0; count < files; count++) await world.put(`file-${count}`, String(count))
+
+    const paused = await vi.waitUntil(() => {
+      const state = world.seat('nas').lane?.state
+      return state?.kind === 'paused' && state.flaps > 1 ? state : undefined
+    }, soon)
+    expect(paused.reason).toContain('one file after the other failed, the last one so: the service is unwell')
+    // Sixteen until it is to blame, those under way by then, and one for each look.
+    expect(tries).toBeLessThanOrEqual(16 + 8 + paused.flaps)
+    isIll = false
+
+    const { targetId } = world.seat('nas')
+    await vi.waitUntil(() => world.journal.counts(targetId).delivered === files, soon)
+    expect(world.journal.counts(targetId)).toMatchObject({ waiting: 0, postponed: 0, parked: 0 })
+  })
+
+  test('is not to blame for a few files that it never takes: the others are delivered meanwhile', async () => {
+    const wrap = (target: Target): Target =>
+      ailing(
+        target,
+        (path) => path.endsWith('7'),
+        () => {},
+      )
+    const world = await aWorld({ targets: ['nas'], wrap })
+    for (let count = 0; count < files; count++) await world.put(`file-${count}`, String(count))
+
+    const { targetId } = world.seat('nas')
+    await vi.waitUntil(() => world.journal.counts(targetId).delivered === files - 6, soon)
+    expect(world.journal.counts(targetId).postponed).toBe(6)
+    expect(world.seat('nas').lane?.state.kind).toBe('running')
   })
 })
 

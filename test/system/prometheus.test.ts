@@ -1,8 +1,11 @@
 /** What Prometheus itself says of our metrics and rules: promtool checks both. */
 import { execFile } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { aFolder } from '../builders.ts'
 import { aLane, aStatus, smallDesk } from '../control/small-desk.ts'
 import { anyPort, served } from '../page/rig.ts'
 
@@ -13,6 +16,27 @@ test('promtool takes the rules', async () => {
   const { stdout } = await run('promtool', ['check', 'rules', rules])
 
   expect(stdout).toMatch(/SUCCESS: 9 rules found/)
+})
+
+/** Grafana puts these in before it asks. */
+function asAsked(question: string): string {
+  return question.replaceAll('$__rate_interval', '5m').replaceAll('$__range', '1h').replaceAll(/\$\w+/g, '.*')
+}
+
+test('promtool understands every question of the dashboard', async () => {
+  const dashboard = readFileSync(new URL('../../config/grafana-dashboard.json', import.meta.url), 'utf8')
+  const questions = [...dashboard.matchAll(/"expr": ("(?:[^"\\]|\\.)*")/g)].map(
+    ([, json]) => JSON.parse(json ?? '') as string,
+  )
+  const file = join(aFolder(), 'questions.yaml')
+  const asRules = questions.map((question, n) => ({ record: `panel:${n}`, expr: asAsked(question) }))
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: asRules }] }))
+
+  const { stdout } = await run('promtool', ['check', 'rules', file])
+
+  expect(questions.length).toBeGreaterThan(10)
+  expect(stdout).toContain(`SUCCESS: ${questions.length} rules found`)
 })
 
 test('promtool finds nothing to say against the metrics', async () => {
