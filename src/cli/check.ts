@@ -81,6 +81,7 @@ function targetLines(target: TargetConfig): Line[] {
     fact('takes', selectWords(target.select)),
     fact('at', target.at),
     fact('on remove', onRemoveWords(target)),
+    fact('if changed', onConflictWords[target.onConflict]),
     fact('pace', paceWords(target.pace)),
     fact('verify', verifyWords(target.verify)),
   ]
@@ -128,6 +129,12 @@ function paceWords(pace: TargetConfig['pace']): string {
 
 function rateWords(rate: Rate): string {
   return `${rate.count} per ${showDuration(rate.intervalMs)}`
+}
+
+const onConflictWords: Readonly<Record<TargetConfig['onConflict'], string>> = {
+  overwrite: 'what somebody else wrote in its place is written over',
+  'keep-both': 'what somebody else wrote in its place is kept beside it',
+  park: 'what somebody else wrote in its place stays until you say so',
 }
 
 function onRemoveWords({ onRemove, removeAfterMs }: TargetConfig): string {

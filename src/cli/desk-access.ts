@@ -40,14 +40,29 @@ export function openLogs(): Logs {
   }
 }
 
-/** The daemon's desk, or where none runs the journal's. @throws what `connect` and `openDesk` throw. */
-export async function reachDesk(config: Config, signal: AbortSignal): Promise<OpenDesk> {
+/** Work with the running daemon's desk. Where none runs, or the daemon ends in the middle, this process does it by its own means. */
+export async function byDaemonElse<T>(
+  config: Config,
+  signal: AbortSignal,
+  work: (desk: DeskClient) => T | Promise<T>,
+  own: () => Promise<T>,
+): Promise<T> {
   const { connect, NotRunning } = await import('../control/client.ts')
   try {
-    return { desk: await connect(socketOf(config), signal), isRunning: true, close: () => Promise.resolve() }
+    return await work(await connect(socketOf(config), signal))
   } catch (thrown) {
     if (!(thrown instanceof NotRunning)) throw thrown
   }
+  return own()
+}
+
+/** The daemon's desk, or where none runs the journal's. @throws what `connect` and `openDesk` throw. */
+export function reachDesk(config: Config, signal: AbortSignal): Promise<OpenDesk> {
+  const open = (desk: DeskClient): OpenDesk => ({ desk, isRunning: true, close: () => Promise.resolve() })
+  return byDaemonElse(config, signal, open, () => openOwnDesk(config))
+}
+
+async function openOwnDesk(config: Config): Promise<OpenDesk> {
   const { openDesk } = await import('../daemon/daemon.ts')
   const opened = await openDesk(config, { log: openLogs().of, clock: systemClock, random: systemRandom })
   return { desk: localDesk(opened.desk, systemClock), isRunning: false, close: () => opened.close() }

@@ -31,8 +31,8 @@ export interface Size {
   readonly rows: number
 }
 
-/** What is being sent now, per lane; more would push other lanes off the screen. */
-const sendingShownMax = 3
+/** What is being sent now and what failed, of each so many per lane; more would push other lanes off the screen. */
+const copiesShownMax = 3
 /** A reason names its next step at its end, so it is wrapped rather than cut. */
 const reasonLinesMax = 3
 const nameWidthMax = 24
@@ -47,16 +47,16 @@ const separator = ' · '
 /** The picture, at most `rows - 1` lines (the cursor stands on the last one) of at most `columns`. */
 export function frameOf(view: View, size: Size, hasColour: boolean): string[] {
   const room = Math.max(1, size.rows - 1)
-  let lines = picture(view, size.columns, sendingShownMax)
-  // Where the screen is too low, what is sent now gives way first.
-  for (let shown = sendingShownMax - 1; shown >= 0 && lines.length > room; shown--)
+  let lines = picture(view, size.columns, copiesShownMax)
+  // Where the screen is too low, single copies give way first.
+  for (let shown = copiesShownMax - 1; shown >= 0 && lines.length > room; shown--)
     lines = picture(view, size.columns, shown)
   if (lines.length > room)
     lines = [...lines.slice(0, room - 1), [span(`… ${lines.length - room + 1} more lines`, 'dim')]]
   return lines.map((line) => renderLine(line, size.columns, hasColour))
 }
 
-function picture(view: View, columns: number, sendingMax: number): Line[] {
+function picture(view: View, columns: number, copiesMax: number): Line[] {
   const { sources, targets } = view.status
   const nameWidth = Math.min(nameWidthMax, longest([...sources, ...targets].map(({ name }) => name)))
   const stateWidth = longest([...sources, ...targets].map(({ state }) => state))
@@ -68,7 +68,7 @@ function picture(view: View, columns: number, sendingMax: number): Line[] {
     ...reasonLines(view.status.journal.reason, columns),
     [],
     ...sources.flatMap((source) => sourceLines(source, widths)),
-    ...targets.flatMap((target): Line[] => [[], ...laneLines(target, view.speedOf(target.name), widths, sendingMax)]),
+    ...targets.flatMap((target): Line[] => [[], ...laneLines(target, view.speedOf(target.name), widths, copiesMax)]),
     ...accountLines(view.status.accounts, columns),
     ...(view.foot.length > 0 ? [[]] : []),
     ...view.foot.map((text): Line => [span(text)]),
@@ -117,12 +117,16 @@ function sourceLines(source: SourceStatus, widths: Widths): Line[] {
   ]
 }
 
-function laneLines(lane: TargetStatus, speed: Speed, widths: Widths, sendingMax: number): Line[] {
+function laneLines(lane: TargetStatus, speed: Speed, widths: Widths, copiesMax: number): Line[] {
+  const failed = lane.failed.slice(0, copiesMax)
+  // A lane that works has the reason of one of these.
+  const reason = failed.some((copy) => copy.reason === lane.reason) ? null : lane.reason
   return [
     [...heading(lane, widths, laneTone(lane.state)), ...progress(lane, widths)],
     ...joinFacts(laneFacts(lane, speed), widths.columns - 2).map((text): Line => [span('  '), span(text, 'dim')]),
-    ...lane.sending.slice(0, sendingMax).map((copy) => sendingLine(copy, widths.columns)),
-    ...reasonLines(lane.reason, widths.columns),
+    ...lane.sending.slice(0, copiesMax).map((copy) => sendingLine(copy, widths.columns)),
+    ...reasonLines(reason, widths.columns),
+    ...failed.flatMap((copy) => failedLines(copy, widths.columns)),
   ]
 }
 
@@ -175,6 +179,7 @@ function laneFacts(lane: TargetStatus, speed: Speed): string[] {
   if (typeof lane.requests?.most === 'number')
     facts.push(`${lane.requests.requests} of ${lane.requests.most} requests this month`)
   if (lane.oldestMs !== null) facts.push(`oldest ${showDuration(lane.oldestMs)}`)
+  if (lane.altered > 0) facts.push(`${lane.altered} altered by the provider`)
   if (lane.verified !== null) facts.push(`verified ${lane.verified.at.slice(0, 10)}`)
   return facts
 }
@@ -204,6 +209,17 @@ function sendingLine(copy: TargetStatus['sending'][number], columns: number): Li
   const end = `${picture} ${amount}`
   const room = Math.max(1, columns - 4 - widthOf(end))
   return [span('  > ', 'accent'), span(fitEnd(harmless(copy.path), room)), span(end, 'dim')]
+}
+
+/** The reason below its path, since it names its next step at its end. */
+function failedLines({ path, reason, nextTryMs }: TargetStatus['failed'][number], columns: number): Line[] {
+  const end = nextTryMs === null ? ' parked' : ` again in ${showDuration(nextTryMs)}`
+  const room = Math.max(1, columns - 4 - widthOf(end))
+  const lines = wrap(harmless(reason), Math.max(10, columns - 6), reasonLinesMax)
+  return [
+    [span('  ! ', 'warn'), span(fitEnd(harmless(path), room)), span(end, 'dim')],
+    ...lines.map((text): Line => [span('      '), span(text, 'warn')]),
+  ]
 }
 
 function reasonLines(reason: string | null, columns: number): Line[] {

@@ -4,7 +4,7 @@ import { silentLog, type Log } from '../base/log.ts'
 import type { Config } from '../config/config.ts'
 import type { LoginDesk } from '../control/control.ts'
 import type { Logins } from '../daemon/logins.ts'
-import { socketOf } from './desk-access.ts'
+import { byDaemonElse } from './desk-access.ts'
 import { harmless } from './spans.ts'
 import { systemTerminal } from './terminal.ts'
 
@@ -15,18 +15,8 @@ const remarks: Log = {
 }
 
 /** The running daemon's logins, or where none runs, this process's own: a lock on each login keeps two processes apart. */
-export async function withLogins<T>(
-  config: Config,
-  signal: AbortSignal,
-  work: (desk: LoginDesk) => Promise<T>,
-): Promise<T> {
-  const { connect, NotRunning } = await import('../control/client.ts')
-  try {
-    return await work(await connect(socketOf(config), signal))
-  } catch (thrown) {
-    if (!(thrown instanceof NotRunning)) throw thrown
-  }
-  return withOwnLogins(config, work)
+export function withLogins<T>(config: Config, signal: AbortSignal, work: (desk: LoginDesk) => Promise<T>): Promise<T> {
+  return byDaemonElse(config, signal, work, () => withOwnLogins(config, work))
 }
 
 /** This process's own, whatever runs. */

@@ -6,7 +6,7 @@ import { showBytes } from '../base/units.ts'
 import type { Config } from '../config/config.ts'
 import type { RestoreDesk } from '../control/control.ts'
 import { Destination, layout, Restoring, type Tally, type Wish } from '../restore/restore.ts'
-import { openLogs, socketOf } from './desk-access.ts'
+import { byDaemonElse, openLogs } from './desk-access.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type FactFlags } from './flags.ts'
 import { interruptible } from './interrupt.ts'
@@ -61,17 +61,11 @@ function wishOf(config: Config, from: string, glob: string | undefined, flags: R
 }
 
 /** The running daemon's way to the targets, or where none runs, one of this process. */
-async function withRestore<T>(
-  config: Config,
-  signal: AbortSignal,
-  work: (desk: RestoreDesk) => Promise<T>,
-): Promise<T> {
-  const { connect, NotRunning } = await import('../control/client.ts')
-  try {
-    return await work(await connect(socketOf(config), signal))
-  } catch (thrown) {
-    if (!(thrown instanceof NotRunning)) throw thrown
-  }
+function withRestore<T>(config: Config, signal: AbortSignal, work: (desk: RestoreDesk) => Promise<T>): Promise<T> {
+  return byDaemonElse(config, signal, work, () => withOwnRestore(config, work))
+}
+
+async function withOwnRestore<T>(config: Config, work: (desk: RestoreDesk) => Promise<T>): Promise<T> {
   const { openRestore } = await import('../daemon/restoring.ts')
   const logs = openLogs()
   const options = { log: logs.of, clock: systemClock, random: systemRandom, environment: process.env }

@@ -164,6 +164,8 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
     // Where everything is taken back first, no built-in rule is asked.
     ignore: source['built-in-ignore'] ? source.ignore : ['!*', ...source.ignore],
     settleMs: source.settle,
+    unsettledMsMax: source['max-unsettled'],
+    unsettled: source.unsettled,
     rescanMs: source.rescan,
     watch: source.watch,
   }
@@ -225,6 +227,7 @@ function commonOf(target: FileValue['targets'][number]) {
     },
     at: target.at,
     onRemove: target['on-remove'],
+    onConflict: target['on-conflict'],
     formerly: target.formerly,
     removeAfterMs: target['remove-after'],
     pace: {

@@ -86,6 +86,15 @@ const source = block({
   settle: duration('a duration with a unit between 0s and 1h, such as 2s', 0, hourMs)
     .prefault('2s')
     .meta({ description: 'How long a file must rest before it counts as complete, where its closing cannot be seen.' }),
+  'max-unsettled': duration('a duration with a unit between 1s and 30d, such as 10m', 1000, 30 * 24 * hourMs)
+    .prefault('10m')
+    .meta({
+      description: 'How long a file may go on changing before the status names it, and before a snapshot of it.',
+    }),
+  unsettled: z.enum(['wait', 'snapshot'], expected('wait or snapshot')).default('wait').meta({
+    description:
+      'What becomes of a file that never rests: waited for, or copied as it is each time that long has passed, if it holds still while it is read.',
+  }),
   rescan: duration('a duration with a unit between 1s and 30d, such as 1h', 1000, 30 * 24 * hourMs)
     .prefault('1h')
     .meta({ description: 'Time between two comparisons of the whole folder with what is known.' }),
@@ -204,6 +213,13 @@ const target = block({
   'on-remove': z.enum(['keep', 'trash', 'remove'], expected('keep, trash or remove')).default('keep').meta({
     description: "What happens to the copy when the file is removed at the source; trash is the target's own.",
   }),
+  'on-conflict': z
+    .enum(['overwrite', 'keep-both', 'park'], expected('overwrite, keep-both or park'))
+    .default('overwrite')
+    .meta({
+      description:
+        'What happens when somebody changed the copy at the target: it is written over (clouds keep the version before), put beside under another name, or stays until you say so.',
+    }),
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),

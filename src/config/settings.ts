@@ -66,6 +66,10 @@ export interface SourceConfig {
   readonly ignore: readonly string[]
   /** How long a file without a close must not change before it counts as complete. */
   readonly settleMs: number
+  /** How long a file may go on changing before it is told of, and before a snapshot is taken of it. */
+  readonly unsettledMsMax: number
+  /** What follows then: it is waited for, or taken as it is every so often. */
+  readonly unsettled: 'wait' | 'snapshot'
   /** Time between two reconcile scans. */
   readonly rescanMs: number
   readonly watch: 'auto' | 'inotify' | 'poll'
@@ -136,6 +140,8 @@ interface AnyTargetConfig {
   readonly at: string
   /** What follows when a file is removed at its source: the copy stays, goes to the target's trash, or is deleted. */
   readonly onRemove: 'keep' | 'trash' | 'remove'
+  /** What becomes of what somebody else left in a copy's place: it is written over, put beside, or stays until its owner says what is meant. */
+  readonly onConflict: 'overwrite' | 'keep-both' | 'park'
   /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
   readonly removeAfterMs: number
   readonly pace: Pace

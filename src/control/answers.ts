@@ -62,10 +62,14 @@ export interface TargetStatus {
   readonly listing: number | null
   /** When all of its copies were compared with what was delivered, and how many were not so then and were not owed again; null where that never was. */
   readonly verified: { readonly at: string; readonly checked: number; readonly differences: number } | null
+  /** Copies that the provider made into something else as they came in, documents mostly; taken as that and not sent again. */
+  readonly altered: number
   /** Bytes delivered since the daemon started, for rates. */
   readonly bytesSent: number
   /** What is under way now, at most 16. */
   readonly sending: readonly { readonly path: string; readonly bytesDone: number; readonly size: number }[]
+  /** Deliveries that failed last and are still owed, what waits for its owner first; at most 4. */
+  readonly failed: readonly ParkedLine[]
   /** Requests to its cloud account in the local month (`2026-11`), by all targets of the account, and the most there may be; null where they are not counted. */
   readonly requests: { readonly month: string; readonly requests: number; readonly most: number | null } | null
   /** How full its place is, as it said last; null where nobody asked it. */

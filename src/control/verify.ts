@@ -1,5 +1,6 @@
 /** What can be asked about the copies at targets, and what comes back line by line. The daemon implements it; who asks reads the shapes here. */
 import { z } from 'zod'
+import type { Difference, Tally } from '../pipeline/pipeline.ts'
 
 export interface VerifyRequest {
   /** Names; empty: all. */
@@ -13,33 +14,9 @@ export interface VerifyRequest {
   readonly repair: boolean
 }
 
-export const differenceKinds = ['missing', 'different', 'renamed', 'extra', 'altered'] as const
-
 /** Of one target. Paths are made harmless for a terminal. */
-export interface VerifyDifference {
-  /**
-   * `renamed`: the very copy under another name. `extra`: nobody of ours put it there. `altered`: the provider rewrote it as it came in, which
-   * is no difference.
-   */
-  readonly kind: (typeof differenceKinds)[number]
-  readonly source: string | null
-  readonly path: string | null
-  readonly at: string
-  readonly foundAt: string | null
-  readonly size: number
-  readonly detail: string
-}
-
-export interface VerifyTally {
-  readonly counts: Readonly<Record<(typeof differenceKinds)[number], number>>
-  readonly checked: number
-  /** Files whose copies are on their way, and were not judged. */
-  readonly owed: number
-  readonly owedBytes: number
-  readonly bytesRead: number
-  readonly repaired: number
-  readonly listed: number
-}
+export type VerifyDifference = Difference
+export type VerifyTally = Tally
 
 export type VerifyEvent =
   | {
@@ -75,7 +52,7 @@ export const verifyBody: z.ZodType<VerifyRequest> = z.strictObject({
 })
 
 const difference = z.object({
-  kind: z.enum(differenceKinds),
+  kind: z.enum(['missing', 'different', 'renamed', 'extra', 'altered']),
   source: z.string().nullable(),
   path: z.string().nullable(),
   at: z.string(),

@@ -64,6 +64,16 @@ const source = z.object({
   lastScanMs: count.nullable(),
 })
 
+const parkedLine = z.object({
+  source: z.string(),
+  path: z.string(),
+  size: count,
+  reason: z.string(),
+  attempts: count,
+  ageMs: count,
+  nextTryMs: count.nullable(),
+})
+
 const target = z.object({
   name: z.string(),
   kind: z.string(),
@@ -79,8 +89,10 @@ const target = z.object({
   offering: count,
   listing: count.nullable(),
   verified: z.object({ at: z.string(), checked: count, differences: count }).nullable(),
+  altered: count,
   bytesSent: count,
   sending: z.array(z.object({ path: z.string(), bytesDone: count, size: count })),
+  failed: z.array(parkedLine),
   requests: z.object({ month: z.string(), requests: count, most: count.nullable() }).nullable(),
   space: z.object({ usedBytes: count, freeBytes: count.nullable() }).nullable(),
 })
@@ -202,17 +214,7 @@ export const whyAnswer: z.ZodType<readonly PathVerdict[]> = z.array(
   }),
 )
 
-export const parkedAnswer: z.ZodType<readonly ParkedLine[]> = z.array(
-  z.object({
-    source: z.string(),
-    path: z.string(),
-    size: count,
-    reason: z.string(),
-    attempts: count,
-    ageMs: count,
-    nextTryMs: count.nullable(),
-  }),
-)
+export const parkedAnswer: z.ZodType<readonly ParkedLine[]> = z.array(parkedLine)
 
 export const pageAnswer: z.ZodType<PageAccess> = z.object({
   address: z.string().nullable(),
@@ -264,7 +266,7 @@ const copyAt: z.ZodType<CopyAt> = z.object({
       mtimeNs: nanoseconds,
       sha256: z.string().nullable(),
     })
-    .transform(({ sha256, ...entry }) => ({ ...entry, sha256: sha256 ?? undefined })),
+    .transform(({ sha256, ...entry }) => ({ ...entry, sha256: sha256 ?? undefined, contentHash: undefined })),
 })
 
 export const copyBody = z.strictObject({ copy: copyAt, start: z.int().min(0) })

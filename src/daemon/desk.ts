@@ -23,9 +23,9 @@ import {
   type TargetStatus,
   type Verdict,
 } from '../control/control.ts'
-import type { FileRecord, Journal, OpenDelivery } from '../journal/journal.ts'
+import type { FileRecord, Journal, OpenDelivery, ParkedDelivery } from '../journal/journal.ts'
 import { selector } from '../pipeline/pipeline.ts'
-import type { SourceState } from '../source/source.ts'
+import type { Source } from '../source/source.ts'
 import { causesOf } from './health.ts'
 import type { Instance } from './instance.ts'
 
@@ -60,9 +60,7 @@ export interface DeskParts {
   readonly journalState: () => Status['journal']
   readonly clock: Clock
   readonly target: (name: string) => LiveTarget | undefined
-  readonly source: (
-    name: string,
-  ) => { state(): SourceState; whyIgnored(path: SourcePath): { rule: string; where: string } | undefined } | undefined
+  readonly source: (name: string) => Pick<Source, 'state' | 'whyIgnored' | 'whyNot'> | undefined
   /** Copies held back that are due now. */
   readonly approve: (source: string) => number
   readonly reload: () => Promise<Reloaded>
@@ -97,6 +95,9 @@ export function openDesk(parts: DeskParts): Desk {
     readCopy: (copy, start, signal) => parts.restore.readCopy(copy, start, signal),
   }
 }
+
+/** Told with a target's status: enough to see what is wrong. */
+const failedMax = 4
 
 function status(parts: DeskParts): Status {
   const files = parts.journal.fileCounts()
@@ -163,9 +164,11 @@ function targetStatus(name: string, kind: string, parts: DeskParts): TargetStatu
     offering: row.cursor < journal.head ? row.offerLeft : 0,
     bytesSent: live?.bytesSent ?? 0,
     sending: live?.sending ?? [],
+    failed: journal.parked.failedAt(row.id, failedMax).map((delivery) => parkedLine(delivery, clock.wallMs())),
     requests: live?.requests === undefined ? null : { ...live.requests, most: live.requests.most ?? null },
     listing: live?.listing ?? null,
     verified: verifiedOf(name, journal),
+    altered: journal.holdings.alteredCount(name),
     space: live?.space ?? null,
   }
 }
@@ -212,14 +215,18 @@ function retry(parts: DeskParts, targets: readonly string[]): { readonly retried
 function parked(parts: DeskParts, target: string, limit: number): readonly ParkedLine[] {
   const nowMs = parts.clock.wallMs()
   return targetNames(parts, [target]).flatMap((name) =>
-    parts.journal.parked.at(parts.journal.target(name).id, limit).map(({ dueMs, sinceMs, path, reason, ...line }) => ({
-      ...line,
-      path: showPath(path),
-      reason: showPath(reason ?? 'no reason was kept'),
-      ageMs: Math.max(0, nowMs - sinceMs),
-      nextTryMs: dueMs === null ? null : Math.max(0, dueMs - nowMs),
-    })),
+    parts.journal.parked.at(parts.journal.target(name).id, limit).map((delivery) => parkedLine(delivery, nowMs)),
   )
+}
+
+function parkedLine({ dueMs, sinceMs, path, reason, ...line }: ParkedDelivery, nowMs: number): ParkedLine {
+  return {
+    ...line,
+    path: showPath(path),
+    reason: showPath(reason ?? 'no reason was kept'),
+    ageMs: Math.max(0, nowMs - sinceMs),
+    nextTryMs: dueMs === null ? null : Math.max(0, dueMs - nowMs),
+  }
 }
 
 /** What the owner said, for the status. */
@@ -306,11 +313,12 @@ function why(parts: DeskParts, source: string, path: SourcePath): PathVerdict {
     removed: 'gone from its source; copies at the targets are kept',
     unknown: 'never seen by a scan or the watch',
   }
+  const whyNot = ignored === undefined ? parts.source(source)?.whyNot(path) : undefined
   return {
     source,
     path: showPath(path),
     file,
-    reason: reasons[file],
+    reason: whyNot === undefined ? reasons[file] : `${file === 'present' ? `${reasons.present}; ` : ''}${whyNot}`,
     size: record?.size ?? null,
     sha256: record?.sha256 ?? null,
     targets:
@@ -318,6 +326,11 @@ function why(parts: DeskParts, source: string, path: SourcePath): PathVerdict {
         ? []
         : parts.config().targets.map(({ name }) => verdict(name, { source, path }, record, parts)),
   }
+}
+
+/** Some clouds write marks of their own into documents: accepted once, and said. */
+function alteration(heldBytes: number, bytes: number): string {
+  return heldBytes === bytes ? '' : `; the provider made ${heldBytes} bytes of ${bytes} as it came in`
 }
 
 function verdict(target: string, located: Located, record: FileRecord, parts: DeskParts): Verdict {
@@ -330,7 +343,7 @@ function verdict(target: string, located: Located, record: FileRecord, parts: De
   const base = { target, attempts: open?.attempts ?? 0, nextTryMs: null, at }
   if (open !== undefined) return { ...base, ...openVerdict(open, selected?.rule ?? '', parts) }
   if (receipt !== undefined && receipt.seq >= record.seq)
-    return { ...base, state: 'delivered', reason: `sha256 ${receipt.sha256}` }
+    return { ...base, state: 'delivered', reason: `sha256 ${receipt.sha256}${alteration(receipt.size, record.size)}` }
   if (!record.isPresent) return { ...base, state: 'not-selected', reason: 'the file is gone; nothing is owed' }
   if (selected?.takes === false) return { ...base, state: 'not-selected', reason: selected.rule }
   return { ...base, state: 'to-offer', reason: 'will be offered to this target' }

@@ -38,6 +38,10 @@ export interface Delivery {
   /** Where an attempt of which nothing more is known may have moved the copy, see LeftCopies.keep. */
   readonly movingTo: string | undefined
   readonly session: Readonly<Record<string, string | number>> | undefined
+  /** A session of an older state of the file, with which nobody goes on. */
+  readonly abandoned: Readonly<Record<string, string | number>> | undefined
+  /** Why the last attempt failed, where its owner wants it tried again since; null after anything newer. */
+  readonly reason: string | null
 }
 
 /** How an attempt ended. */
@@ -81,7 +85,7 @@ export interface OpenDelivery {
 
 /** What a claim reads, of a delivery and of all that hangs on it; in the order of `ClaimCells`. */
 export const claimColumns = `
-  delivery.file_id, delivery.wanted_seq, delivery.attempts, delivery.since_ms, delivery.look,
+  delivery.file_id, delivery.wanted_seq, delivery.attempts, delivery.since_ms, delivery.look, delivery.reason,
   file.folder_id, file.name, file.size, file.mtime_ns, file.ctime_ns, file.inode, file.sha256, file.crc32,
   upload_session.session, upload_session.seq,
   receipt.seq, receipt.path, receipt.remote_id, receipt.revision, receipt.size, receipt.sha256, receipt.mtime_ns,
@@ -91,9 +95,9 @@ export const claimJoins = `
   LEFT JOIN receipt ON receipt.target_id = delivery.target_id AND receipt.file_id = delivery.file_id
   LEFT JOIN upload_session ON upload_session.target_id = delivery.target_id AND upload_session.file_id = delivery.file_id`
 
-/** A row as a list: naming 22 cells takes as long as reading them. */
+/** A row as a list: naming 23 cells takes as long as reading them. */
 export type ClaimCells = readonly [
-  ...[fileId: bigint, seq: bigint, attempts: bigint, sinceMs: bigint, look: LookCell],
+  ...[fileId: bigint, seq: bigint, attempts: bigint, sinceMs: bigint, look: LookCell, reason: string | null],
   ...[folderId: bigint, name: NameCell, size: bigint, mtimeNs: bigint, ctimeNs: bigint, inode: bigint],
   ...[sha256: Buffer | null, crc32: bigint | null, session: string | null, sessionSeq: bigint | null],
   ...[receiptSeq: bigint | null, receiptPath: NameCell, remoteId: string, revision: string],
@@ -119,7 +123,7 @@ export function deliveryOf(
   cells: ClaimCells,
   { targetId, tree, doubtfulSeq }: { readonly targetId: number; readonly tree: Tree; readonly doubtfulSeq: number },
 ): Delivery {
-  const [fileId, seq, attempts, sinceMs, look, folderId, name, size, mtimeNs, ctimeNs, inode, ...more] = cells
+  const [fileId, seq, attempts, sinceMs, look, reason, folderId, name, size, mtimeNs, ctimeNs, inode, ...more] = cells
   const [sha256, crc32, session, sessionSeq, ...receipt] = more
   const movingTo = receipt[7]
   const { source, path } = tree.pathOf(Number(folderId), name)
@@ -140,6 +144,8 @@ export function deliveryOf(
     receipt: receiptOfClaim(receipt),
     movingTo: movingTo === null ? undefined : nameOfCell(movingTo),
     session: session === null || sessionSeq !== seq ? undefined : parseSession(session),
+    abandoned: session === null || sessionSeq === seq ? undefined : parseSession(session),
+    reason,
   }
 }
 

@@ -21,6 +21,8 @@ const sql = {
     LEFT JOIN receipt ON receipt.target_id = @targetId AND receipt.file_id = file.id
     LEFT JOIN delivery ON delivery.target_id = @targetId AND delivery.file_id = file.id
     WHERE file.id > @after ORDER BY file.id LIMIT @limit`,
+  // The index holds nothing else.
+  altered: 'SELECT count(*) FROM receipt INDEXED BY receipt_altered WHERE target_id = ? AND is_altered = 1',
   moved: 'UPDATE receipt SET path = ?, revision = ? WHERE target_id = ? AND file_id = ? AND seq = ?',
   kept: 'SELECT value FROM setting WHERE name = ?',
   keep: 'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
@@ -77,6 +79,8 @@ export interface AuditRecord {
   readonly readUpTo: number
 }
 
+type Kept = 'check' | 'audit' | 'finds'
+
 interface HoldingsParts {
   /** The journal's own. */
   readonly file: string
@@ -96,6 +100,7 @@ export class Holdings {
     this.#parts = parts
     this.#statements = {
       page: connection.prepare<[{ targetId: number; after: number; limit: number }], Row>(sql.page).safeIntegers(),
+      altered: connection.prepare<[number], number>(sql.altered).pluck(),
       moved: connection.prepare<[NameCell, string, number, number, number]>(sql.moved),
       kept: connection.prepare<[string], string>(sql.kept).pluck(),
       keep: connection.prepare<[string, string]>(sql.keep),
@@ -127,6 +132,12 @@ export class Holdings {
       isOwed: owed !== null,
       receipt: seq === null ? undefined : storedReceipt({ ...row, seq, target: '' }),
     }
+  }
+
+  /** Copies that the target made into something else as they came in, and that were taken as that. */
+  alteredCount(target: string): number {
+    const { id } = this.#parts.targets.get(target)
+    return this.#parts.guarded(() => this.#statements.altered.get(id) ?? 0)
   }
 
   /** Owes these again, whatever their receipts say; what is gone at its source is left. Answers how many. To be called with some hundred. */
@@ -162,12 +173,21 @@ export class Holdings {
   }
 
   /** These texts were written by this file only. */
-  #kept(what: 'check' | 'audit', target: string): string | undefined {
+  #kept(what: Kept, target: string): string | undefined {
     return this.#parts.guarded(() => this.#statements.kept.get(this.#nameOf(what, target)))
   }
 
-  #keep(what: 'check' | 'audit', target: string, record: CheckRecord | AuditRecord): void {
+  #keep(what: Kept, target: string, record: CheckRecord | AuditRecord | boolean): void {
     this.#parts.written(() => this.#statements.keep.run(this.#nameOf(what, target), JSON.stringify(record)))
+  }
+
+  /** Whether copies lie there of which nothing is known yet. */
+  expectsFinds(target: string): boolean {
+    return this.#kept('finds', target) === 'true'
+  }
+
+  expectFinds(target: string, isExpected: boolean): void {
+    if (isExpected !== this.expectsFinds(target)) this.#keep('finds', target, isExpected)
   }
 
   #nameOf(what: string, target: string): string {

@@ -9,13 +9,12 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import type { Change } from './change.ts'
-import { Feed, type Accepted, type Facts, type OfferStep, type Proves, type Selection, type Takes } from './feed.ts'
+import { Feed, type Facts, type OfferStep, type Proves, type Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Holdings } from './holdings.ts'
 import { History, type EventCount, type HistoryLine, type Note } from './history.ts'
-import { Leaving, type Remover } from './leaving.ts'
+import { Leaving } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
@@ -34,6 +33,7 @@ export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
 export type { AuditRecord, Holding, Repair } from './holdings.ts'
 export type { Listed, Listing } from './listing.ts'
+export type { ParkedDelivery } from './parked.ts'
 export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
@@ -146,12 +146,8 @@ export class Journal {
   }
 
   /** Accepts changes in one transaction, see Feed.record. */
-  record(
-    changes: readonly Change[],
-    selection: Selection,
-    removers: readonly Remover[] = [],
-  ): readonly (Accepted | undefined)[] {
-    return this.#written(() => this.#feed.record(changes, selection, removers))
+  record(...of: Parameters<Feed['record']>): ReturnType<Feed['record']> {
+    return this.#written(() => this.#feed.record(...of))
   }
 
   /** The present files behind a seq, in the order of the feed, at most `limit`. */

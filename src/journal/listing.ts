@@ -20,6 +20,8 @@ export interface Listed {
   readonly mtimeNs: bigint
   /** Hex; undefined where the target does not know it. */
   readonly sha256: string | undefined
+  /** The target's own hash of the content, in its own words; undefined where a listing does not tell it. */
+  readonly contentHash: string | undefined
 }
 
 const schema = `
@@ -31,19 +33,22 @@ const schema = `
     size INTEGER NOT NULL,
     mtime_ns INTEGER NOT NULL,
     sha256 BLOB,
+    content_hash TEXT,
     known INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX listed_by_remote_id ON listed (remote_id);
 `
 
-const columns = 'id, path, remote_id AS remoteId, revision, size, mtime_ns AS mtimeNs, sha256'
+const columns =
+  'id, path, remote_id AS remoteId, revision, size, mtime_ns AS mtimeNs, sha256, content_hash AS contentHash'
 const sql = {
   // Pages of some targets overlap, and what comes later is true.
   add: `
-    INSERT INTO listed (path, remote_id, revision, size, mtime_ns, sha256) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO listed (path, remote_id, revision, size, mtime_ns, sha256, content_hash) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET remote_id = excluded.remote_id, revision = excluded.revision, size = excluded.size,
-      mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256`,
+      mtime_ns = excluded.mtime_ns, sha256 = excluded.sha256, content_hash = excluded.content_hash`,
   count: 'SELECT count(*) FROM listed',
+  take: `DELETE FROM listed WHERE path = ? RETURNING ${columns}`,
   at: `SELECT ${columns} FROM listed WHERE path = ?`,
   byId: `SELECT ${columns} FROM listed WHERE remote_id = ? LIMIT 1`,
   know: 'UPDATE listed SET known = 1 WHERE path = ? AND known = 0',
@@ -59,7 +64,13 @@ interface Row {
   readonly size: bigint
   readonly mtimeNs: bigint
   readonly sha256: Buffer | null
+  readonly contentHash: string | null
 }
+
+type AddCells = [
+  ...[path: NameCell, remoteId: string, revision: string, size: number],
+  ...[mtimeNs: bigint, sha256: Buffer | null, contentHash: string | null],
+]
 
 export class Listing {
   readonly #connection: Connection
@@ -76,8 +87,9 @@ export class Listing {
     this.#connection.exec(schema)
     rmSync(file)
     this.#statements = {
-      add: this.#connection.prepare<[NameCell, string, string, number, bigint, Buffer | null]>(sql.add),
+      add: this.#connection.prepare<AddCells>(sql.add),
       count: this.#connection.prepare<[], number>(sql.count).pluck(),
+      take: this.#connection.prepare<[NameCell], Row>(sql.take).safeIntegers(),
       at: this.#connection.prepare<[NameCell], Row>(sql.at).safeIntegers(),
       byId: this.#connection.prepare<[string], Row>(sql.byId).safeIntegers(),
       know: this.#connection.prepare<[NameCell]>(sql.know),
@@ -89,9 +101,9 @@ export class Listing {
   /** To be called with some hundred at a time: one transaction. */
   add(entries: readonly Listed[]): void {
     this.together(() => {
-      for (const { path, remoteId, revision, size, mtimeNs, sha256 } of entries) {
+      for (const { path, remoteId, revision, size, mtimeNs, sha256, contentHash = null } of entries) {
         const hash = sha256 === undefined ? null : hashCell(sha256)
-        this.#statements.add.run(nameCell(path), remoteId, revision, size, mtimeNs, hash)
+        this.#statements.add.run(nameCell(path), remoteId, revision, size, mtimeNs, hash, contentHash)
       }
     })
   }
@@ -103,6 +115,11 @@ export class Listing {
 
   get count(): number {
     return this.#statements.count.get() ?? 0
+  }
+
+  /** What stands at this path, which is forgotten with it. */
+  take(path: string): Listed | undefined {
+    return listedOf(this.#statements.take.get(nameCell(path)))
   }
 
   at(path: string): Listed | undefined {
@@ -137,7 +154,7 @@ function listedOf(row: Row | undefined): Listed | undefined {
   return row === undefined ? undefined : entryOf(row)
 }
 
-function entryOf({ path, remoteId, revision, size, mtimeNs, sha256 }: Row): Listed {
-  const hash = sha256?.toString('hex')
-  return { path: remotePath(nameOfCell(path)), remoteId, revision, size: Number(size), mtimeNs, sha256: hash }
+function entryOf({ path, remoteId, revision, size, mtimeNs, sha256, contentHash }: Row): Listed {
+  const found = { path: remotePath(nameOfCell(path)), remoteId, revision, size: Number(size), mtimeNs }
+  return { ...found, sha256: sha256?.toString('hex'), contentHash: contentHash ?? undefined }
 }

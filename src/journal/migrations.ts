@@ -28,6 +28,12 @@ const targetPaceMonth = `
   ALTER TABLE target_pace ADD COLUMN requests INTEGER NOT NULL DEFAULT 0;
   `
 
+/** A copy that its target made into something else as it came in. These are few, and counted by an index of their own. */
+const alteredCopies = `
+  ALTER TABLE receipt ADD COLUMN is_altered INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX receipt_altered ON receipt (target_id) WHERE is_altered = 1;
+  `
+
 /** Moves: where else a file with this inode is known, and which copies lie where their file was before it moved. */
 const moves = `
   CREATE INDEX file_by_inode ON file (inode);
@@ -186,5 +192,6 @@ export const migrations: readonly string[] = [
   targetPace,
   folderAtTarget,
   targetPaceMonth,
+  alteredCopies,
   moves,
 ]

@@ -45,10 +45,11 @@ const sql = {
   delivery: `SELECT ${claimColumns} FROM delivery ${claimJoins} WHERE delivery.target_id = ? AND delivery.file_id = ?`,
   nextDue: 'SELECT min(due_ms) AS dueMs FROM delivery WHERE target_id = ? AND due_ms IS NOT NULL',
   addReceipt: `
-    INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, target_id, file_id)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, is_altered, target_id, file_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   changeReceipt: `
-    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_left = 0, moving_to = NULL
+    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_altered = ?,
+      is_left = 0, moving_to = NULL
     WHERE target_id = ? AND file_id = ?`,
   pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
@@ -82,7 +83,10 @@ const sql = {
     SELECT reason FROM delivery WHERE target_id = ? AND state = ? AND reason IS NOT NULL LIMIT 1`,
 }
 
-type ReceiptCells = [number, NameCell, string, string, number, Buffer, bigint, number, number, number]
+type ReceiptCells = [
+  ...[seq: number, path: NameCell, remoteId: string, revision: string, size: number, sha256: Buffer, mtimeNs: bigint],
+  ...[atMs: number, isAltered: 0 | 1, targetId: number, fileId: number],
+]
 
 /** Where a row stands in the order of claims. */
 interface Place {
@@ -325,7 +329,9 @@ export class Spool {
     assert(hash.length === 32, `receipt without a sha256: ${sha256}`)
     const of: [number, number] = [targetId, fileId]
     const atMs = this.#clock.wallMs()
-    const cells: ReceiptCells = [receiptSeq, nameCell(path), remoteId, revision, size, hash, mtimeNs, atMs, ...of]
+    const isAltered = receiptSeq === delivery.seq && size !== delivery.size ? 1 : 0
+    const marks = [remoteId, revision, size, hash, mtimeNs, atMs, isAltered] as const
+    const cells: ReceiptCells = [receiptSeq, nameCell(path), ...marks, ...of]
     this.#left.takeOver(targetId, nameCell(path), fileId)
     // While a file is leased nobody else writes its receipt, but for whoever took its place over at the target.
     const isKnown = delivery.receipt !== undefined && this.#statements.changeReceipt.run(...cells).changes === 1

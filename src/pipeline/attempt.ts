@@ -13,11 +13,14 @@ import {
   type Digest,
 } from '../digest/digest.ts'
 import type { Delivery, Journal, Outcome } from '../journal/journal.ts'
-import { TargetError, type Receipt, type Target } from '../target/target.ts'
+import { TargetError, type Receipt } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
+import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
+import { cleared, type OnConflict } from './conflict.ts'
 import { copyLeft, isAsReceipted, ownCopy, type OwnCopy } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 
 /** An unreadable file is tried again without being asked for. Unit: ms. */
 const unreadableAgainMs = 3_600_000
@@ -25,7 +28,9 @@ const unreadableAgainMs = 3_600_000
 export type OnRemove = TargetConfig['onRemove']
 
 export interface AttemptParts {
-  readonly target: Target
+  /** The target's. */
+  readonly name: string
+  readonly target: SurveyedTarget
   readonly journal: Journal
   readonly digest: Digest
   /** Absolute folder of a source. */
@@ -35,6 +40,7 @@ export interface AttemptParts {
   readonly placeAt: (delivery: Delivery) => RemotePath
   readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove
+  readonly onConflict: OnConflict
   readonly progress: (bytesDone: number) => void
   readonly random: Random
 }
@@ -52,8 +58,14 @@ export async function attempt(delivery: Delivery, parts: AttemptParts, signal: A
     return ended(await deliver(delivery, parts, signal))
   } catch (thrown) {
     if (signal.aborted) return ended({ kind: 'interrupted' })
-    return await failed(delivery, asError(thrown), parts)
+    return await explained(asError(thrown), delivery, parts, signal)
   }
+}
+
+async function explained(error: Error, delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Ending> {
+  const read = (): Promise<Content> => parts.digest.of(contentRef(delivery, parts), signal)
+  const cause = await rotBehind(error, delivery, parts.journal, read)
+  return signal.aborted ? ended({ kind: 'interrupted' }) : failed(delivery, cause, parts)
 }
 
 async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSignal): Promise<Outcome> {
@@ -64,13 +76,18 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   const own = await ownCopy(delivery, at, { ...parts, content: known?.sha256 }, signal)
   if (own.kind === 'waits') return waits(own)
   const held = own.kind === 'here' ? own : undefined
-  if (held?.isProven === true && delivery.look !== 'trust') {
-    const hash = delivery.look === 'hash' && !parts.target.traits.revisionIsContent
+  // Where a revision has one content, its hash is told, and no receipt need be trusted.
+  const isByHash = delivery.look === 'hash' && parts.target.traits.revisionIsContent
+  if (held?.isProven === true && delivery.look !== 'trust' && !isByHash) {
+    const hash = delivery.look === 'hash'
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
   const content = known ?? (await contentOf(delivery, parts, signal).catch((thrown: unknown) => asError(thrown)))
   if (content instanceof Error) return unread(content, delivery, held, parts)
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
+  if (found !== undefined) return alreadyThere(found, content.crc32)
   const previous = delivery.look === 'trust' || held?.isSeen === true ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
@@ -141,6 +158,7 @@ async function contentOf(delivery: Delivery, parts: AttemptParts, signal: AbortS
   const isLarge = delivery.size > wholeBytesMax
   if (isLarge && delivery.digest !== undefined) return { ...delivery.digest, bytes: undefined }
   const content = await parts.digest.of(contentRef(delivery, parts), signal)
+  refuseRot(delivery, content, parts.journal)
   if (isLarge) await parts.journal.keepDigest(delivery, content)
   return content
 }
@@ -163,11 +181,10 @@ async function send(
   signal: AbortSignal,
 ): Promise<Outcome> {
   let isSent = false
+  const { isAsLeft, ...lent } = await cleared({ delivery, content, at }, parts, signal)
   const work = {
-    session: delivery.session,
-    previous,
-    save: (session: Readonly<Record<string, string | number>> | undefined) =>
-      parts.journal.saveSession(delivery, session),
+    ...lent,
+    previous: isAsLeft ? previous : undefined,
     allow: () => Promise.resolve(),
     progress: (bytesDone: number) => {
       isSent = true
@@ -186,6 +203,7 @@ async function failed(delivery: Delivery, error: Error, parts: AttemptParts): Pr
   if (error instanceof ContentUnreadable) {
     return ended({ kind: 'parked', reason: error.message, againInMs: unreadableAgainMs })
   }
+  if (error instanceof BitRotSuspected) return ended({ kind: 'parked', reason: error.message, againInMs: null })
   const isStale = error instanceof ContentChanged || error instanceof ContentGone
   if (isStale || (error instanceof TargetError && error.next.kind === 'source-changed'))
     parts.onStale(delivery.source, delivery.path)

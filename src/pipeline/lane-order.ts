@@ -2,6 +2,7 @@
 import type { RemotePath } from '../base/path.ts'
 import type { Delivery } from '../journal/journal.ts'
 import type { OnRemove } from './attempt.ts'
+import type { OnConflict } from './conflict.ts'
 import type { Selector } from './selector.ts'
 
 /** What a lane does: replaced as a whole when the configuration changes, while the lane goes on. */
@@ -14,4 +15,6 @@ export interface LaneOrder {
   readonly slotsMax: number
   /** What becomes of copies whose file is gone. */
   readonly onRemove: OnRemove
+  /** What becomes of what somebody else left in a copy's place. */
+  readonly onConflict: OnConflict
 }

@@ -13,7 +13,7 @@ import { selector } from './selector.ts'
 import type { LanePace } from './slots.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
-type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove'> & {
+type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove' | 'onConflict'> & {
   readonly pace: Pick<TargetConfig['pace'], 'concurrency'>
 }
 
@@ -141,10 +141,10 @@ export class LaneSeat {
   }
 }
 
-export function laneOrder({ select, at, pace, onRemove }: Ordered, { clock, host }: OrderParts): LaneOrder {
+export function laneOrder({ select, at, pace, onRemove, onConflict }: Ordered, { clock, host }: OrderParts): LaneOrder {
   const asideAt = (fileId: number): RemotePath => remotePath(joinPath(ownFolder(at, host), `fanfold-moves-${fileId}`))
   const order = { selector: selector(select, clock), placeAt: placeAt(at, host), asideAt }
-  return { ...order, slotsMax: pace.concurrency, onRemove }
+  return { ...order, slotsMax: pace.concurrency, onRemove, onConflict }
 }
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
@@ -158,7 +158,7 @@ export function declarationOf(target: TargetConfig): Declaration {
 /** The order that a declaration was made of. Its text was written by `declarationOf` only. */
 export function declaredOrder({ selector: text }: Declaration, parts: OrderParts): LaneOrder {
   const [select, at] = JSON.parse(text) as [TargetConfig['select'], string]
-  return laneOrder({ select, at, onRemove: 'keep', pace: { concurrency: 1 } }, parts)
+  return laneOrder({ select, at, onRemove: 'keep', onConflict: 'park', pace: { concurrency: 1 } }, parts)
 }
 
 /** Whatever of a configuration a running lane cannot change. */
@@ -168,6 +168,7 @@ function placeOf(config: TargetConfig, host: string): string {
     select: null,
     at: ownFolder(config.at, host),
     onRemove: null,
+    onConflict: null,
     removeAfterMs: null,
     pace: null,
     verify: null,

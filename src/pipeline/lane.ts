@@ -25,7 +25,6 @@ import {
   type Source,
   type Subscription,
 } from '../stage/stage.ts'
-import type { Target } from '../target/target.ts'
 import { attempt, type AttemptParts, type Ending } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { tellOfFailure, tellOfLane } from './lane-words.ts'
@@ -36,13 +35,14 @@ import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
 import { isDone, Streak } from './streak.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 import { restWhenQuiet } from './tidying.ts'
 import { Traffic, type TrafficParts } from './traffic.ts'
 
 export interface LaneConfig {
   readonly name: string
   readonly targetId: number
-  readonly target: Target
+  readonly target: SurveyedTarget
   readonly pace: LanePace
   /** How many deliveries at once are worth it has to be found out, from these on up to the configured number; undefined: all of those. */
   readonly slotsFirst: number | undefined
@@ -255,8 +255,8 @@ export class Lane implements Child {
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, asideAt, onRemove } = order()
-    const parts = { ...this.#parts, target, placeAt, asideAt, onRemove, progress }
+    const { placeAt, asideAt, onRemove, onConflict } = order()
+    const parts = { ...this.#parts, name: this.name, target, placeAt, asideAt, onRemove, onConflict, progress }
     const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })

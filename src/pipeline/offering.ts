@@ -3,27 +3,22 @@
  * for and a listing proves them, the target is listed first, and only what that does not prove is looked at. Owns no cursor: the journal does.
  */
 import type { Clock } from '../base/clock.ts'
-import { asError } from '../base/errors.ts'
-import type { Log } from '../base/log.ts'
-import type { Facts, Journal, Listing, Offer, Proves, Takes } from '../journal/journal.ts'
-import type { Target } from '../target/target.ts'
+import type { Facts, Journal, Offer, Proves, Takes } from '../journal/journal.ts'
 import { pathRules, type Selector } from './selector.ts'
-import { provenBy, survey } from './survey.ts'
+import { provenBy } from './survey.ts'
+import type { SurveyedTarget } from './surveyed-target.ts'
 
 /** Files offered again in one transaction: less than 10 ms of the main loop. */
 const offerMax = 250
 /** From so many on a listing costs fewer calls than a look at each. */
 const listedFilesMin = 200
-/** A listing that fails is begun anew after these; then each copy is looked at by itself. Unit: ms. */
-const listAgainMs = [2_000, 10_000, 30_000]
 
 export interface OfferingParts {
   readonly journal: Journal
   readonly clock: Clock
-  readonly log: Log
   readonly name: string
   readonly selector: () => Selector
-  readonly target: Target
+  readonly target: Pick<SurveyedTarget, 'traits' | 'survey' | 'listedAt' | 'listed'>
   /** Whether the target can be asked now. */
   readonly isReached: () => boolean
   /** Something is owed that was not before. */
@@ -34,7 +29,6 @@ export class Offering {
   readonly #parts: OfferingParts
   #isRunning = false
   #again = false
-  #listed: number | null = null
 
   constructor(parts: OfferingParts) {
     this.#parts = parts
@@ -46,7 +40,7 @@ export class Offering {
 
   /** Entries listed so far; null where nothing is being listed. */
   get listed(): number | null {
-    return this.#listed
+    return this.#parts.target.listed
   }
 
   /** Offers until the cursor is at the head. Where it runs already, that run also offers what was set back meanwhile. */
@@ -65,18 +59,16 @@ export class Offering {
   }
 
   async #offerAll(signal: AbortSignal): Promise<void> {
-    const { journal, isReached } = this.#parts
+    const { journal, name, target, isReached } = this.#parts
     if (!(await this.#isWorthListing(signal))) return this.#offerBy(undefined, signal)
     // It is offered when the target can be asked: looks would have to wait for that as well.
     if (!isReached()) return
-    const listing = journal.holdings.newListing()
-    try {
-      const isWhole = await this.#list(listing, signal)
-      // What was asked for meanwhile wants a listing of its own time.
-      if (!this.#again) await this.#offerBy(isWhole ? provenBy(listing) : undefined, signal)
-    } finally {
-      listing.close()
-    }
+    const isListed = await target.survey(signal)
+    // What was asked for meanwhile wants a listing of its own time.
+    if (this.#again) return
+    // Who trusts no receipt has the content compared, one attempt for each file; the listing tells them the hashes.
+    const isTrusting = journal.target(name).offer.look !== 'hash'
+    await this.#offerBy(isListed && isTrusting ? provenBy((path) => target.listedAt(path)) : undefined, signal)
   }
 
   /** Where content may change behind a revision, only the content proves. */
@@ -93,24 +85,6 @@ export class Offering {
       await clock.sleep(0, signal)
     }
     return count >= listedFilesMin
-  }
-
-  /** @returns false where the target does not let itself be listed. */
-  async #list(listing: Listing, signal: AbortSignal): Promise<boolean> {
-    const { clock, log, name, target } = this.#parts
-    for (const waitMs of [...listAgainMs, undefined]) {
-      try {
-        for await (const count of survey(target, listing, signal)) this.#listed = count
-        return true
-      } catch (thrown) {
-        if (signal.aborted) throw thrown
-        log.warn('listing failed', { target: name, reason: asError(thrown).message })
-      } finally {
-        this.#listed = null
-      }
-      if (waitMs !== undefined) await clock.sleep(waitMs, signal)
-    }
-    return false
   }
 
   async #offerBy(proves: Proves | undefined, signal: AbortSignal): Promise<void> {

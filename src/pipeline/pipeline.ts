@@ -14,6 +14,7 @@ import { Lane, type LaneParts } from './lane.ts'
 import { LaneSeat } from './lane-seat.ts'
 import { RemovalBrake } from './removal-brake.ts'
 import type { LanePace } from './slots.ts'
+import { SurveyedTarget } from './surveyed-target.ts'
 
 export type { Lane } from './lane.ts'
 export type { LaneOrder } from './lane-order.ts'
@@ -109,7 +110,8 @@ export class Pipeline {
     const heldBecause = this.#parts.journal.heldBecause(name)
     const order = (): LaneSeat['order'] => seat.order
     const slotsFirst = slotsFirstOf(config.kind)
-    const parts = { name, targetId, target, pace, slotsFirst, order, heldBecause }
+    const surveyed = new SurveyedTarget(target, { ...this.#parts, name })
+    const parts = { name, targetId, target: surveyed, pace, slotsFirst, order, heldBecause }
     const lane = new Lane(parts, this.#intake.accepted, this.#parts)
     return seat.begin(lane, { target, pace }, (reason) => this.#laneEnded(seat, reason))
   }

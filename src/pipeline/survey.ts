@@ -42,9 +42,9 @@ export function isVersion(entry: Pick<Listed, 'revision' | 'size' | 'sha256'>, r
 /**
  * Whether a listing proves a receipt. What changed after the listing began has another revision, there or in the receipt, and is not proven.
  */
-export function provenBy(listing: Listing): (receipt: StoredReceipt) => boolean {
+export function provenBy(listedAt: (path: string) => Listed | undefined): (receipt: StoredReceipt) => boolean {
   return (receipt) => {
-    const entry = listing.at(receipt.path)
+    const entry = listedAt(receipt.path)
     return entry !== undefined && isAsDelivered(entry, receipt)
   }
 }

@@ -147,7 +147,7 @@ function merged(held: readonly Held[]): { readonly file: Wanted; readonly isPres
 
 function copyOf({ name, record: { receipt } }: Held): CopyAt {
   const { remoteId, revision, size, mtimeNs, sha256 } = receipt
-  const entry = { path: remotePath(receipt.path), remoteId, revision, size, mtimeNs, sha256 }
+  const entry = { path: remotePath(receipt.path), remoteId, revision, size, mtimeNs, sha256, contentHash: undefined }
   return { target: name, entry }
 }
 

@@ -1,7 +1,7 @@
 /** The dirty paths of one source, ordered by when each is to be looked at. Bounded; decides nothing about files (settle.ts does). */
 import type { SourcePath } from '../base/path.ts'
 import { commonFolder } from './dirty-folders.ts'
-import { firstLookMs, touch, type Settling, type Sign } from './settle.ts'
+import { firstLookMs, touch, type Patience, type Settling, type Sign } from './settle.ts'
 
 /** Dirty paths of a source: some 30 MB. Past it a scan of their common folder takes their place. */
 export const dirtyPathsMax = 100_000
@@ -13,15 +13,15 @@ export interface Due {
 }
 
 export class Collector {
-  readonly #settleMs: number
+  readonly #patience: Omit<Patience, 'unsettled'>
   /** Looked at within milliseconds, and after `settleMs`. Two maps, since each then keeps its order by insertion alone. */
   readonly #soon = new Map<SourcePath, Settling>()
   readonly #later = new Map<SourcePath, Settling>()
   /** Given out and not answered for. They stay where they are until that is done, and are given to nobody else. */
   readonly #underWay = new Set<SourcePath>()
 
-  constructor(settleMs: number) {
-    this.#settleMs = settleMs
+  constructor({ settleMs, unsettledMsMax }: Omit<Patience, 'unsettled'>) {
+    this.#patience = { settleMs, unsettledMsMax }
   }
 
   get size(): number {
@@ -37,9 +37,13 @@ export class Collector {
     return this.#soon.has(path) || this.#later.has(path) || this.#underWay.has(path)
   }
 
+  settlingOf(path: SourcePath): Settling | undefined {
+    return this.#soon.get(path) ?? this.#later.get(path)
+  }
+
   touch(path: SourcePath, sign: Sign, nowMs: number, isTree = false): void {
-    const before = this.#soon.get(path) ?? this.#later.get(path)
-    const after = touch(before, sign, { nowMs, settleMs: this.#settleMs })
+    const before = this.settlingOf(path)
+    const after = touch(before, sign, { nowMs, ...this.#patience })
     this.#put(path, isTree ? { ...after, isTree } : after, nowMs)
   }
 
@@ -65,6 +69,15 @@ export class Collector {
   settle({ path, settling }: Due): void {
     this.#underWay.delete(path)
     if (this.#isUntouched(path, settling)) this.#drop(path)
+    else this.#beginAnew(path)
+  }
+
+  /** What happened since is a change of its own, and has all the time that any other has. */
+  #beginAnew(path: SourcePath): void {
+    for (const waiting of [this.#soon, this.#later]) {
+      const settling = waiting.get(path)
+      if (settling !== undefined) waiting.set(path, { ...settling, sinceMs: settling.touchedMs })
+    }
   }
 
   /** The path waits on as `next`, unless something happened to it since. */
@@ -97,7 +110,7 @@ export class Collector {
 
   /** States are never changed in place, so the same object means that nothing happened. */
   #isUntouched(path: SourcePath, settling: Settling): boolean {
-    return (this.#soon.get(path) ?? this.#later.get(path)) === settling
+    return this.settlingOf(path) === settling
   }
 
   /** Those under way are few and in front. */

@@ -12,7 +12,7 @@ import { unwatchedReason } from './root.ts'
 
 export interface SourceState {
   readonly state: 'scanning' | 'watching' | 'polling' | 'missing' | 'suspect' | 'degraded' | 'restarting'
-  /** Why it is not `watching`, with the next step; null when all is well. */
+  /** Why it is not `watching`, or which files do not come to rest, with the next step; null when all is well. */
   readonly reason: string | null
   /** Folders under watch. */
   readonly watched: number
@@ -38,6 +38,8 @@ export interface Facts {
   readonly unwatched: ReadonlyMap<string, string>
   readonly watchedCount: number
   readonly pollsBecause: string | undefined
+  /** Files that do not come to rest. */
+  readonly restless: string | undefined
 }
 
 export function conditionOf(facts: Facts): Pick<SourceState, 'state' | 'reason'> {
@@ -48,8 +50,10 @@ export function conditionOf(facts: Facts): Pick<SourceState, 'state' | 'reason'>
   const [code] = facts.unwatched.values()
   if (code !== undefined)
     return { state: 'degraded', reason: unwatchedReason(code, facts.unwatched.size, facts.watchedCount) }
-  if (facts.pollsBecause !== undefined) return { state: 'polling', reason: facts.pollsBecause }
-  return { state: 'watching', reason: null }
+  const { pollsBecause, restless } = facts
+  if (pollsBecause !== undefined)
+    return { state: 'polling', reason: restless === undefined ? pollsBecause : `${pollsBecause}; ${restless}` }
+  return { state: 'watching', reason: restless ?? null }
 }
 
 /** Between two lives. @param reason why the last one ended. */

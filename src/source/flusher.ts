@@ -12,7 +12,8 @@ import type { Moves } from './moves.ts'
 import type { Believed } from './reconcile.ts'
 import type { Look, Looks } from './scan.ts'
 import type { Scanner } from './scanner.ts'
-import { judge, type Outcome, type Version } from './settle.ts'
+import type { Restless } from './restless.ts'
+import { isOverdue, judge, type Outcome, type Patience, type Version } from './settle.ts'
 
 /** Pause after a look that failed as a whole (the scan thread died), ms. */
 const lookRetryMs = 500
@@ -24,7 +25,7 @@ const heldPathsMax = 10_000
 
 export interface FlusherOptions {
   readonly source: string
-  readonly settleMs: number
+  readonly patience: Patience
   readonly believed: Believed
   readonly scanner: Scanner
   readonly handOn: HandOn
@@ -37,6 +38,8 @@ export interface FlusherOptions {
   readonly rootId: () => number | undefined
   /** The root is not what it was. */
   readonly onBlind: () => void
+  /** A file that does not come to rest; told once. */
+  readonly onRestless: (path: SourcePath) => void
   /** A path that is left alone, and why. */
   readonly onLeft: (path: SourcePath, look: Extract<Look, { kind: 'skipped' | 'unreadable' }>) => void
 }
@@ -57,12 +60,18 @@ interface Verdict {
 export class Flusher {
   readonly #options: FlusherOptions
   readonly #collector: Collector
+  readonly #restless: Restless
   readonly #onTaking: (changes: readonly Change[]) => void
 
   /** @param onTaking told of changes just before they are handed on. */
-  constructor(options: FlusherOptions, collector: Collector, onTaking: (changes: readonly Change[]) => void) {
+  constructor(
+    options: FlusherOptions,
+    { collector, restless }: { readonly collector: Collector; readonly restless: Restless },
+    onTaking: (changes: readonly Change[]) => void,
+  ) {
     this.#options = options
     this.#collector = collector
+    this.#restless = restless
     this.#onTaking = onTaking
   }
 
@@ -123,18 +132,21 @@ export class Flusher {
   }
 
   #judge(one: Due, look: Look): Verdict {
-    const { source, believed, clock, settleMs, onLeft } = this.#options
+    const { source, believed, clock, patience, onLeft } = this.#options
     const { path, settling } = one
     const known = believed.file(source, path)
     // A folder that is there again is compared by the scan that every new folder gets.
     const isTree = settling.isTree && look.kind !== 'folder' && believed.filesBelow(source, path, 1).length > 0
     const nowMs = clock.monotonicMs()
-    const at = { nowMs, settleMs, wallNs: BigInt(Math.floor(clock.wallMs())) * 1_000_000n }
+    const at = { nowMs, ...patience, wallNs: BigInt(Math.floor(clock.wallMs())) * 1_000_000n }
     const judged = judge(settling, look, known, isTree || known !== undefined, at)
     const isHeld = judged.kind === 'remove' && look.kind === 'absent' && this.#holdsBack(nowMs - settling.touchedMs)
     const outcome: Outcome = isHeld ? { kind: 'wait', settling: { ...settling, dueMs: nowMs + heldLookMs } } : judged
     if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
     if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
+    if (outcome.kind !== 'wait') this.#restless.delete(path)
+    else if (look.kind === 'file' && isOverdue(settling, at) && this.#restless.add(path, settling.sinceMs))
+      this.#options.onRestless(path)
     const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
     const isDone = outcome.kind !== 'wait'
     const ifMoved =

@@ -14,7 +14,7 @@ import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
 import { Moves } from './moves.ts'
 import type { ScanEnd } from './reconcile.ts'
-import { blindFileSystem, isSameRoot } from './root.ts'
+import { isSameRoot, whyNoRoot, whyPolled } from './root.ts'
 import type { Look, RootIdentity, RootLook } from './scan.ts'
 import type { ScanFindings } from './scan-findings.ts'
 import { ScanQueue } from './scan-queue.ts'
@@ -22,7 +22,7 @@ import type { Scanner } from './scanner.ts'
 import { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
 import { RootWatch } from './root-watch.ts'
-import { SkippedEntries } from './skipped-entries.ts'
+import { SkippedEntries, whyLeftAlone } from './skipped-entries.ts'
 
 /** Time between two looks at the root, ms (F10). */
 const rootCheckMs = 5_000
@@ -99,11 +99,12 @@ export class FolderSource implements Child {
     const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
     const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
     this.#settler = new Settler({
-      ...{ ...common, handOn: this.#handOn, moves, rootId },
+      ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId },
       isScanning: () => !this.#scans.isIdle || this.#watch.isWalking || this.#watch.isExtending,
       onBlind: () => this.#rootBell.ring(),
       onCollapse: (folder) => this.#collapsed(folder),
       onLeft: (path, look) => this.#left(path, look),
+      onRestless: (path) => deps.note({ source: this.name, event: 'unsettled', path, detail: this.whyNot(path) ?? '' }),
     })
     this.#scans = new ScanQueue({
       ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves },
@@ -155,6 +156,7 @@ export class FolderSource implements Child {
       unwatched: this.#watch.unwatched,
       watchedCount: this.#watch.watchedCount,
       pollsBecause: this.#root?.pollsBecause,
+      restless: this.#settler.restlessReason,
     })
   }
 
@@ -181,6 +183,10 @@ export class FolderSource implements Child {
 
   whyIgnored(path: SourcePath): IgnoredBecause | undefined {
     return new IgnoreRules(this.#root?.identity.path ?? this.#config.path, this.#config.ignore).why(path, false)
+  }
+
+  whyNot(path: SourcePath): string | undefined {
+    return this.#settler.whyUnsettled(path) ?? whyLeftAlone(this.#root?.identity.path, path)
   }
 
   /** What has not settled is dropped; what is being handed on is waited for. */
@@ -239,18 +245,11 @@ export class FolderSource implements Child {
   async #checkRoot(signal: AbortSignal): Promise<void> {
     const look = await this.#scanner.call('identify', { path: this.#config.path })
     if (signal.aborted) return
-    const reason = this.#whyNoRoot(look)
+    const reason = whyNoRoot(this.#config.path, look, this.#memory.firstDevice)
     if (look.kind === 'absent' || reason !== undefined) this.#loseRoot(reason ?? 'absent', 'root-missing')
     else if (this.#root === undefined || this.#isRootLost || !isSameRoot(this.#root.identity, look.identity))
       await this.#gainRoot(look)
     this.#isRootChecked = true
-  }
-
-  #whyNoRoot(look: RootLook): string | undefined {
-    if (look.kind === 'absent') return `${this.#config.path}: ${look.reason}`
-    const { firstDevice } = this.#memory
-    if (firstDevice === undefined || look.identity.device === firstDevice) return undefined
-    return `${this.#config.path} is on another file system than before; mount it again, or restart if this is meant`
   }
 
   #loseRoot(reason: string, event: string): void {
@@ -272,7 +271,7 @@ export class FolderSource implements Child {
     if (this.#root !== undefined) this.#loseRoot(`${this.#config.path} is another folder now`, 'root-replaced')
     const id = this.#scanner.newId()
     await this.#scanner.call('open', { id, identity, ignore: this.#config.ignore })
-    const pollsBecause = this.#pollsBecause(fsType)
+    const pollsBecause = whyPolled(this.#config.watch, fsType)
     this.#root = { id, identity, pollsBecause }
     this.#memory.firstDevice ??= identity.device
     if (this.#isRootChecked) this.#deps.note({ source: this.name, event: 'root-found', detail: identity.path })
@@ -283,12 +282,6 @@ export class FolderSource implements Child {
     this.#scanReason = 'start'
     if (pollsBecause === undefined) this.#watch.begin(identity.path)
     else this.#want('')
-  }
-
-  #pollsBecause(fsType: number): string | undefined {
-    const blind = blindFileSystem(fsType)
-    if (this.#config.watch === 'poll') return 'watch: poll is configured'
-    return this.#config.watch === 'auto' && blind !== undefined ? `${blind} does not tell of changes` : undefined
   }
 
   /** Changes may have been missed. @param isUnderWay the watch begins anew and asks for the scan by itself. */
@@ -344,7 +337,7 @@ export class FolderSource implements Child {
   #wholeScanEnded(found: ScanFindings): void {
     this.#skipped.scanned(found.skippedCounts)
     if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#condition().state === 'watching') {
-      const detail = `${found.settledCount} changes raised no event`
+      const detail = `${found.settledCount} ${found.settledCount === 1 ? 'change' : 'changes'} raised no event`
       this.#deps.note({ source: this.name, event: 'missed', ...found.example(), detail })
     }
     this.#lastScanMs = this.#deps.clock.monotonicMs()

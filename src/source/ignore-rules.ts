@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import ignore, { type Ignore } from 'ignore'
 import { errnoOf } from '../base/errors.ts'
-import { folderOf, fsPath, joinPath } from '../base/path.ts'
+import { folderOf, fsPath, joinPath, nameOf } from '../base/path.ts'
 
 export const ignoreFileName = '.fanfoldignore'
 
@@ -36,6 +36,8 @@ class RuleList {
   readonly where: string
   readonly #folder: string
   readonly #lines: readonly string[]
+  /** Where all rules are about names: what a name has to look like for any of them to match. Asking the list costs as much as the file's stat. */
+  readonly #names: RegExp | undefined
   #compiled: Ignore
   #questionCount = 0
 
@@ -43,10 +45,12 @@ class RuleList {
     this.where = where
     this.#folder = folder
     this.#lines = lines
+    this.#names = namesOf(lines)
     this.#compiled = compile(lines)
   }
 
   answer(path: string, isFolder: boolean): Answer {
+    if (this.#names?.test(nameOf(path)) === false) return undefined
     const below = this.#folder === '' ? path : path.slice(this.#folder.length + 1)
     const answer = this.#test(isFolder ? `${below}/` : below)
     if (!answer.ignored) return answer.unignored ? { kind: 'kept' } : undefined
@@ -61,6 +65,14 @@ class RuleList {
     if (++this.#questionCount % questionsMax === 0) this.#compiled = compile(this.#lines)
     return this.#compiled.test(path)
   }
+}
+
+/** One expression for plain rules, of characters and `*` alone; undefined where one of them says more than that. */
+function namesOf(lines: readonly string[]): RegExp | undefined {
+  const rules = lines.filter((line) => line.trim() !== '')
+  if (!rules.every((rule) => /^[\w.~$%@+=,*-][\w.~$%@+=,*#-]*$/.test(rule))) return undefined
+  const patterns = rules.map((rule) => rule.replace(/[.$+]/g, '\\$&').replace(/\*+/g, '[^]*'))
+  return new RegExp(`^(?:${patterns.join('|')})$`)
 }
 
 function compile(lines: readonly string[]): Ignore {

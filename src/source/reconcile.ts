@@ -3,8 +3,9 @@
  * it on; memory is bounded by one page of one folder, and whoever takes the differences sets the pace.
  */
 import type { Clock } from '../base/clock.ts'
+import { asError } from '../base/errors.ts'
 import { joinPath, type SourcePath } from '../base/path.ts'
-import { looksMax, unpackStat, type FileStat, type Look, type Piece } from './scan.ts'
+import { looksMax, unpackStat, type FileStat, type Look, type Piece, type Pieces } from './scan.ts'
 import type { Scanner } from './scanner.ts'
 import { isOlderThan, isSameVersion, type Version } from './settle.ts'
 
@@ -42,8 +43,8 @@ export interface Differences {
   unreadable(folder: SourcePath, reason: string): void
   skipped(kind: string): void
   scanned(count: number): void
-  /** Called before the thread looks at the next files. */
-  asks(): void
+  /** Called before the thread looks at the next files, which it does while those of the last look are compared. */
+  asks(isFirst: boolean): void
   /** Called before each piece, and awaited: the place to hold the scan back. */
   ready(): Promise<void>
   /** Called when a piece's differences were all named. */
@@ -86,12 +87,19 @@ export async function reconcile(
 ): Promise<ScanEnd> {
   const walk = await view.scanner.call('walk', { id: view.id, folder })
   const comparison = new Comparison(view, found)
+  const ask = (isFirst: boolean): Promise<Pieces | Error> => {
+    found.asks(isFirst)
+    return view.scanner.call('next', { walk }).catch((thrown: unknown) => asError(thrown))
+  }
+  let asked = ask(true)
   try {
     for (;;) {
       options.signal.throwIfAborted()
-      found.asks()
-      const next = await view.scanner.call('next', { walk })
+      const next = await asked
+      if (next instanceof Error) throw next
       if (next.kind === 'blind') return 'blind'
+      // The thread looks at the next files while these are compared.
+      if (!next.isEnd) asked = ask(false)
       for (const piece of next.pieces) {
         if (options.doubtsEmptyRoot && isEmptyRoot(piece) && comparison.believesAnything()) return 'empty'
         await found.ready()

@@ -1,6 +1,7 @@
 /** What is known of the file systems a root may lie on, and of the kernel's limits. Reads; decides no state. */
 import { readFileSync } from 'node:fs'
-import type { RootIdentity } from './scan.ts'
+import type { SourceConfig } from '../config/config.ts'
+import type { RootIdentity, RootLook } from './scan.ts'
 
 /** statfs types where changes by other hosts, or by the file system's own process, raise no event (F8). Source: statfs(2), linux/magic.h. */
 const blindTypes: ReadonlyMap<number, string> = new Map([
@@ -14,8 +15,22 @@ const blindTypes: ReadonlyMap<number, string> = new Map([
   [0x5346414f, 'AFS'],
 ])
 
+/** Why nothing is to be concluded from what is seen at `path`; undefined where it is the folder it was. */
+export function whyNoRoot(path: string, look: RootLook, firstDevice: bigint | undefined): string | undefined {
+  if (look.kind === 'absent') return `${path}: ${look.reason}`
+  if (firstDevice === undefined || look.identity.device === firstDevice) return undefined
+  return `${path} is on another file system than before; mount it again, or restart if this is meant`
+}
+
+/** Why a root is looked at every few seconds rather than watched; undefined where it is watched. */
+export function whyPolled(watch: SourceConfig['watch'], fsType: number): string | undefined {
+  if (watch === 'poll') return 'watch: poll is configured'
+  const blind = watch === 'auto' ? blindFileSystem(fsType) : undefined
+  return blind === undefined ? undefined : `${blind} does not tell of changes`
+}
+
 /** Name of the file system, where watching is blind on it; undefined where it sees. */
-export function blindFileSystem(fsType: number): string | undefined {
+function blindFileSystem(fsType: number): string | undefined {
   // Node gives the magic number as a signed or an unsigned word, by platform.
   return blindTypes.get(fsType >>> 0)
 }

@@ -47,8 +47,8 @@ export class ScanFindings implements Differences {
     return this.#example === undefined ? {} : { path: this.#example }
   }
 
-  asks(): void {
-    this.#settler.scanAsks()
+  asks(isFirst: boolean): void {
+    this.#settler.scanAsks(isFirst)
   }
 
   settled(path: SourcePath, stat: FileStat): void {

@@ -6,6 +6,9 @@
  *   for `settleMs` and two looks `settleMs` apart that agree on size, mtime, ctime and inode (F20, F22, F42);
  * - *remove*: believed to exist, and for `settleMs` after the last event not there (F26);
  * - *drop*: equal to what is believed, or ignored, skipped, unreadable, or gone before anybody knew of it (F25).
+ *
+ * What never rests is looked at all the same once `unsettledMsMax` has passed, and is *put* as it is then where snapshots are wanted (F21):
+ * whoever reads it makes sure that it stays so while it is read.
  */
 import { unreachable } from '../base/errors.ts'
 import type { FileStat, Look } from './scan.ts'
@@ -25,6 +28,8 @@ export interface Settling {
   readonly isWritten: boolean
   /** A folder of that name went away: files below it go with it. */
   readonly isTree: boolean
+  /** Monotonic ms of the first event since it was last complete. */
+  readonly sinceMs: number
   /** Monotonic ms of the last event. */
   readonly touchedMs: number
   /** Monotonic ms at which it is to be looked at. */
@@ -35,13 +40,27 @@ export interface Settling {
 /** Pause before the first look, ms. A file written and at once renamed over its target is never seen under its first name (F25). */
 export const firstLookMs = 3
 
+/** Pause of a file's writer in which a snapshot may be begun, ms: some ticks of the file system's clock, of at most 10 ms. */
+const calmMs = 50
+
 /** Files written less than this before they are looked at may be written again without a trace in their times, ns (F43). */
 const racyNs = 2_000_000_000n
 /** The same where both times are of whole seconds, as those of a clock that ticks once in 2 s are (FAT): a write then looks up to 2 s older (F44). */
 const coarseRacyNs = 4_000_000_000n
 const nsPerSecond = 1_000_000_000n
 
-export function touch(before: Settling | undefined, sign: Sign, now: { nowMs: number; settleMs: number }): Settling {
+/** How long a file may take to come to rest, and what follows when it does not. */
+export interface Patience {
+  readonly settleMs: number
+  readonly unsettledMsMax: number
+  readonly unsettled: 'wait' | 'snapshot'
+}
+
+export interface Now extends Omit<Patience, 'unsettled'> {
+  readonly nowMs: number
+}
+
+export function touch(before: Settling | undefined, sign: Sign, now: Now): Settling {
   // Nothing has happened to it: whoever finds it again and again must not keep it from settling.
   if (sign === 'found' && before !== undefined) return { ...before }
   const soonMs = Math.min(before?.dueMs ?? Infinity, now.nowMs + firstLookMs)
@@ -49,8 +68,9 @@ export function touch(before: Settling | undefined, sign: Sign, now: { nowMs: nu
     isClosed: before?.isClosed ?? false,
     isWritten: before?.isWritten ?? false,
     isTree: before?.isTree ?? false,
+    sinceMs: before?.sinceMs ?? now.nowMs,
     touchedMs: now.nowMs,
-    dueMs: before?.seen === undefined ? soonMs : now.nowMs + now.settleMs,
+    dueMs: before?.seen === undefined ? soonMs : nextLookMs(before, now),
     seen: before?.seen,
   }
   switch (sign) {
@@ -68,16 +88,28 @@ export function touch(before: Settling | undefined, sign: Sign, now: { nowMs: nu
   }
 }
 
+/** Events without end put off the look for a time, not for ever (F21). */
+function nextLookMs(before: Settling, { nowMs, settleMs, unsettledMsMax }: Now): number {
+  const overdueMs = before.sinceMs + unsettledMsMax
+  return nowMs >= overdueMs ? before.dueMs : Math.min(nowMs + settleMs, overdueMs)
+}
+
+export function isOverdue(
+  { sinceMs }: Settling,
+  { nowMs, unsettledMsMax }: Pick<Now, 'nowMs' | 'unsettledMsMax'>,
+): boolean {
+  return nowMs - sinceMs >= unsettledMsMax
+}
+
 export type Outcome =
   | { readonly kind: 'wait'; readonly settling: Settling }
   | { readonly kind: 'put'; readonly stat: FileStat }
   | { readonly kind: 'remove' }
   | { readonly kind: 'drop' }
 
-export interface Moment {
+export interface Moment extends Patience {
   readonly nowMs: number
   readonly wallNs: bigint
-  readonly settleMs: number
 }
 
 /** @param known what is believed of the file; `isKnown` says whether anything is believed at the path, or below it where that went away. */
@@ -115,6 +147,7 @@ function judgeFile(settling: Settling, stat: FileStat, known: Version | undefine
   const isAsBelieved = known !== undefined && isSameVersion(known, stat)
   if (isAsBelieved && !(settling.isWritten && !isOlderThan(stat, racyNsOf(stat), at.wallNs))) return { kind: 'drop' }
   if (settling.isClosed) return { kind: 'put', stat }
+  if (at.unsettled === 'snapshot' && isOverdue(settling, at) && isCalm(settling, stat, at)) return { kind: 'put', stat }
   const { seen } = settling
   if (seen === undefined || !isSameVersion(seen.version, stat)) {
     const dueMs = at.nowMs + at.settleMs
@@ -127,6 +160,11 @@ function judgeFile(settling: Settling, stat: FileStat, known: Version | undefine
 
 function racyNsOf({ mtimeNs, ctimeNs }: Version): bigint {
   return mtimeNs % nsPerSecond === 0n && ctimeNs % nsPerSecond === 0n ? coarseRacyNs : racyNs
+}
+
+/** Is nobody writing just now? A write in the clock tick of the last one, or still under way, would change content and no time stamp. */
+function isCalm({ touchedMs }: Settling, stat: Version, { nowMs, wallNs }: Moment): boolean {
+  return nowMs - touchedMs >= calmMs && isOlderThan(stat, BigInt(calmMs) * 1_000_000n, wallNs)
 }
 
 export function isSameVersion(one: Version, other: Version): boolean {

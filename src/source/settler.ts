@@ -10,6 +10,7 @@ import { Bell } from './bell.ts'
 import type { Change } from './change.ts'
 import { Collector, dirtyPathsMax, type Due } from './collector.ts'
 import { Flusher, type FlusherOptions } from './flusher.ts'
+import { Restless, unsettledReason } from './restless.ts'
 import { looksMax } from './scan.ts'
 import type { Sign } from './settle.ts'
 
@@ -27,18 +28,22 @@ type Round = readonly Due[]
 export class Settler {
   readonly #options: SettlerOptions
   readonly #collector: Collector
+  readonly #restless = new Restless()
   readonly #rounds: Producer<Round>
   readonly #flusher: Flusher
   readonly #roomBell: Bell
   #alarm: { readonly timer: Timer; readonly dueMs: number } | undefined
-  /** Paths handed on since the scan last asked, while one runs: what it brings of them may be older than what was taken. */
+  /** Paths handed on since the scan asked the last time, and the time before, while one runs: what it brings of them may be older than what was taken. */
   #recent: Set<SourcePath> | undefined
+  #recentBefore: Set<SourcePath> | undefined
 
   constructor(options: SettlerOptions) {
     this.#options = options
-    this.#collector = new Collector(options.settleMs)
+    this.#collector = new Collector(options.patience)
     this.#rounds = producer<Round>({ name: `${options.source} collector`, handleDemand: () => this.#give() })
-    this.#flusher = new Flusher(options, this.#collector, (changes) => this.#taking(changes))
+    this.#flusher = new Flusher(options, { collector: this.#collector, restless: this.#restless }, (changes) =>
+      this.#taking(changes),
+    )
     this.#roomBell = new Bell(options.clock)
   }
 
@@ -52,23 +57,40 @@ export class Settler {
 
   touch(path: SourcePath, sign: Sign, isTree = false): void {
     this.#collector.touch(path, sign, this.#options.clock.monotonicMs(), isTree)
-    if (this.#collector.size > dirtyPathsMax) this.#options.onCollapse(this.#collector.collapse())
+    if (this.#collector.size > dirtyPathsMax) {
+      this.#restless.clear()
+      this.#options.onCollapse(this.#collector.collapse())
+    }
     this.#give()
   }
 
   clear(): void {
     this.#collector.clear()
+    this.#restless.clear()
     this.#roomBell.ring()
+  }
+
+  /** Files that do not come to rest, for the status. */
+  get restlessReason(): string | undefined {
+    return this.#restless.reason(this.#options.patience)
+  }
+
+  /** What the path waits for; undefined where it does not. */
+  whyUnsettled(path: SourcePath): string | undefined {
+    const { clock, patience } = this.#options
+    const settling = this.#collector.settlingOf(path)
+    return settling && unsettledReason(settling.sinceMs, clock.monotonicMs(), patience)
   }
 
   /** Is the path being settled, or was it since the scan last asked? */
   isInHand(path: SourcePath): boolean {
-    if (this.#collector.has(path) || this.#recent === undefined) return true
-    return this.#recent.has(path)
+    if (this.#collector.has(path) || this.#recent === undefined || this.#recentBefore === undefined) return true
+    return this.#recent.has(path) || this.#recentBefore.has(path)
   }
 
   /** A scan is about to ask the file system. */
-  scanAsks(): void {
+  scanAsks(isFirst: boolean): void {
+    this.#recentBefore = isFirst ? new Set() : this.#recent
     this.#recent = new Set()
   }
 

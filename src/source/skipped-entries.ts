@@ -1,5 +1,7 @@
 /** Entries of one source that are left alone: counted by kind in the last whole scan and since, none twice. */
-import type { SourcePath } from '../base/path.ts'
+import { lstatSync } from 'node:fs'
+import { fsPath, type SourcePath } from '../base/path.ts'
+import { kindOf } from './walk.ts'
 
 /** Entries skipped by events since the last whole scan whose kind is remembered, so that none is counted twice. */
 const pathsMax = 10_000
@@ -24,5 +26,25 @@ export class SkippedEntries {
     this.#paths.add(path)
     this.#counts = new Map(this.#counts).set(kind, (this.#counts.get(kind) ?? 0) + 1)
     return true
+  }
+}
+
+const leftAlone = new Map([
+  ['link', 'a link; links are not followed: make the folder that it leads to a source of its own'],
+  ['fifo', 'a pipe, which is never opened'],
+  ['socket', 'a socket, which is never opened'],
+  ['device', 'a device, which is never opened'],
+])
+
+/** Why what lies at a path is never copied; undefined for files, for folders, and where nobody can look. */
+export function whyLeftAlone(root: string | undefined, path: SourcePath): string | undefined {
+  if (root === undefined) return undefined
+  try {
+    const stat = lstatSync(fsPath(`${root}/${path}`), { bigint: true, throwIfNoEntry: false })
+    if (stat === undefined || stat.isFile() || stat.isDirectory()) return undefined
+    return leftAlone.get(kindOf(stat))
+  } catch {
+    // Out of reach: the folder around it is told of as unreadable.
+    return undefined
   }
 }

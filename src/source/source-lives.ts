@@ -64,6 +64,10 @@ export class SourceLives {
     return new IgnoreRules(this.#config.path, this.#config.ignore).why(path, false)
   }
 
+  whyNot(path: SourcePath): string | undefined {
+    return this.#life?.whyNot(path)
+  }
+
   scannerLost(reason: string): void {
     this.#life?.scannerLost(reason)
   }

@@ -41,6 +41,8 @@ export interface Source {
   lookAgain(path: SourcePath): void
   /** Which rule leaves the path out; undefined where none does. Reads the ignore files on the way. */
   whyIgnored(path: SourcePath): IgnoredBecause | undefined
+  /** Why the path as it is now is not handed on (yet): it does not rest, or is no file. Looks at it. Undefined where nothing of the kind is so. */
+  whyNot(path: SourcePath): string | undefined
 }
 
 export interface Sources {

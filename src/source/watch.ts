@@ -106,6 +106,8 @@ export class Watch {
     if (running !== this.#running) return
     this.#timer?.clear()
     this.#running = undefined
+    // Somebody waits for its end: the process must not be over before, for want of anything else to do.
+    running.worker.ref()
     running.worker.on('exit', () => running.end(reason))
     running.worker.postMessage({ kind: 'stop' } satisfies WatchCommand)
     wake(running.start.wakeup)

@@ -74,6 +74,7 @@ export function claimed(target: Target, parts: ClaimParts): Target {
     },
     remove: (receipt, how, signal) => target.remove(receipt, how, signal),
     look: (at, want, signal) => target.look(at, want, signal),
+    recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),
     list: (under, want, signal) => without(target.list(under, want, signal), own),
     get: (entry, range, signal) => target.get(entry, range, signal),
     about: (signal) => target.about(signal),

@@ -42,6 +42,8 @@ export interface RemoteEntry {
   readonly mtimeNs: bigint
   /** Hex; undefined where it was not asked for, since a directory has to read the whole file for it. */
   readonly sha256: string | undefined
+  /** The target's own hash of the content, in its own words; undefined where a listing does not tell it. */
+  readonly contentHash: string | undefined
 }
 
 /** An upload begun and not finished, as it lies in the journal: opaque to all but the target that wrote it. */
@@ -51,6 +53,8 @@ export type UploadSession = Readonly<Record<string, string | number>>
 export interface PutWork {
   /** The session an earlier attempt of exactly this copy saved. */
   readonly session: UploadSession | undefined
+  /** One that an attempt of an older content of this file saved: nobody goes on with it. */
+  readonly abandoned?: UploadSession | undefined
   /** Keeps the session durably; resolves once a crash can no longer lose it. `undefined` forgets it. */
   save(session: UploadSession | undefined): Promise<void>
   /** Waits until so many bytes may be sent (bandwidth). */
@@ -97,8 +101,25 @@ export interface Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt>
   /** Takes a copy away; `trash` keeps it where the target's owner can get it back. An object that is gone already is done. */
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void>
-  /** What the target holds at one path, or undefined. `hash` asks for the sha256 even where that costs reading the whole file. */
-  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined>
+  /**
+   * What the target holds at one path, or undefined. `hash` asks for the sha256 even where that costs reading the whole file, `fresh` for how
+   * it is now even where a listing of a moment ago would say.
+   */
+  look(
+    at: RemotePath,
+    want: { readonly hash: boolean; readonly fresh?: boolean },
+    signal: AbortSignal,
+  ): Promise<RemoteEntry | undefined>
+  /**
+   * The receipt of an entry that is exactly this copy, its time included, as it was listed or looked at; undefined where that does not tell.
+   * Asks the other side nothing; may read the copy's file. @param previous believed only of what the other side itself alters, and tells.
+   */
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined>
   /** All files below a folder, in no order, a bounded number in memory. */
   list(under: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): AsyncIterable<RemoteEntry>
   /** Content of an entry from byte `start` on. */

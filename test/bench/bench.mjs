@@ -1,4 +1,4 @@
-// Measures the built program beside its peers, in turn, and prints a table: npm run bench [-- small|large|latency|idle|journal|page|stage …] [--rows N]
+// Measures the built program beside its peers, in turn, and prints a table: npm run bench [-- small|large|latency|idle|journal|page|stage|source …] [--rows N]
 // Every run gets folders of its own, removed at the very end: ext4 creates slowly for seconds after a large removal.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -252,7 +252,16 @@ async function page() {
   print('a viewer of the page at 1,000 changes/s, windows of 10 s in turn', table)
 }
 
-const all = { small, large, latency, idle, journal, page, stage: () => import('./stage.mjs') }
+const all = {
+  small,
+  large,
+  latency,
+  idle,
+  journal,
+  page,
+  stage: () => import('./stage.mjs'),
+  source: () => import('./source.mjs'),
+}
 const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { rows: { type: 'string' } } })
 /** Deliveries in the journal's bench. */
 const rows = Number(values.rows ?? 400_000)

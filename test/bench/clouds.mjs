@@ -3,7 +3,7 @@
 // To be run after `node config/dev/setup.mjs emulator`. `--profile` leaves CPU profiles of Fanfold there. 0 files or MiB leave that part out.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -12,9 +12,17 @@ import { parseArgs } from 'node:util'
 
 /** `rclone`: its name for the kind, and what its remote needs besides the login. */
 const clouds = {
+  // Each refresh token is good once: whoever works next goes on with the last one.
+  box: { kind: 'box', rclone: { type: 'box' }, rotates: true },
   dropbox: { kind: 'dropbox', rclone: { type: 'dropbox' } },
   // rclone's own pace there is for the real service: a call in 100 ms.
   'google-drive': { kind: 'google-drive', rclone: { type: 'drive', scope: 'drive', pacer_min_sleep: '1ms' } },
+  onedrive: {
+    kind: 'onedrive',
+    rclone: { type: 'onedrive' },
+    remoteOf: ({ driveId, driveType }) => ({ drive_id: driveId, drive_type: driveType }),
+    accountLines: ', access: files',
+  },
 }
 
 const { values } = parseArgs({
@@ -79,25 +87,29 @@ async function timed(command, words, environment = {}) {
 
 let folders = 0
 
-function rclone(from) {
+async function rclone(from) {
   const remote = {
     ...cloud.rclone,
+    ...cloud.remoteOf?.(login),
     client_id: login.clientId,
     client_secret: login.clientSecret,
     token: JSON.stringify({
       access_token: login.accessToken,
       token_type: 'bearer',
       refresh_token: login.refreshToken,
-      expiry: '2099-01-01T00:00:00Z',
+      expiry: cloud.rotates ? '2020-01-01T00:00:00Z' : '2099-01-01T00:00:00Z',
     }),
   }
   const file = join(scratch, 'rclone.conf')
   writeFileSync(file, ['[box]', ...Object.entries(remote).map(([key, value]) => `${key} = ${value}`), ''].join('\n'))
   const words = ['copy', '--config', file, '--transfers', '8', from, `box:rclone-${++folders}`]
-  return timed('rclone', words, { HTTPS_PROXY: card.proxy, SSL_CERT_FILE: card.ca })
+  const taken = await timed('rclone', words, { HTTPS_PROXY: card.proxy, SSL_CERT_FILE: card.ca })
+  const token = /^token = (.*)$/m.exec(readFileSync(file, 'utf8'))?.[1]
+  login.refreshToken = JSON.parse(token).refresh_token
+  return taken
 }
 
-function fanfold(from) {
+async function fanfold(from) {
   const folder = join(scratch, `fanfold-${++folders}`)
   mkdirSync(join(folder, 'state/accounts'), { recursive: true, mode: 0o700 })
   writeFileSync(join(folder, 'state/accounts/main.json'), JSON.stringify({ refreshToken: login.refreshToken }), {
@@ -108,13 +120,16 @@ function fanfold(from) {
     'state: ./state',
     `sources:\n  - { name: bench, path: ${from}, settle: 100ms }`,
     `targets:\n  - { name: cloud, kind: ${cloud.kind}, account: main, folder: fanfold-${folders}, at: '{path}' }`,
-    `accounts:\n  - { name: main, kind: ${cloud.kind}, client-id: ${login.clientId}, client-secret-file: ./secret }`,
+    `accounts:\n  - { name: main, kind: ${cloud.kind}, client-id: ${login.clientId}, client-secret-file: ./secret${cloud.accountLines ?? ''} }`,
     `http: { proxy: '${card.proxy}', ca-file: '${card.ca}' }`,
     '',
   ]
   writeFileSync(join(folder, 'fanfold.yaml'), lines.join('\n'))
   const profile = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
-  return timed(process.execPath, [...profile, program, 'run', '--until-idle', '--config', join(folder, 'fanfold.yaml')])
+  const words = ['run', '--until-idle', '--config', join(folder, 'fanfold.yaml')]
+  const taken = await timed(process.execPath, [...profile, program, ...words])
+  login.refreshToken = JSON.parse(readFileSync(join(folder, 'state/accounts/main.json'), 'utf8')).refreshToken
+  return taken
 }
 
 /** In turn, so that both meet the same machine. */

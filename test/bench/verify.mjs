@@ -66,15 +66,24 @@ function peakMib(pid) {
   return kib === undefined ? 0 : Math.round(Number(kib) / 1024)
 }
 
+/** What a process used so far, seconds of a core. Linux counts them in hundredths. */
+function cpuSeconds(pid) {
+  // Behind the name, which may hold anything.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
 async function ran(...words) {
   const startMs = performance.now()
   const child = spawn(process.execPath, [program, ...words, '--config', config], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let peak = 0
+  let cpu = 0
   const look = setInterval(() => {
     try {
       peak = Math.max(peak, peakMib(child.pid))
+      cpu = cpuSeconds(child.pid)
     } catch {
       // It has just ended.
     }
@@ -83,7 +92,7 @@ async function ran(...words) {
   child.stdout.on('data', (chunk) => (said = (said + chunk).slice(-20_000)))
   const [code] = await once(child, 'close')
   clearInterval(look)
-  return { code, seconds: (performance.now() - startMs) / 1000, peak, said }
+  return { code, seconds: (performance.now() - startMs) / 1000, cpu, peak, said }
 }
 
 const emulator = values.kind === 'directory' ? undefined : await startEmulator()
@@ -91,12 +100,14 @@ try {
   configure(emulator)
   dropFiles()
   const asked = async () => emulator?.requests() ?? 0
-  const show = async (what, before, { code, seconds, peak }) =>
+  const show = async (what, before, { code, seconds, cpu, peak }) =>
     console.log(
-      `${what}: ended with ${code}, ${seconds.toFixed(1)} s, ${(await asked()) - before} requests, peak ${peak} MiB`,
+      `${what}: ended with ${code}, ${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of CPU, ${(await asked()) - before} requests, peak ${peak} MiB`,
     )
 
   await show(`delivery of ${files} files`, await asked(), await ran('run', '--until-idle'))
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(scratch, `state/journal.sqlite${suffix}`), { force: true })
+  await show('adoption after the loss of the journal', await asked(), await ran('run', '--until-idle'))
   await show('verify without a daemon', await asked(), await ran('verify'))
   const daemon = spawn(process.execPath, [program, 'run', '--config', config], { stdio: 'ignore' })
   const status = async () => JSON.parse((await ran('status', '--json')).said)
@@ -112,11 +123,16 @@ try {
     }
   }
   await atRest()
-  console.log(`daemon at rest: peak ${peakMib(daemon.pid)} MiB`)
+  const tell = (when) =>
+    console.log(`daemon ${when}: ${cpuSeconds(daemon.pid).toFixed(1)} s of CPU, peak ${peakMib(daemon.pid)} MiB`)
+  tell('at rest')
   await show('verify', await asked(), await ran('verify', '--json'))
-  console.log(`daemon after it: peak ${peakMib(daemon.pid)} MiB`)
+  tell('after it')
   await show('resync', await asked(), await ran('resync', '--wait'))
-  console.log(`daemon after it: peak ${peakMib(daemon.pid)} MiB`)
+  tell('after it')
+  await show('resync that trusts no receipt', await asked(), await ran('resync', '--verify', '--wait'))
+  tell('after it')
+  if (emulator !== undefined) console.log(`emulator: ${cpuSeconds(emulator.child.pid).toFixed(1)} s of CPU`)
   daemon.kill('SIGTERM')
   await once(daemon, 'close')
 } finally {

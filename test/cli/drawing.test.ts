@@ -43,6 +43,36 @@ function drawn(columns: number, rows: number): string {
 }
 
 describe('the live picture', () => {
+  test('copies that failed are told with their reason and their next try, and single copies give way where the screen is low', () => {
+    const failure = { source: 'papers', size: 7, attempts: 3, ageMs: 60_000 }
+    const reason = 'EACCES: not readable; give it back to its reader'
+    const lane = aLane({
+      parked: 1,
+      reason,
+      failed: [
+        { ...failure, path: 'a/secret.txt', reason, nextTryMs: null },
+        { ...failure, path: 'b/late.txt', reason: 'the network does not lead there', nextTryMs: 90_000 },
+      ],
+    })
+    const picture = (rows: number): readonly string[] =>
+      frameOf(
+        { ...view, head: [], foot: [], status: aStatus({ sources: [], targets: [lane] }) },
+        { columns: 80, rows },
+        false,
+      )
+
+    const whole = picture(40)
+    const low = picture(8)
+
+    expect(whole.slice(-4)).toEqual([
+      '  ! a/secret.txt parked',
+      '      EACCES: not readable; give it back to its reader',
+      '  ! b/late.txt again in 1m 30s',
+      '      the network does not lead there',
+    ])
+    expect(low.slice(-2)).toEqual(whole.slice(-4, -2))
+  })
+
   test('on a wide screen', () => {
     expect(drawn(100, 40)).toBe(
       [

@@ -45,8 +45,10 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
     offering: 0,
     listing: null,
     verified: null,
+    altered: 0,
     bytesSent: 0,
     sending: [],
+    failed: [],
     requests: null,
     space: null,
     ...changes,
@@ -56,7 +58,7 @@ export function aLane(changes: Partial<Status['targets'][number]> = {}): Status[
 /** With a name that is no UTF-8 and numbers that JSON has no place for. */
 export function aWanted(): Wanted {
   const mtimeNs = 1_700_000_000_123_456_789n
-  const entry = { remoteId: '7', revision: 'r', size: 7, mtimeNs, sha256: undefined }
+  const entry = { remoteId: '7', revision: 'r', size: 7, mtimeNs, sha256: undefined, contentHash: undefined }
   const copies = [{ target: 'nas', entry: { ...entry, path: remotePath('papers/caf\udce9.txt') } }]
   return { source: 'papers', path: 'caf\udce9.txt', size: 7, mtimeNs, sha256: null, copies }
 }

@@ -1,13 +1,14 @@
 /** One target of each kind, called `cloud` whatever it is, with its owner's hand in it: what is asked of all of them is written once. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import type { FaultScript } from '../emulator/core/faults.ts'
 import type { Provider } from '../emulator/core/provider.ts'
 import type { Recorder } from '../emulator/core/recorder.ts'
 import { aBox } from '../emulator/box-rig.ts'
 import { aDropbox } from '../emulator/dropbox-rig.ts'
 import { aGoogleDrive } from '../emulator/google-drive-rig.ts'
 import { aOneDrive } from '../emulator/onedrive-rig.ts'
-import { aBench, type Bench } from './rig.ts'
+import { aBench, type Bench, isCopy } from './rig.ts'
 
 /** Paths are below the target's own folder. */
 export interface KindBench extends Bench {
@@ -16,8 +17,12 @@ export interface KindBench extends Bench {
   /** Another name in the same folder. */
   rename(path: string, name: string): void
   read(path: string): string | undefined
+  /** Paths of all copies, and of whatever else lies there, in order. */
+  paths(): string[]
   /** Requests so far; 0 of a directory. */
   requests(): number
+  /** Does something when the nth request from now comes; a directory is asked without anybody seeing it: so many ms from now. */
+  atRequest(nth: number, work: () => void): void
 }
 
 interface Emulated {
@@ -25,6 +30,7 @@ interface Emulated {
     readonly url: string
     readonly provider: Pick<Provider, 'owner'>
     readonly recorder: Recorder
+    fault(script: FaultScript): unknown
     readonly auth: { readonly client: { readonly clientId: string; readonly clientSecret: string } }
   }
   readonly refreshToken: string
@@ -51,6 +57,13 @@ function cloudBench(kind: string, { emulator, refreshToken }: Emulated, accountL
     remove: (path) => owner.remove(`/Archive/${path}`),
     rename: (path, name) => owner.rename(`/Archive/${path}`, name),
     read: (path) => owner.read(`/Archive/${path}`)?.toString(),
+    paths: () =>
+      owner
+        .list()
+        .filter(isCopy)
+        .map(({ path }) => path.replace('/Archive/', ''))
+        .sort(),
+    atRequest: (nth, work) => void emulator.fault({ nth, fault: { do: 'call', when: 'before', work } }),
     requests: () => Object.values(emulator.recorder.routes).reduce((sum, { requests }) => sum + requests, 0),
   }
 }
@@ -71,7 +84,13 @@ function directoryBench(): KindBench {
         return undefined
       }
     },
+    paths: () =>
+      readdirSync(bench.copies('cloud'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(bench.copies('cloud'), join(entry.parentPath, entry.name)))
+        .sort(),
     requests: () => 0,
+    atRequest: (nth, work) => void setTimeout(work, nth),
   }
 }
 

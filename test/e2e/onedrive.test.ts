@@ -26,8 +26,13 @@ test('archives a tree, and a resync that verifies neither sends nor downloads co
   await daemon.until((status) => isReady(status) && targetOf(status, 'cloud').delivered === 23)
   const [sessions, downloads] = [recorder.count('create-session'), recorder.count('download')]
   const verified = await fanfold(bench, 'resync', '--verify', '--wait')
+  const { altered } = targetOf(await daemon.status(), 'cloud')
+  const whys = await Promise.all(['a/report.docx', 'a/f1.txt'].map((path) => fanfold(bench, 'why', path)))
 
   expect([ended.code, ended.stderr]).toEqual([0, expect.stringContaining('rewritten by SharePoint')])
+  // F66: shown, and not sent again.
+  expect(altered).toBe(1)
+  expect(whys.map(({ stdout }) => stdout.includes('the provider made'))).toEqual([true, false])
   for (const path of treeOf(bench.inbox).keys()) {
     if (path.endsWith('docx')) continue
     expect(bench.held(path.replace('\t', '␉').replace('?', '？'))?.equals(readFileSync(join(bench.inbox, path)))).toBe(
@@ -55,6 +60,25 @@ test('F61: killed in the middle of a large upload it goes on, and sends at most 
   expect(recorder.count('create-session')).toBe(2)
   expect(recorder.routes['fragment']?.requestBytes).toBeLessThan(content.length + 11 * mebibyte)
 }, 120_000)
+
+test('F62: a file that changed after a kill in the middle of its upload has its name at once: the old upload is ended first', async () => {
+  const bench = await aCloudBench({ driveType: 'business' }, ", pace: { bandwidth: '20MiB/s' }")
+  const { recorder, provider } = bench.rig.emulator
+  writeFileSync(join(bench.inbox, 'large'), randomBytes(30 * mebibyte))
+  const first = await startDaemon(bench)
+  await first.until(() => recorder.count('fragment') >= 2, 30_000)
+  await first.end('SIGKILL')
+  const open = provider.drive.sessions.openCount
+  const content = randomBytes(12 * mebibyte)
+  writeFileSync(join(bench.inbox, 'large'), content)
+
+  const ended = await fanfold(bench, 'run', '--until-idle')
+
+  expect(ended.code, ended.stderr).toBe(0)
+  expect(ended.stderr).not.toContain('delivery postponed')
+  expect([open, provider.drive.sessions.openCount]).toEqual([1, 0])
+  expect(bench.held('large')?.equals(content)).toBe(true)
+}, 60_000)
 
 test.each([
   ['F67: a rest that was asked for', { do: 'refuse', name: 'throttle', retryAfterS: 300 }, 'paused', '429'],

@@ -7,7 +7,14 @@ import { aPut, aRemove } from '../builders.ts'
 import { aJournal, delivered, type Rig } from './rig.ts'
 
 function entry(path: string, some: Partial<Listed> = {}): Listed {
-  const marks = { remoteId: `id of ${path}`, revision: 'r1', size: 1, mtimeNs: 5n, sha256: undefined }
+  const marks = {
+    remoteId: `id of ${path}`,
+    revision: 'r1',
+    size: 1,
+    mtimeNs: 5n,
+    sha256: undefined,
+    contentHash: undefined,
+  }
   return { path: remotePath(path), ...marks, ...some }
 }
 

@@ -69,7 +69,7 @@ CREATE TABLE receipt (
   size INTEGER NOT NULL,
   sha256 BLOB NOT NULL,
   mtime_ns INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL, is_left INTEGER NOT NULL DEFAULT 0, moving_to ANY,
+  at_ms INTEGER NOT NULL, is_altered INTEGER NOT NULL DEFAULT 0, is_left INTEGER NOT NULL DEFAULT 0, moving_to ANY,
   PRIMARY KEY (target_id, file_id)
 ) WITHOUT ROWID, STRICT;
 
@@ -138,6 +138,8 @@ CREATE TABLE folder_at_target (
   remote_id TEXT NOT NULL,
   PRIMARY KEY (target_id, path)
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX receipt_altered ON receipt (target_id) WHERE is_altered = 1;
 
 CREATE INDEX file_by_inode ON file (inode);
 

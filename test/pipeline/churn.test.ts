@@ -171,7 +171,8 @@ async function watched(world: World): Promise<Life> {
     log: silentLog,
   })
   onTestFinished(() => sources.stop())
-  const common = { ignore: [], settleMs: 100, rescanMs: 3_600_000, watch: 'auto' } as const
+  const calm = { unsettledMsMax: 600_000, unsettled: 'wait' } as const
+  const common = { ignore: [], settleMs: 100, rescanMs: 3_600_000, watch: 'auto', ...calm } as const
   const all = await Promise.all(
     sourceNames.map((name) => sources.add({ name, path: join(world.folder, name), ...common })),
   )
@@ -183,7 +184,7 @@ const targetNames = ['nas', 'usb']
 function isQuiet(world: World, target: string): boolean {
   const { journal } = world
   const { targetId } = world.seat(target)
-  journal.retry(targetId)
+  journal.retry(targetId, 'all')
   const { waiting, postponed, parked, leaving } = journal.counts(targetId)
   return waiting + postponed + parked + leaving + journal.activeCount(targetId) === 0
 }

@@ -183,7 +183,7 @@ describe('a file that moved', () => {
     await world.move(['a', 'b'], ['b', 'a'])
     await vi.waitUntil(
       () => {
-        world.journal.retry(world.seat('nas').targetId)
+        world.journal.retry(world.seat('nas').targetId, 'all')
         world.seat('nas').lane?.nudge()
         return (
           world.journal.counts(world.seat('nas').targetId).waiting +
@@ -315,7 +315,7 @@ test('F39: a file becomes a folder and the folder a file, by moves', async () =>
   await world.take([aMoved(inbox, 'x/inside', 'y/inside'), aMoved(inbox, 'y', 'x')])
   await vi.waitUntil(
     () => {
-      world.journal.retry(world.seat('nas').targetId)
+      world.journal.retry(world.seat('nas').targetId, 'all')
       world.seat('nas').lane?.nudge()
       return copy(world, 'y/inside') === 'I' && copy(world, 'x') === 'Y'
     },

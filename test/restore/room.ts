@@ -28,7 +28,15 @@ export function wanted(
   const bytes = Buffer.from(content)
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   const size = bytes.length
-  const entry = { path: remotePath('at/target'), remoteId: path, revision: '1', size, mtimeNs, sha256 }
+  const entry = {
+    path: remotePath('at/target'),
+    remoteId: path,
+    revision: '1',
+    size,
+    mtimeNs,
+    sha256,
+    contentHash: undefined,
+  }
   return { source: 'papers', path, size, mtimeNs, sha256, copies: at.map((target) => ({ target, entry })), ...rest }
 }
 

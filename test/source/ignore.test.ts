@@ -1,7 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import ignore from 'ignore'
 import { afterEach, describe, expect, test } from 'vitest'
+import { seededRandom } from '../../src/base/random.ts'
 import { sourcePath } from '../../src/base/path.ts'
+import { builtInRules, IgnoreRules } from '../../src/source/ignore-rules.ts'
+import { aSeed } from '../builders.ts'
 import { aWorld, atRest, endWorlds, until } from './world.ts'
 
 afterEach(endWorlds)
@@ -110,4 +114,40 @@ describe('ignore rules', () => {
     expect(world.source.whyIgnored('a\udcff.bak' as ReturnType<typeof sourcePath>)?.rule).toBe('*.bak')
     expect(world.source.whyIgnored('\udcff/ \\odd' as ReturnType<typeof sourcePath>)).toBeUndefined()
   })
+})
+
+test('plain rules are answered without asking the whole list, and never otherwise than by it', () => {
+  const configured = ['*.bak', 'core', 'a*b*c', '#x', 'x#', 'Ä.txt', '!b.part', '*~']
+  const seed = aSeed()
+  const random = seededRandom(seed)
+  const pieces = [
+    '.part',
+    '.tmp',
+    '~$',
+    '.~lock.',
+    '#',
+    '.#',
+    '4913',
+    'a',
+    'b',
+    'c',
+    '.bak',
+    'core',
+    '\n',
+    'Ä.txt',
+    '~',
+    '.swp',
+  ]
+  for (const lines of [configured, ['*.bak', 'core', 'a*b*c'], []]) {
+    const rules = new IgnoreRules('/nonexistent', lines)
+    const whole = ignore({ ignorecase: false, allowRelativePaths: true }).add([...builtInRules, ...lines])
+    for (let n = 0; n < 500; n++) {
+      const count = 1 + Math.floor(random() * 3)
+      const name = Array.from({ length: count }, () => pieces[Math.floor(random() * pieces.length)]).join('')
+
+      const isIgnored = rules.whyInside(`d/${name}`, false) !== undefined
+
+      expect(isIgnored, `seed ${seed}: ${JSON.stringify(name)} by ${lines.join(' ')}`).toBe(whole.ignores(`d/${name}`))
+    }
+  }
 })

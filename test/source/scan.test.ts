@@ -93,7 +93,7 @@ describe('the start-up scan', () => {
   }, 40_000)
 
   test('F20: a file found while it is written to settles first', async () => {
-    const world = await aWorld({ settleMs: 500 })
+    const world = await aWorld({ settleMs: 2_000 })
     await world.stop()
     const fd = openSync(join(world.root, 'a'), 'w')
     writeSync(fd, 'x')
@@ -141,7 +141,8 @@ describe('stopping', () => {
   test('two sources on overlapping folders both see a file, and removing one leaves the other watching', async () => {
     const world = await aWorld()
     mkdirSync(join(world.root, 'inner'))
-    const config = { ignore: [], settleMs: 300, rescanMs: 3_600_000, watch: 'auto' as const }
+    const rest = { settleMs: 300, unsettledMsMax: 600_000, unsettled: 'wait' as const }
+    const config = { ignore: [], ...rest, rescanMs: 3_600_000, watch: 'auto' as const }
     const inner = await world.sources.add({ ...config, name: 'inner', path: join(world.root, 'inner') })
     await inner.firstScan
     await until(() => world.source.state().watched === 2)

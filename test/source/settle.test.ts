@@ -4,6 +4,8 @@ import { Collector } from '../../src/source/collector.ts'
 import { judge, touch, type Outcome, type Settling, type Sign, type Version } from '../../src/source/settle.ts'
 
 const settleMs = 2_000
+const unsettledMsMax = 60_000
+const patience = { settleMs, unsettledMsMax, unsettled: 'wait' as const }
 /** Wall time at which monotonic time is 0: files below are written long before. */
 const wallStartNs = 1_000_000_000_000_000_000n
 
@@ -16,11 +18,11 @@ function aFile(changed: Partial<File> = {}): File {
 }
 
 function touched(sign: Sign, nowMs: number, before?: Settling): Settling {
-  return touch(before, sign, { nowMs, settleMs })
+  return touch(before, sign, { nowMs, settleMs, unsettledMsMax })
 }
 
 function lookedAt(settling: Settling, stat: File | undefined, nowMs: number, known?: Version): Outcome {
-  const at = { nowMs, wallNs: wallStartNs + BigInt(nowMs) * 1_000_000n, settleMs }
+  const at = { nowMs, wallNs: wallStartNs + BigInt(nowMs) * 1_000_000n, ...patience }
   return judge(
     settling,
     stat === undefined ? { kind: 'absent' } : { kind: 'file', stat },
@@ -97,6 +99,43 @@ describe('a file without a close', () => {
   })
 })
 
+describe('F21: a file that never rests', () => {
+  const stirred = (until: number, settling = touched('open', 0)): Settling => {
+    let after = waiting(lookedAt(settling, aFile(), 3))
+    for (let nowMs = 500; nowMs <= until; nowMs += 500) after = touched('open', nowMs, after)
+    return after
+  }
+
+  test('is looked at once it may not change any longer, whatever goes on happening to it', () => {
+    expect(stirred(59_500).dueMs).toBe(unsettledMsMax)
+    expect(stirred(90_000).dueMs).toBe(unsettledMsMax)
+  })
+
+  test('is waited for, or taken as it is where snapshots are wanted and nobody writes to it just then', () => {
+    const settling = stirred(60_000)
+    const stat = aFile({ size: 120 })
+    const at = { nowMs: 60_100, wallNs: wallStartNs, ...patience }
+    const look = { kind: 'file', stat } as const
+
+    expect(judge(settling, look, undefined, false, at).kind).toBe('wait')
+    expect(judge(settling, look, undefined, false, { ...at, unsettled: 'snapshot' })).toEqual({ kind: 'put', stat })
+    expect(judge(settling, look, undefined, false, { ...at, unsettled: 'snapshot', nowMs: 60_020 }).kind).toBe('wait')
+  })
+
+  test('has all the time again after a snapshot', () => {
+    const collector = new Collector(patience)
+    const path = 'log' as SourcePath
+    collector.touch(path, 'open', 0)
+    const [due] = collector.take(10, 1)
+    if (due === undefined) throw new Error('nothing due')
+
+    collector.touch(path, 'open', 60_500)
+    collector.settle(due)
+
+    expect(collector.settlingOf(path)?.sinceMs).toBe(60_500)
+  })
+})
+
 describe('a file that is not there', () => {
   test('F25: is dropped at once if nobody knew of it', () => {
     expect(lookedAt(touched('gone', 0), undefined, 3).kind).toBe('drop')
@@ -118,7 +157,7 @@ describe('a file that is not there', () => {
   })
 
   test('F41: is neither removed nor put while it cannot be looked at', () => {
-    const at = { nowMs: 9_000, wallNs: wallStartNs, settleMs }
+    const at = { nowMs: 9_000, wallNs: wallStartNs, ...patience }
 
     expect(judge(touched('gone', 0), { kind: 'unreadable', reason: 'EIO' }, aFile(), true, at).kind).toBe('drop')
   })
@@ -128,7 +167,7 @@ describe('the collector', () => {
   const path = (name: string): SourcePath => name as SourcePath
 
   test('D6: a path stays until it is answered for, and an event in between keeps it', () => {
-    const collector = new Collector(settleMs)
+    const collector = new Collector(patience)
     collector.touch(path('a'), 'closed', 0)
     const [due] = collector.take(10, 10)
     if (due === undefined) throw new Error('nothing due')
@@ -143,7 +182,7 @@ describe('the collector', () => {
   })
 
   test('D6: a path under way is given to nobody else, and given out again once it is put back', () => {
-    const collector = new Collector(settleMs)
+    const collector = new Collector(patience)
     for (const name of ['a', 'b', 'c']) collector.touch(path(name), 'closed', 0)
     const [first] = collector.take(10, 1)
     if (first === undefined) throw new Error('nothing due')
@@ -162,7 +201,7 @@ describe('the collector', () => {
   })
 
   test('D6: cleared, it is empty only once what was under way is answered for', () => {
-    const collector = new Collector(settleMs)
+    const collector = new Collector(patience)
     collector.touch(path('a'), 'closed', 0)
     const [due] = collector.take(10, 1)
     if (due === undefined) throw new Error('nothing due')
@@ -175,7 +214,7 @@ describe('the collector', () => {
   })
 
   test('events that never end do not put off the look at a closed file', () => {
-    const collector = new Collector(settleMs)
+    const collector = new Collector(patience)
 
     for (let nowMs = 0; nowMs < 10; nowMs++) collector.touch(path('a'), 'closed', nowMs)
 
@@ -183,7 +222,7 @@ describe('the collector', () => {
   })
 
   test('A19: it collapses to the folder that holds all its paths', () => {
-    const collector = new Collector(settleMs)
+    const collector = new Collector(patience)
     for (const name of ['a/b/c/1', 'a/b/2', 'a/b/d/3']) collector.touch(path(name), 'open', 0)
 
     expect(collector.collapse()).toBe('a/b')

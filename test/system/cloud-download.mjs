@@ -2,7 +2,9 @@
 import { createHash } from 'node:crypto'
 import { systemClock } from '../../dist/base/clock.js'
 import { silentLog } from '../../dist/base/log.js'
+import { boxTarget } from '../../dist/target/box/box.js'
 import { dropboxTarget } from '../../dist/target/dropbox/dropbox.js'
+import { googleDriveTarget } from '../../dist/target/google-drive/google-drive.js'
 import { oneDriveTarget } from '../../dist/target/onedrive/onedrive.js'
 import { openTransport } from '../../dist/target/transport/transport.js'
 
@@ -16,7 +18,17 @@ const pace = {
 }
 const bearer = () => Promise.resolve(token)
 const common = { name: 'cloud', account: 'main', folder: 'Archive', log: silentLog }
+const nothing = () => Promise.resolve()
+const byId = { folders: { get: () => undefined, keep: nothing, forget: nothing }, clock: systemClock }
 const clouds = {
+  box: {
+    hosts: ['api.box.com', 'upload.box.com'],
+    open: (transport) => boxTarget({ ...common, ...byId, transport, isForReading: true }),
+  },
+  'google-drive': {
+    hosts: ['www.googleapis.com', 'oauth2.googleapis.com'],
+    open: (transport) => googleDriveTarget({ ...common, ...byId, transport, drive: undefined, isForReading: true }),
+  },
   dropbox: {
     hosts: ['api.dropboxapi.com', 'content.dropboxapi.com', 'notify.dropboxapi.com'],
     open: (transport) => dropboxTarget({ ...common, transport }),

@@ -307,6 +307,23 @@ export function contract(name: string, makeFixture: () => Promise<Fixture>): voi
       expect(await all(target.list(at('nowhere'), { hash: false }, never))).toEqual([])
     })
 
+    test.each([false, true])(
+      'F87: recognises by a listing what it holds, and nothing else of that size (on disk: %s)',
+      async (isLarge) => {
+        const copy = await aCopy(source, 'content', { isLarge })
+        const receipt = await target.put(copy, at('a/x'), aWork(), never)
+        const other = await aCopy(source, 'CONTENT', { isLarge, name: 'other' })
+        const [entry] = await all(target.list(at(''), { hash: false }, never))
+        if (entry === undefined) throw new Error('nothing is listed')
+
+        const found = await target.recognise(entry, copy, undefined, never)
+
+        // On a disk content may change behind every mark, so nothing is known by marks.
+        expect(found).toEqual(target.traits.revisionIsContent ? receipt : undefined)
+        expect(await target.recognise(entry, other, undefined, never)).toBeUndefined()
+      },
+    )
+
     test('gives content back from any byte on', async () => {
       await fixture.alter('x', '0123456789')
       const entry = await target.look(at('x'), { hash: false }, never)

@@ -42,6 +42,7 @@ function aTarget(put: Target['put'], chunkBytes = 1): Target {
     move: unasked,
     remove: unasked,
     look: () => Promise.resolve(undefined),
+    recognise: unasked,
     list: unasked,
     get: unasked,
     about: unasked,

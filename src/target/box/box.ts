@@ -3,14 +3,16 @@
  * the transport's, the order of copies and their retries the lane's.
  * An abort rejects at once. A small copy's call may still have done its work, a large one is left where its saved session tells.
  */
+import { createHash, type Hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { abortFirst } from '../../base/abort.ts'
 import { abortReason, type Clock } from '../../base/clock.ts'
-import { remotePath, type RemotePath } from '../../base/path.ts'
+import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
 import { Finds } from '../finds.ts'
 import { PathTurns } from '../path-turns.ts'
+import { recognised } from '../recognition.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -21,6 +23,7 @@ import { Places } from './places.ts'
 import { Puts } from './puts.ts'
 import { entryOf, gotten, listed } from './reading.ts'
 import { revisionOf } from './revision.ts'
+import { boxTime, isSameTime } from './times.ts'
 
 export interface BoxOptions {
   readonly name: string
@@ -114,6 +117,18 @@ class BoxTarget implements Target {
       const held = await this.#places.find(at, signal)
       return held && this.#hashed(entryOf(held, at), want, signal)
     })
+  }
+
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
+    const what = this.#api.what(`look at ${showPath(entry.path)}`)
+    const isOfTime = boxTime(copy.mtimeNs) === undefined || isSameTime(entry.mtimeNs, copy.mtimeNs)
+    const by = { what, isOfTime, hash: createHash('sha1'), text: (hash: Hash) => hash.copy().digest('hex') }
+    return recognised(entry, copy, by, signal)
   }
 
   async *list(

@@ -1,5 +1,5 @@
 /**
- * The parts of one session, of the size that Box says: each read once for its digest and once for the wire, a few on their way at once. Parts
+ * The parts of one session, of the size that Box says: each read once for its digest and once for the wire, one on its way while the next is digested. Parts
  * never change once they are stored, so after any doubt the session's own list says what is there.
  */
 import { asError } from '../../base/errors.ts'
@@ -11,8 +11,8 @@ import { Refused } from './errors.ts'
 import { PartHash, unhashed } from './hashes.ts'
 import { type Part, parsePart, parseParts, type OpenSession } from './metadata.ts'
 
-/** Box advises three to five. Each holds a connection and a few hundred KiB. */
-const partsAtOnce = 3
+/** What is on its way when all ends is sent again, and that is to be one part at most (F61). The next one is read and digested meanwhile. */
+const partsAtOnce = 1
 /** Of one page, most that Box gives. */
 const pagePartsMax = 1000
 

@@ -16,8 +16,9 @@ import { readRevision, revisionOf } from './revision.ts'
 const pageItemsMax = 1000
 
 export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
-  const { id, size, mtimeNs } = node
-  return { path, remoteId: id, revision: revisionOf(node), size, mtimeNs, sha256: undefined }
+  const { id, size, mtimeNs, sha1 } = node
+  const revision = revisionOf(node)
+  return { path, remoteId: id, revision, size, mtimeNs, sha256: undefined, contentHash: sha1 }
 }
 
 /**

@@ -122,6 +122,11 @@ class DirectoryTarget implements Target, Noting {
     })
   }
 
+  /** A disk tells no hash. */
+  recognise(): Promise<undefined> {
+    return Promise.resolve(undefined)
+  }
+
   async *list(
     under: RemotePath,
     want: { readonly hash: boolean },
@@ -320,5 +325,5 @@ function receiptOf(stored: Stored, sha256: string): Receipt {
 
 function entryOf(stored: Stored, sha256: string | undefined): RemoteEntry {
   const { path, inode, revision, size, mtimeNs } = stored
-  return { path: remotePath(path), remoteId: inode, revision, size, mtimeNs, sha256 }
+  return { path: remotePath(path), remoteId: inode, revision, size, mtimeNs, sha256, contentHash: undefined }
 }

@@ -10,10 +10,12 @@ import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import { Finds } from '../finds.ts'
 import { PathTurns } from '../path-turns.ts'
+import { recognised } from '../recognition.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { DropboxApi } from './api.ts'
+import { ContentHash } from './content-hash.ts'
 import { Refused } from './errors.ts'
 import {
   type FileNode,
@@ -114,8 +116,20 @@ class DropboxTarget implements Target {
   look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
     return abortFirst(signal, async () => {
       const { held } = await this.#places.find(at, signal)
-      return held && this.#hashed(entryOf(held, at, undefined), want, signal)
+      return held && this.#hashed(entryOf(held, at), want, signal)
     })
+  }
+
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
+    const what = this.#api.what(`look at ${showPath(entry.path)}`)
+    // No time can be set without content, so any will do.
+    const by = { what, isOfTime: true, hash: new ContentHash(), text: (hash: ContentHash) => hash.hex() }
+    return recognised(entry, copy, by, signal)
   }
 
   async *list(

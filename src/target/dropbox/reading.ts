@@ -13,9 +13,9 @@ const pageEntriesMax = 2000
 /** A file on its way between two spellings of its name, see `moves.ts`. */
 export const onItsWay = '.fanfold-move-'
 
-export function entryOf(node: FileNode, path: RemotePath, sha256: string | undefined): RemoteEntry {
-  const { id, rev, size, mtimeNs } = node
-  return { path, remoteId: id, revision: rev, size, mtimeNs, sha256 }
+export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
+  const { id, rev, size, mtimeNs, contentHash } = node
+  return { path, remoteId: id, revision: rev, size, mtimeNs, sha256: undefined, contentHash }
 }
 
 /** All files below a folder. @param under the folder's path to us. */
@@ -33,7 +33,7 @@ export async function* listed(
   for (;;) {
     for (const node of page.nodes) {
       if (node.kind === 'folder') reading.folder(node)
-      else if (!node.name.startsWith(onItsWay)) yield entryOf(node, reading.file(node), undefined)
+      else if (!node.name.startsWith(onItsWay)) yield entryOf(node, reading.file(node))
     }
     if (!page.hasMore) return
     const { cursor } = page

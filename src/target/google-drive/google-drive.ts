@@ -11,15 +11,17 @@ import { folderOf, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
 import { PathTurns } from '../path-turns.ts'
+import { recognised } from '../recognition.ts'
 import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { allDrives, DriveApi, rootAlias } from './api.ts'
-import { type UploadSizes, usualSizes } from './errand.ts'
+import { isTimeOf, type UploadSizes, usualSizes } from './errand.ts'
 import { Refused } from './errors.ts'
 import { Folders } from './folders.ts'
 import { IdPool } from './id-pool.ts'
 import { Inventory } from './inventory.ts'
+import { Md5 } from './md5.ts'
 import { type About, aboutFields, type FileNode, parseAbout } from './metadata.ts'
 import { moved } from './moves.ts'
 import { fileBytesMax, Puts } from './puts.ts'
@@ -105,6 +107,7 @@ class GoogleDriveTarget implements Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, async () => {
       const parts = { api: this.#api, folders: this.#folders, inventory: this.#inventory }
+      this.#puts.movedAway(receipt.remoteId)
       return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
     })
   }
@@ -124,14 +127,30 @@ class GoogleDriveTarget implements Target {
     })
   }
 
-  look(at: RemotePath, want: { readonly hash: boolean }, signal: AbortSignal): Promise<RemoteEntry | undefined> {
+  look(
+    at: RemotePath,
+    want: { readonly hash: boolean; readonly fresh?: boolean },
+    signal: AbortSignal,
+  ): Promise<RemoteEntry | undefined> {
     return abortFirst(signal, async () => {
       const folder = await this.#folders.find(folderOf(at), signal)
       if (folder === undefined) return undefined
       const named = await this.#inventory.named(folder, Folders.spelled(at), signal, lookMs)
-      const node = named.find((one): one is FileNode => one.kind === 'file')
+      const listed = named.find((one): one is FileNode => one.kind === 'file')
+      const node = want.fresh === true && listed !== undefined ? await this.#seen(listed, folder, signal) : listed
       return node && this.#hashed(entryOf(node, at), want, signal)
     })
+  }
+
+  recognise(
+    entry: RemoteEntry,
+    copy: LocalCopy,
+    _previous: Receipt | undefined,
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
+    const what = this.#api.what(`look at ${showPath(entry.path)}`)
+    const isOfTime = isTimeOf(entry.mtimeNs, copy)
+    return recognised(entry, copy, { what, isOfTime, hash: Md5.ofNothing(), text: (hash) => hash.hex() }, signal)
   }
 
   async *list(
@@ -211,6 +230,15 @@ class GoogleDriveTarget implements Target {
     }
     if (node !== undefined)
       await this.#api.rpc(verb, (sdk, options) => sdk.files.delete({ fileId, ...allDrives }, options), signal)
+  }
+
+  /** By its id, which no listing is behind; undefined where it is somewhere else now. */
+  async #seen({ id, name }: FileNode, folder: string, signal: AbortSignal): Promise<FileNode | undefined> {
+    const node = await this.#api.node('look', id, signal)
+    this.#inventory.gone(id)
+    if (node?.kind !== 'file') return undefined
+    this.#inventory.note(node)
+    return !node.isTrashed && node.name === name && this.#api.isIn(node, folder) ? node : undefined
   }
 
   /** A sha256 that Google does not have costs a download. */

@@ -174,6 +174,11 @@ export class Puts {
     throw refused
   }
 
+  /** A file that was given another place is nothing that an upload may go on with, whatever came of it. */
+  movedAway(id: string): void {
+    for (const [at, open] of this.#openEnds) if (open === id) this.#openEnds.delete(at)
+  }
+
   #mayCome(at: RemotePath, id: string): void {
     this.#openEnds.delete(at)
     this.#openEnds.set(at, id)

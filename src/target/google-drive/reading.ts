@@ -12,8 +12,8 @@ import { pageEntriesMax } from './inventory.ts'
 import { type FileNode, type FolderNode, type Page, pageFields, parsePage } from './metadata.ts'
 
 export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
-  const { id, revision, size, mtimeNs, sha256 } = node
-  return { path, remoteId: id, revision, size, mtimeNs, sha256 }
+  const { id, revision, size, mtimeNs, sha256, md5 } = node
+  return { path, remoteId: id, revision, size, mtimeNs, sha256, contentHash: md5 }
 }
 
 export interface Listed {

@@ -22,7 +22,7 @@ import { cancelSaved, sendBySession, type Sent, timesOf } from './session.ts'
 /** Source: "Restrictions and limitations in OneDrive and SharePoint". Unit: bytes. */
 export const fileBytesMax = 250 * 10 ** 9
 /** Documents into which SharePoint writes marks of its own. Source: rclone #2599, "Allow file size to change after upload". */
-const rewrittenKinds = /\.(docx?|xlsx?|pptx?|docm|xlsm|pptm|dotx|xltx|potx|vsdx?|html?|aspx|pdf)$/i
+export const rewrittenKinds = /\.(docx?|xlsx?|pptx?|docm|xlsm|pptm|dotx|xltx|potx|vsdx?|html?|aspx|pdf)$/i
 
 export interface PutsParts {
   readonly api: GraphApi
@@ -77,6 +77,8 @@ export class Puts {
   async #once(errand: Errand, signal: AbortSignal): Promise<FileNode> {
     const { at, work, verb, copy, progress } = errand
     const { api, places } = this.#parts
+    // Of an older content: while it is open, a business drive keeps the name for it.
+    if (work.abandoned !== undefined) await cancelSaved({ api, verb, work }, work.abandoned, signal)
     const spot = await places.spot(at, signal)
     const held = this.#fileAt(spot, verb)
     const there = held && (await this.#adopted(held, errand, signal))

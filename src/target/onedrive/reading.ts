@@ -13,8 +13,8 @@ export interface ReadingParts {
   readonly drive: Drive
 }
 
-export function entryOf({ id, revision, size, mtimeNs }: FileNode, path: RemotePath): RemoteEntry {
-  return { path, remoteId: id, revision, size, mtimeNs, sha256: undefined }
+export function entryOf({ id, revision, size, mtimeNs, hash }: FileNode, path: RemotePath): RemoteEntry {
+  return { path, remoteId: id, revision, size, mtimeNs, sha256: undefined, contentHash: hash }
 }
 
 /** Content from `start` on, of exactly the version that was listed. A whole one is held against OneDrive's hash at its end. */

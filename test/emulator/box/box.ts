@@ -9,7 +9,7 @@ import { ByteStore } from '../core/bytes.ts'
 import { MovableClock } from '../core/clock.ts'
 import { Emulator } from '../core/emulator.ts'
 import type { Exchange } from '../core/exchange.ts'
-import { type Answer, json, type OwnersHand, type Provider } from '../core/provider.ts'
+import { type Answer, json, type Provider } from '../core/provider.ts'
 import { OpenApi } from '../spec/openapi.ts'
 import { Account, type BoxRules, currentUser, rulesByDefault } from './account.ts'
 import * as filing from './filing.ts'
@@ -137,7 +137,7 @@ class Box implements Provider {
   readonly behaviours = behaviours
   readonly account: Account
   readonly pages: LoginPages
-  readonly owner: OwnersHand
+  readonly owner: OwnersFolder
   readonly #auth: Auth
   readonly #logins: Logins
   readonly #downloads = new filing.Downloads()

@@ -26,6 +26,12 @@ export class OwnersFolder implements OwnersHand {
     return item?.kind === 'file' && pathOf(item) === normal(path) ? store.readWhole(lastVersion(item).bytes) : undefined
   }
 
+  /** How many versions there are. */
+  versions(path: string): number {
+    const item = this.#account.tree.peek(path)
+    return item?.kind === 'file' ? item.versions.length : 0
+  }
+
   write(path: string, content: Uint8Array | string): void {
     const { tree, store } = this.#account
     const bytes = store.put(content)

@@ -1,0 +1,151 @@
+/** What no event tells of: found all the same by looking, and never taken for a removal. */
+import { execFileSync } from 'node:child_process'
+import {
+  closeSync,
+  ftruncateSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
+import { sourcePath } from '../../src/base/path.ts'
+import { unwatchedReason } from '../../src/source/root.ts'
+import { aWorld, atRest, endWorlds, until } from './world.ts'
+
+afterEach(endWorlds)
+
+const dayMs = 24 * 3_600_000
+
+/** A wall clock that a test sets; the looks at the root, every 5 s, come every 200 ms. */
+function aClock(aheadMs = 0): Clock & { aheadMs: number } {
+  return {
+    aheadMs,
+    wallMs() {
+      return systemClock.wallMs() + this.aheadMs
+    },
+    monotonicMs: () => systemClock.monotonicMs(),
+    after: (delayMs, work) => systemClock.after(delayMs === 5_000 ? 200 : delayMs, work),
+    sleep: (delayMs, signal) => systemClock.sleep(delayMs, signal),
+  }
+}
+
+describe('a change without an event', () => {
+  test('F9, F13: is found by the next comparison, and told as missed', async () => {
+    const world = await aWorld({ rescanMs: 2_000, settleMs: 100 })
+    writeFileSync(join(world.root, 'a'), 'one')
+    await until(() => world.ledger.paths.length === 1)
+    const outside = join(world.root, '../outside')
+    linkSync(join(world.root, 'a'), outside)
+    await atRest(world, 300)
+
+    // As with stores into a mapped file, the folder's watch hears nothing of what is written under another name.
+    writeFileSync(outside, 'other')
+    await until(() => world.ledger.file('papers', sourcePath('a'))?.size === 5)
+    await until(() => world.notes.length > 0)
+
+    expect(world.notes).toMatchObject([{ event: 'missed', path: 'a', detail: '1 change raised no event' }])
+  })
+
+  test('F46: while the machine slept is found when it wakes', async () => {
+    const clock = aClock()
+    const world = await aWorld({ clock })
+    writeFileSync(join(world.root, 'a'), 'one')
+    await until(() => world.ledger.paths.length === 1)
+    await atRest(world)
+    const { lastScanMonotonicMs } = world.source.state()
+
+    clock.aheadMs += 60_000
+    await until(() => world.source.state().lastScanMonotonicMs !== lastScanMonotonicMs)
+    await atRest(world)
+
+    expect(world.ledger.lines).toEqual(['put a'])
+    expect(world.source.state().state).toBe('watching')
+  })
+})
+
+test.each([-dayMs, dayMs])(
+  'F42, F45: with a wall clock set by %i ms, files are taken once each, and no more',
+  async (aheadMs) => {
+    const clock = aClock(aheadMs)
+    const world = await aWorld({ clock, before: (root) => writeFileSync(join(root, 'old'), 'x') })
+
+    writeFileSync(join(world.root, 'new'), 'x')
+    await until(() => world.ledger.paths.length === 2)
+    clock.aheadMs = -aheadMs
+    writeFileSync(join(world.root, 'newer'), 'x')
+    await until(() => world.ledger.paths.length === 3)
+    await world.source.rescan('test')
+    await atRest(world, 500)
+
+    expect(world.ledger.lines.sort()).toEqual(['put new', 'put newer', 'put old'])
+  },
+)
+
+test('F59: a sparse file is as large as it says, and looking at it fills no hole', async () => {
+  const world = await aWorld()
+  const fd = openSync(join(world.root, 'sparse'), 'w')
+  ftruncateSync(fd, 2 ** 33)
+  closeSync(fd)
+
+  await until(() => world.ledger.paths.length === 1)
+
+  expect(world.ledger.file('papers', sourcePath('sparse'))?.size).toBe(2 ** 33)
+  expect(statSync(join(world.root, 'sparse')).blocks).toBe(0)
+})
+
+describe('F7: a limit that is reached', () => {
+  test('is told with what is in use, what may be, and the setting to raise', () => {
+    const limit = Math.min(
+      ...['fs/inotify/max_user_watches', 'user/max_inotify_watches'].map((name) =>
+        Number(readFileSync(`/proc/sys/${name}`, 'latin1')),
+      ),
+    )
+
+    const reason = unwatchedReason('ENOSPC', 30, 512)
+
+    expect(reason).toMatch(/^30 folders are not watched but polled: 512 watches are in use here and the limit is /)
+    expect(reason).toContain(`${limit}; raise `)
+    expect(reason).toMatch(/raise (fs\.inotify\.max_user_watches|user\.max_inotify_watches)$/)
+  })
+})
+
+describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted inside of a source', () => {
+  function mounted(root: string): string {
+    const place = join(root, 'disk')
+    mkdirSync(place)
+    execFileSync('mount', ['-t', 'tmpfs', 'none', place])
+    let isMounted = true
+    onTestFinished(() => {
+      if (isMounted) execFileSync('umount', [place])
+    })
+    unmountings.set(place, () => {
+      execFileSync('umount', [place])
+      isMounted = false
+    })
+    return place
+  }
+  const unmountings = new Map<string, () => void>()
+
+  test('is watched as well; unmounted, nothing in it counts as removed', async () => {
+    const world = await aWorld({ before: mounted })
+    const place = join(world.root, 'disk')
+    writeFileSync(join(place, 'a'), 'x')
+    writeFileSync(join(place, 'b'), 'x')
+    unlinkSync(join(place, 'b'))
+    await until(() => world.ledger.paths.join() === 'disk/a')
+    await atRest(world, 500)
+
+    unmountings.get(place)?.()
+    await until(() => world.notes.some(({ event }) => event === 'unmounted'))
+    await world.source.rescan('test')
+    await atRest(world, 500)
+
+    expect(world.ledger.paths).toEqual(['disk/a'])
+  })
+})
