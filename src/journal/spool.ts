@@ -305,6 +305,8 @@ export class Spool {
     } else if (outcome.kind === 'looked' && outcome.receipt !== undefined) {
       // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
       this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
+      // Nobody wants it there any more, so that another file may have its place.
+      this.#left.outdated(targetId, fileId)
     } else if (outcome.kind === 'looked' || outcome.kind === 'removed') {
       this.#statements.forget.run(targetId, fileId)
       if (outcome.kind === 'removed') this.#statements.dropSession.run(targetId, fileId)

@@ -144,6 +144,23 @@ describe('a file that moved', () => {
     expect(rig.journal.receiptsOf(moved.fileId).size).toBe(0)
   })
 
+  test('a copy that is kept although nobody wants it is nothing any more once another one has its place', async () => {
+    const rig = await held('in/a')
+    const selection = ({ path }: Facts): number[] => (path.startsWith('in/') ? [rig.nas] : [])
+    rig.journal.record([aPut('in/a', { inode: 0n, size: 9 })], selection)
+    const [leased] = claimed(rig)
+    rig.journal.record([aMove('in/a', 'out/a', { inode: 0n, size: 9 }), aPut('in/a', { inode: 3n })], selection)
+    if (leased?.receipt === undefined) throw new Error('not claimed')
+    await rig.journal.finish(leased, { kind: 'interrupted' })
+    for (const delivery of claimed(rig)) {
+      if (delivery.look === 'receipt') await rig.journal.finish(delivery, { kind: 'looked', receipt: leased.receipt })
+      else await rig.journal.finish(delivery, delivered(delivery))
+    }
+
+    expect(rig.journal.receiptsOf(leased.fileId).size).toBe(0)
+    expect(rig.journal.counts(rig.nas)).toMatchObject({ delivered: 1, waiting: 0 })
+  })
+
   test('F44: a digest stays only where the times are fine and old enough to tell contents apart', async () => {
     const rig = await held('fine')
     const coarse = { mtimeNs: 1_700_000_000_000_000_000n, inode: 8n }
