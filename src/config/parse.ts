@@ -163,6 +163,7 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
     path: resolve(base, source.path),
     // Where everything is taken back first, no built-in rule is asked.
     ignore: source['built-in-ignore'] ? source.ignore : ['!*', ...source.ignore],
+    oneFileSystem: source['one-file-system'],
     settleMs: source.settle,
     unsettledMsMax: source['max-unsettled'],
     unsettled: source.unsettled,

@@ -83,6 +83,10 @@ const source = block({
     .boolean(expected('true or false'))
     .default(true)
     .meta({ description: 'Leave out half-done downloads, editor locks and desktop droppings.' }),
+  'one-file-system': z
+    .boolean(expected('true or false'))
+    .default(false)
+    .meta({ description: 'Leave out file systems that are mounted inside of the folder, and keep their copies.' }),
   settle: duration('a duration with a unit between 0s and 1h, such as 2s', 0, hourMs)
     .prefault('2s')
     .meta({ description: 'How long a file must rest before it counts as complete, where its closing cannot be seen.' }),

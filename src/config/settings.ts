@@ -64,6 +64,8 @@ export interface SourceConfig {
   readonly path: string
   /** gitignore rules that follow the built-in ones and win over them; a first rule `!*` takes all of those back. */
   readonly ignore: readonly string[]
+  /** Leave out what is mounted inside of the folder. */
+  readonly oneFileSystem: boolean
   /** How long a file without a close must not change before it counts as complete. */
   readonly settleMs: number
   /** How long a file may go on changing before it is told of, and before a snapshot is taken of it. */

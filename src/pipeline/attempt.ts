@@ -85,9 +85,14 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   }
   const content = known ?? (await contentOf(delivery, parts, signal).catch((thrown: unknown) => asError(thrown)))
   if (content instanceof Error) return unread(content, delivery, held, parts)
-  const copy = { ...contentRef(delivery, parts), ...content }
-  const found = isByHash && held !== undefined ? await parts.target.found(copy, at, held.receipt, signal) : undefined
-  if (found !== undefined) return alreadyThere(found, content.crc32)
+  const isUntrusted = held === undefined || delivery.look !== 'trust'
+  // What lies elsewhere is still to be put away: then it is sent for sure.
+  if (isUntrusted && delivery.session === undefined && own.kind !== 'elsewhere') {
+    const copy = { ...contentRef(delivery, parts), ...content }
+    const asks = { previous: held?.receipt, mayLook: isByHash && held !== undefined }
+    const found = await parts.target.found(copy, at, asks, signal)
+    if (found !== undefined) return alreadyThere(found, content.crc32)
+  }
   const previous = delivery.look === 'trust' || held?.isSeen === true ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
@@ -181,7 +186,8 @@ async function send(
   signal: AbortSignal,
 ): Promise<Outcome> {
   let isSent = false
-  const { isAsLeft, ...lent } = await cleared({ delivery, content, at }, parts, signal)
+  const copy = { ...contentRef(delivery, parts), ...content }
+  const { isAsLeft, ...lent } = await cleared({ delivery, copy, at }, parts, signal)
   const work = {
     ...lent,
     previous: isAsLeft ? previous : undefined,
@@ -191,7 +197,7 @@ async function send(
       parts.progress(bytesDone)
     },
   }
-  const receipt = await parts.target.put({ ...contentRef(delivery, parts), ...content }, at, work, signal)
+  const receipt = await parts.target.put(copy, at, work, signal)
   return { kind: 'delivered', receipt, crc32: content.crc32, sent: isSent }
 }
 

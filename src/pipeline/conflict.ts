@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { folderOf, joinPath, nameOf, remotePath, showPath, type RemotePath } from '../base/path.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { Delivery, Journal } from '../journal/journal.ts'
-import { TargetError, type PutWork, type RemoteEntry, type Target } from '../target/target.ts'
+import { TargetError, type LocalCopy, type PutWork, type RemoteEntry, type Target } from '../target/target.ts'
 
 export type OnConflict = TargetConfig['onConflict']
 
@@ -44,7 +44,7 @@ export interface Cleared extends Pick<PutWork, 'session' | 'abandoned' | 'save'>
 
 interface Sending {
   readonly delivery: Delivery
-  readonly content: Pick<Known, 'sha256'>
+  readonly copy: LocalCopy
   readonly at: RemotePath
 }
 
@@ -54,16 +54,18 @@ interface Sending {
  * @throws TargetError `park` where the owner is to say what is meant; once he did, that version may go.
  */
 export async function cleared(
-  { delivery, content, at }: Sending,
+  { delivery, copy, at }: Sending,
   parts: ConflictParts,
   signal: AbortSignal,
 ): Promise<Cleared> {
   const { session, abandoned } = delivery
   const save = (next: Session | undefined): Promise<void> => parts.journal.saveSession(delivery, next)
-  if (parts.onConflict === 'overwrite') return { session, abandoned: withoutIntent(abandoned), save, isAsLeft: true }
-  const meant = { size: delivery.size, sha256: content.sha256 }
-  const room = await makeRoom({ delivery, meant, at }, parts, signal)
   const own = withoutIntent(session)
+  if (parts.onConflict === 'overwrite')
+    return { session: own, abandoned: withoutIntent(abandoned), save, isAsLeft: true }
+  const { size, sha256 } = copy
+  const meant = { size, sha256 }
+  const room = await makeRoom({ delivery, copy, at }, parts, signal)
   // Before the first byte: what an attempt leaves of which nothing is heard any more is known for ours by it.
   await save(withIntent(room.kind === 'made' ? undefined : own, { ...meant, over: room.over }))
   return {
@@ -79,14 +81,10 @@ export async function cleared(
 type Room =
   { readonly kind: 'free' | 'made'; readonly over?: undefined } | { readonly kind: 'granted'; readonly over: string }
 
-async function makeRoom(
-  { delivery, meant, at }: { readonly delivery: Delivery; readonly meant: Known; readonly at: RemotePath },
-  parts: ConflictParts,
-  signal: AbortSignal,
-): Promise<Room> {
+async function makeRoom({ delivery, copy, at }: Sending, parts: ConflictParts, signal: AbortSignal): Promise<Room> {
   const begun = intentOf(delivery.session ?? delivery.abandoned)
-  const known = [meant, delivery.receipt, begun].filter((one) => one !== undefined)
-  const theirs = await theirsAt(at, { delivery, known, target: parts.target }, signal)
+  const known = [copy, delivery.receipt, begun].filter((one) => one !== undefined)
+  const theirs = await theirsAt({ delivery, copy, at }, known, parts.target, signal)
   if (theirs === undefined) return { kind: 'free' }
   if (parts.onConflict === 'park') {
     const over = versionOf(theirs)
@@ -116,13 +114,15 @@ async function putBeside(
 }
 
 async function theirsAt(
-  at: RemotePath,
-  { delivery: { receipt }, known, target }: { delivery: Delivery; known: readonly Known[]; target: Target },
+  { delivery: { receipt }, copy, at }: Sending,
+  known: readonly Known[],
+  target: Target,
   signal: AbortSignal,
 ): Promise<RemoteEntry | undefined> {
   const entry = await target.look(at, { hash: false, fresh: true }, signal)
   if (entry === undefined) return undefined
   if (receipt !== undefined && entry.size === receipt.size && entry.revision === receipt.revision) return undefined
+  if ((await target.recognise(entry, copy, undefined, signal)) !== undefined) return undefined
   // A download at a cloud, so only what could be ours is read.
   if (!known.some(({ size }) => size === entry.size)) return entry
   const hashed = await target.look(at, { hash: true, fresh: true }, signal)

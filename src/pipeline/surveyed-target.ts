@@ -53,6 +53,8 @@ export class SurveyedTarget implements Target {
   async open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
     const identity = await this.#target.open(expected, signal)
     const { name, clock, journal } = this.#parts
+    // An outage after everything was found is no reason to see it all again.
+    if (this.#isQuiet) journal.holdings.expectFinds(name, false)
     const isUnknown = expected === undefined || journal.holdings.expectsFinds(name)
     if (!isUnknown || !this.traits.revisionIsContent || this.#listing !== undefined) return identity
     await this.survey(signal, clock.monotonicMs() + firstSurveyMsMax)
@@ -92,18 +94,22 @@ export class SurveyedTarget implements Target {
     return this.#listing?.at(path)
   }
 
-  /** What lies at a path, if it is exactly this copy: as it was listed, else by a look at it. */
-  async found(copy: LocalCopy, at: RemotePath, previous: Receipt, signal: AbortSignal): Promise<Receipt | undefined> {
-    const entry = this.#take(at) ?? (await this.#target.look(at, { hash: false }, signal))
+  /** What lies at a path, if it is exactly this copy: as it was listed, else where `mayLook` by a look at it. */
+  async found(
+    copy: LocalCopy,
+    at: RemotePath,
+    { previous, mayLook }: { readonly previous: Receipt | undefined; readonly mayLook: boolean },
+    signal: AbortSignal,
+  ): Promise<Receipt | undefined> {
+    this.#isQuiet = false
+    const entry = this.#take(at) ?? (mayLook ? await this.#target.look(at, { hash: false }, signal) : undefined)
     return entry && this.recognise(entry, copy, previous, signal)
   }
 
-  async put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
+  put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
     this.#isQuiet = false
-    const entry = this.#take(at)
-    const isUnknown = work.previous === undefined && work.session === undefined
-    const receipt = entry && isUnknown ? await this.recognise(entry, copy, undefined, signal) : undefined
-    return receipt ?? this.#target.put(copy, at, work, signal)
+    this.#take(at)
+    return this.#target.put(copy, at, work, signal)
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {

@@ -13,7 +13,7 @@ import type { Believed } from './reconcile.ts'
 import type { Look, Looks } from './scan.ts'
 import type { Scanner } from './scanner.ts'
 import type { Restless } from './restless.ts'
-import { isOverdue, judge, type Outcome, type Patience, type Version } from './settle.ts'
+import { isRestless, judge, type Outcome, type Patience, type Version } from './settle.ts'
 
 /** Pause after a look that failed as a whole (the scan thread died), ms. */
 const lookRetryMs = 500
@@ -145,7 +145,7 @@ export class Flusher {
     if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
     if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
     if (outcome.kind !== 'wait') this.#restless.delete(path)
-    else if (look.kind === 'file' && isOverdue(settling, at) && this.#restless.add(path, settling.sinceMs))
+    else if (look.kind === 'file' && isRestless(settling, at) && this.#restless.add(path, settling.sinceMs))
       this.#options.onRestless(path)
     const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
     const isDone = outcome.kind !== 'wait'

@@ -113,7 +113,7 @@ export class FolderSource implements Child {
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
     this.#watch = new RootWatch({
-      ...{ source: this.name, ignore: config.ignore, watch: parts.watch, settler: this.#settler, clock, log },
+      ...{ source: this.name, coverage: config, watch: parts.watch, settler: this.#settler, clock, log },
       note: (note) => deps.note({ source: this.name, ...note }),
       onDirty: (folder) => this.#want(folder),
       onMissed: (reason, isUnderWay) => this.#missed(reason, isUnderWay),
@@ -270,7 +270,8 @@ export class FolderSource implements Child {
   async #gainRoot({ identity, fsType }: Extract<RootLook, { kind: 'folder' }>): Promise<void> {
     if (this.#root !== undefined) this.#loseRoot(`${this.#config.path} is another folder now`, 'root-replaced')
     const id = this.#scanner.newId()
-    await this.#scanner.call('open', { id, identity, ignore: this.#config.ignore })
+    const { ignore, oneFileSystem } = this.#config
+    await this.#scanner.call('open', { id, identity, ignore, oneFileSystem })
     const pollsBecause = whyPolled(this.#config.watch, fsType)
     this.#root = { id, identity, pollsBecause }
     this.#memory.firstDevice ??= identity.device

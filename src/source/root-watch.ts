@@ -4,6 +4,7 @@ import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { sourcePath, type SourcePath } from '../base/path.ts'
 import { unwatchedReason } from './root.ts'
+import type { Coverage } from './scan.ts'
 import type { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
 import type { WatchReport } from './watch-reports.ts'
@@ -14,7 +15,7 @@ const extendLastMs = 3_600_000
 
 export interface RootWatchOptions {
   readonly source: string
-  readonly ignore: readonly string[]
+  readonly coverage: Coverage
   readonly watch: Watch
   readonly settler: Settler
   readonly clock: Clock
@@ -70,7 +71,7 @@ export class RootWatch {
   /** Watches `root`; when all of it is watched, `onDirty('')` follows. */
   begin(root: string): void {
     this.#isWalking = true
-    this.#id = this.#options.watch.add(root, this.#options.ignore, {
+    this.#id = this.#options.watch.add(root, this.#options.coverage, {
       report: (report) => this.#guarded(() => this.#report(report)),
       lost: (reason) => this.#guarded(() => this.#lost(reason)),
       unavailable: (reason) => this.#guarded(() => this.#becomeUnavailable(reason)),

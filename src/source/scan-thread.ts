@@ -14,7 +14,7 @@ import {
   type RootLook,
   type ScanVerbs,
 } from './scan.ts'
-import { fileStat, kindOf, Walk, type WalkedRoot } from './walk.ts'
+import { fileStat, isElsewhere, kindOf, Walk, type WalkedRoot } from './walk.ts'
 
 interface OpenRoot extends WalkedRoot {
   readonly identity: RootIdentity
@@ -98,6 +98,7 @@ function absence(root: OpenRoot, path: string): Look {
 }
 
 function presence(root: OpenRoot, path: string, stat: BigIntStats): Look {
+  if (isElsewhere(stat, root)) return { kind: 'ignored' }
   if (stat.isDirectory()) return { kind: 'folder' }
   if (root.rules.why(path, false) !== undefined) return { kind: 'ignored' }
   return stat.isFile() ? { kind: 'file', stat: fileStat(stat) } : { kind: 'skipped', what: kindOf(stat) }
@@ -120,9 +121,16 @@ function leave(number: number): null {
 
 serveThread<ScanVerbs>({
   identify: ({ path }) => identify(path),
-  open({ id, identity, ignore }) {
+  open({ id, identity, ignore, oneFileSystem }) {
     const { path, device } = identity
-    roots.set(id, { identity, path, rules: new IgnoreRules(path, ignore), mounts: new Mounts(path, device) })
+    const onlyDevice = oneFileSystem ? device : undefined
+    roots.set(id, {
+      identity,
+      path,
+      rules: new IgnoreRules(path, ignore),
+      mounts: new Mounts(path, device),
+      onlyDevice,
+    })
     return null
   },
   close({ id }) {

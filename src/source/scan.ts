@@ -16,6 +16,13 @@ export interface RootIdentity {
   readonly inode: bigint
 }
 
+/** What of a tree counts. */
+export interface Coverage {
+  readonly ignore: readonly string[]
+  /** File systems mounted inside of it are left out (F14). */
+  readonly oneFileSystem: boolean
+}
+
 /** What lies at a path right now. */
 export type Look =
   | { readonly kind: 'file'; readonly stat: FileStat }
@@ -42,7 +49,7 @@ export interface Piece {
   readonly folders: readonly string[]
   /** Names that exist and of which nothing may be concluded: ignored, or not to be looked at. */
   readonly kept: readonly string[]
-  /** Kind of each entry that is neither file nor folder, and `unreadable` for each that could not be looked at. */
+  /** Kind of each entry that is neither file nor folder, `mount` for a folder that is left out as one, and `unreadable` for each that could not be looked at. */
   readonly skipped: readonly string[]
 }
 
@@ -85,7 +92,7 @@ export type ScanVerbs = {
   /** The folder now at `path`. */
   identify: { in: { path: string }; out: RootLook }
   /** Makes a root known under `id`; a second time replaces it. */
-  open: { in: { id: number; identity: RootIdentity; ignore: readonly string[] }; out: null }
+  open: { in: { id: number; identity: RootIdentity } & Coverage; out: null }
   close: { in: { id: number }; out: null }
   look: { in: { id: number; paths: readonly string[] }; out: Looks }
   /** Starts a walk below `folder` and answers its number. */

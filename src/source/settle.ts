@@ -94,11 +94,13 @@ function nextLookMs(before: Settling, { nowMs, settleMs, unsettledMsMax }: Now):
   return nowMs >= overdueMs ? before.dueMs : Math.min(nowMs + settleMs, overdueMs)
 }
 
-export function isOverdue(
-  { sinceMs }: Settling,
-  { nowMs, unsettledMsMax }: Pick<Now, 'nowMs' | 'unsettledMsMax'>,
-): boolean {
+function isOverdue({ sinceMs }: Settling, { nowMs, unsettledMsMax }: Pick<Now, 'nowMs' | 'unsettledMsMax'>): boolean {
   return nowMs - sinceMs >= unsettledMsMax
+}
+
+/** Has its owner to be told? Where snapshots are wanted, only once a moment for one was looked for as long again. */
+export function isRestless(settling: Settling, { nowMs, unsettledMsMax, unsettled }: Moment): boolean {
+  return isOverdue(settling, { nowMs, unsettledMsMax: unsettled === 'snapshot' ? unsettledMsMax * 2 : unsettledMsMax })
 }
 
 export type Outcome =
@@ -147,12 +149,12 @@ function judgeFile(settling: Settling, stat: FileStat, known: Version | undefine
   const isAsBelieved = known !== undefined && isSameVersion(known, stat)
   if (isAsBelieved && !(settling.isWritten && !isOlderThan(stat, racyNsOf(stat), at.wallNs))) return { kind: 'drop' }
   if (settling.isClosed) return { kind: 'put', stat }
-  if (at.unsettled === 'snapshot' && isOverdue(settling, at) && isCalm(settling, stat, at)) return { kind: 'put', stat }
-  const { seen } = settling
-  if (seen === undefined || !isSameVersion(seen.version, stat)) {
-    const dueMs = at.nowMs + at.settleMs
-    return { kind: 'wait', settling: { ...settling, dueMs, seen: { version: stat, atMs: at.nowMs } } }
+  if (at.unsettled === 'snapshot' && isOverdue(settling, at)) {
+    // Looked at in step with its writer, it would never be calm.
+    return isCalm(settling, stat, at) ? { kind: 'put', stat } : lookAgain(settling, stat, at, calmMs)
   }
+  const { seen } = settling
+  if (seen === undefined || !isSameVersion(seen.version, stat)) return lookAgain(settling, stat, at, at.settleMs)
   const settledMs = Math.max(seen.atMs, settling.touchedMs) + at.settleMs
   if (at.nowMs >= settledMs) return { kind: 'put', stat }
   return { kind: 'wait', settling: { ...settling, dueMs: settledMs } }
@@ -160,6 +162,10 @@ function judgeFile(settling: Settling, stat: FileStat, known: Version | undefine
 
 function racyNsOf({ mtimeNs, ctimeNs }: Version): bigint {
   return mtimeNs % nsPerSecond === 0n && ctimeNs % nsPerSecond === 0n ? coarseRacyNs : racyNs
+}
+
+function lookAgain(settling: Settling, version: Version, { nowMs }: Moment, inMs: number): Outcome {
+  return { kind: 'wait', settling: { ...settling, dueMs: nowMs + inMs, seen: { version, atMs: nowMs } } }
 }
 
 /** Is nobody writing just now? A write in the clock tick of the last one, or still under way, would change content and no time stamp. */

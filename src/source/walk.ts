@@ -13,6 +13,8 @@ export interface WalkedRoot {
   readonly path: string
   readonly rules: IgnoreRules
   readonly mounts: Mounts
+  /** The only file system that counts; undefined where all do. */
+  readonly onlyDevice: bigint | undefined
 }
 
 export class Walk {
@@ -144,7 +146,8 @@ class Findings {
       return
     }
     if (stat === undefined) return
-    if (stat.isDirectory()) {
+    if (isElsewhere(stat, this.#root)) this.#keep(name, 'mount')
+    else if (stat.isDirectory()) {
       this.#root.mounts.see(path, stat.dev)
       this.#folders.push(name)
     } else if (stat.isFile()) {
@@ -155,8 +158,8 @@ class Findings {
 
   #keep(name: string, kind: string): void {
     this.#skipped.push(kind)
-    // What is no regular file any more has taken the place of the file that was known there, so only the unreadable is kept.
-    if (kind === 'unreadable') this.#kept.push(name)
+    // What is no regular file any more has taken the place of the file that was known there; of the others nothing is to be concluded.
+    if (kind === 'unreadable' || kind === 'mount') this.#kept.push(name)
   }
 
   piece(isFirst: boolean, isLast: boolean): Piece {
@@ -167,6 +170,11 @@ class Findings {
     const listed = { names: this.#names, stats, folders: this.#folders, kept: this.#kept, skipped: this.#skipped }
     return { folder: this.#folder, isFirst, isLast, failure: undefined, isGone: false, ...listed }
   }
+}
+
+/** Does it lie on a file system that does not count? */
+export function isElsewhere({ dev }: BigIntStats, { onlyDevice }: Pick<WalkedRoot, 'onlyDevice'>): boolean {
+  return onlyDevice !== undefined && dev !== onlyDevice
 }
 
 export function fileStat(stat: BigIntStats): FileStat {

@@ -1,4 +1,5 @@
 /** What passes between the program and its watch thread. Both sides are built from the same source, so nothing is parsed. */
+import type { Coverage } from './scan.ts'
 import type { Sign } from './settle.ts'
 
 /** Where the thread's descriptors and the counters that both sides see are handed over. */
@@ -21,7 +22,7 @@ export const shared = {
 
 export type WatchCommand =
   /** Watch everything below `root`; a second time with the same id begins anew. */
-  | { readonly kind: 'watch'; readonly id: number; readonly root: string; readonly ignore: readonly string[] }
+  | ({ readonly kind: 'watch'; readonly id: number; readonly root: string } & Coverage)
   /** Try again where watching failed. */
   | { readonly kind: 'extend'; readonly id: number; readonly folder: string }
   | { readonly kind: 'unwatch'; readonly id: number }

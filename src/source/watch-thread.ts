@@ -75,8 +75,9 @@ class WatchLoop {
     switch (command.kind) {
       case 'watch': {
         this.#unwatch(command.id)
-        const rules = new IgnoreRules(command.root, command.ignore)
-        const tree: Tree = { id: command.id, root: command.root, rules, top: undefined, watchedCount: 0 }
+        const { id, root, ignore, oneFileSystem } = command
+        const rules = new IgnoreRules(root, ignore)
+        const tree: Tree = { id, root, rules, oneFileSystem, device: undefined, top: undefined, watchedCount: 0 }
         this.#trees.set(command.id, tree)
         this.#walks.push(new WatchWalk(this.#watches, tree, undefined, ''))
         return

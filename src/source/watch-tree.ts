@@ -8,6 +8,9 @@ export interface Tree {
   readonly id: number
   readonly root: string
   readonly rules: IgnoreRules
+  readonly oneFileSystem: boolean
+  /** Of the root, as far as it is known. */
+  device: bigint | undefined
   top: WatchedFolder | undefined
   watchedCount: number
 }

@@ -1,5 +1,5 @@
 /** Puts a whole folder tree under watch, a step at a time, so that events are read in between. Each folder is watched before it is listed (F5). */
-import { readdirSync } from 'node:fs'
+import { lstatSync, readdirSync } from 'node:fs'
 import { errnoOf } from '../base/errors.ts'
 import { decodeName, fsPath, joinPath } from '../base/path.ts'
 import { pathOf, type Tree, type WatchedFolder, type WatchTree } from './watch-tree.ts'
@@ -52,6 +52,7 @@ export class WatchWalk {
     try {
       // Once the kernel has no watch left, every further try would only fail as well.
       if (this.#isFull) throw Object.assign(new Error('no watch left'), { code: 'ENOSPC' })
+      if (this.#isElsewhere(path)) return
       const folder = this.#watches.add(this.tree, parent, name)
       for (const child of foldersOf(this.tree, path)) this.#ahead.push({ parent: folder, name: child })
     } catch (thrown) {
@@ -61,6 +62,14 @@ export class WatchWalk {
       this.#isFull ||= code === 'ENOSPC'
       this.#fail(path, code)
     }
+  }
+
+  /** Another file system, where only one counts (F14)? */
+  #isElsewhere(path: string): boolean {
+    if (!this.tree.oneFileSystem) return false
+    const { dev } = lstatSync(fsPath(joinPath(this.tree.root, path).replace(/\/$/, '')), { bigint: true })
+    if (path === '') this.tree.device = dev
+    return dev !== this.tree.device
   }
 
   #fail(folder: string, code: string): void {

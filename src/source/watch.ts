@@ -8,6 +8,7 @@ import { asError, errnoOf } from '../base/errors.ts'
 import { closeFd, openInotify, openWakeup, wake } from '../base/libc.ts'
 import type { Log } from '../base/log.ts'
 import type { Child, Reason } from '../stage/stage.ts'
+import type { Coverage } from './scan.ts'
 import { shared, type WatchCommand, type WatchReport, type WatchThreadStart } from './watch-reports.ts'
 
 /** Time between two looks at the thread's beat, ms; silent at two in a row, it is given up (F18: 5 s). */
@@ -22,9 +23,8 @@ export interface WatchListener {
   unavailable(reason: string): void
 }
 
-interface Watching {
+interface Watching extends Coverage {
   readonly root: string
-  readonly ignore: readonly string[]
   readonly listener: WatchListener
 }
 
@@ -60,10 +60,10 @@ export class Watch {
   }
 
   /** Watches the tree at `root` until `remove` is called with the number answered. */
-  add(root: string, ignore: readonly string[], listener: WatchListener): number {
+  add(root: string, { ignore, oneFileSystem }: Coverage, listener: WatchListener): number {
     const id = this.#nextId++
-    this.#watching.set(id, { root, ignore, listener })
-    if (this.#running !== undefined) this.#tell({ kind: 'watch', id, root, ignore })
+    this.#watching.set(id, { root, ignore, oneFileSystem, listener })
+    if (this.#running !== undefined) this.#tell({ kind: 'watch', id, root, ignore, oneFileSystem })
     else listener.unavailable(this.#unavailableReason ?? 'the watch thread is not running; it is started again soon')
     return id
   }
@@ -95,7 +95,8 @@ export class Watch {
   #begin(running: Running): void {
     this.#running = running
     this.#unavailableReason = undefined
-    for (const [id, { root, ignore }] of this.#watching) this.#tell({ kind: 'watch', id, root, ignore })
+    for (const [id, { root, ignore, oneFileSystem }] of this.#watching)
+      this.#tell({ kind: 'watch', id, root, ignore, oneFileSystem })
     this.#lastBeat = -1
     this.#silentChecks = 0
     this.#checkLater()

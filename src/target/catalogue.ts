@@ -38,9 +38,10 @@ const microsoftHosts = ['graph.microsoft.com', 'login.microsoftonline.com']
 /** Kinds whose work ends at a disk: more at once never makes it time out, so the configured concurrency is used as it is. */
 const fixedSlotKinds: ReadonlySet<string> = new Set<TargetConfig['kind']>(['directory'])
 
-/** Where small copies travel together, fewer at once would be no batch. More streams at once than that may be too many for a slow link. */
+/** Where small copies travel together, fewer at once would be no batch. */
 const slotsFirstOfKinds: ReadonlyMap<string, number> = new Map([['dropbox', 8]])
-const slotsFirstUsual = 2
+/** Half of them may have large copies: two streams are not too many for a slow link (F73). */
+const slotsFirstUsual = 4
 
 /**
  * With how many deliveries at once a lane begins that finds out for itself how many are worth it, up to the configured concurrency;

@@ -78,7 +78,13 @@ async function latency() {
     note: () => {},
     ...common,
   })
-  const rest = { settleMs: 2_000, unsettledMsMax: 600_000, unsettled: 'wait', rescanMs: 3_600_000 }
+  const rest = {
+    settleMs: 2_000,
+    unsettledMsMax: 600_000,
+    unsettled: 'wait',
+    oneFileSystem: false,
+    rescanMs: 3_600_000,
+  }
   const source = await sources.add({ name: 'bench', path: root, ignore: [], watch: 'auto', ...rest })
   await source.firstScan
   const delay = monitorEventLoopDelay({ resolution: 5 })

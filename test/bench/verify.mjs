@@ -31,6 +31,9 @@ async function startEmulator() {
   return { child, login: card.tokens[values.kind], url: card[values.kind].url, requests }
 }
 
+/** Logins that see what others put there, where a kind has several. */
+const access = { 'google-drive': ', access: all', onedrive: ', access: files' }
+
 function configure(emulator) {
   const head = `state: ./state\nsources:\n  - { name: inbox, path: ./inbox }\ntargets:\n`
   if (emulator === undefined) {
@@ -40,7 +43,7 @@ function configure(emulator) {
   const { url, login } = emulator
   writeFileSync(join(scratch, 'secret'), login.clientSecret ?? '', { mode: 0o600 })
   const place = `account: main, folder: Archive, endpoint: '${url}', at: '{path}'`
-  const account = `name: main, kind: ${values.kind}, client-id: ${login.clientId}${values.kind === 'dropbox' ? '' : ', access: files'}`
+  const account = `name: main, kind: ${values.kind}, client-id: ${login.clientId}${access[values.kind] ?? ''}`
   const secret = ['dropbox', 'onedrive'].includes(values.kind) ? '' : ', client-secret-file: ./secret'
   writeFileSync(
     config,
@@ -114,9 +117,9 @@ try {
   const atRest = async () => {
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, 500))
+      if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`)
       // Before that a question would be answered by the command itself, and keep the daemon from starting.
       if (!existsSync(join(scratch, 'state/control.sock'))) continue
-      if (daemon.exitCode !== null) throw new Error(`the daemon ended with ${daemon.exitCode}`)
       const now = await status()
       const [source] = now.sources ?? []
       if (now.running && source?.state === 'watching' && now.targets[0].offering + now.targets[0].waiting === 0) return

@@ -33,6 +33,7 @@ test('what is left out has its default, and relative paths are relative to the f
         name: 'a',
         path: join(folder, 'in'),
         ignore: [],
+        oneFileSystem: false,
         settleMs: 2000,
         unsettledMsMax: 600_000,
         unsettled: 'wait',

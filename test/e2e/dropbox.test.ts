@@ -30,7 +30,7 @@ test('archives a tree', async () => {
   }
 })
 
-test('F115: a resync that verifies proves by revisions, and neither sends nor downloads content', async () => {
+test("F115: a resync that verifies compares hashes with Dropbox's own, and neither sends nor downloads content", async () => {
   const bench = await aCloudBench()
   bench.login()
   for (let n = 0; n < 10; n++) writeFileSync(join(bench.inbox, `f${n}`), `content ${n}`)

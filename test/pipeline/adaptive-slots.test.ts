@@ -153,6 +153,6 @@ test('F73: measurements that scatter by five in a hundred do not lead it astray'
 
 test('a directory has the slots it is given, and a cloud that takes batches begins with enough for one', () => {
   expect(slotsFirstOf('directory')).toBeUndefined()
-  expect(slotsFirstOf('box')).toBe(2)
+  expect(slotsFirstOf('box')).toBe(4)
   expect(slotsFirstOf('dropbox')).toBe(8)
 })

@@ -80,9 +80,37 @@ test('F87: what lies in a place that was never opened is known by its listing, a
   await again.put('a', 'content of a')
   await settled(again, 2)
 
+  await again.stop()
+  const afterwards: string[] = []
+  const wrap = cloudlike(first.copies('nas'), afterwards)
+  const last = await aWorld({ targets: ['nas'], folder: first.folder, file, wrap })
+  await last.put('c', 'content of c')
+  await settled(last, 3)
+
   expect(found).toEqual(['list'])
+  expect(afterwards, 'all was found').toEqual(['put c'])
   expect(asked, 'a listing is over where something of ours was done').toEqual(['put a', 'put a'])
   expect(readFileSync(join(again.copies('nas'), 'a'), 'utf8')).toBe('content of a')
+})
+
+test("F80: what is known again by a listing is nobody else's, so that it is neither read nor put beside", async () => {
+  const first = await aWorld({ targets: ['nas'] })
+  await first.put('a', 'content of a')
+  await settled(first, 1)
+  await first.stop()
+
+  const asked: string[] = []
+  const again = await aWorld({
+    targets: ['nas'],
+    configs: { nas: { onConflict: 'keep-both' } },
+    folder: first.folder,
+    file: join(first.folder, 'again.sqlite'),
+    wrap: cloudlike(first.copies('nas'), asked),
+  })
+  await again.put('a', 'content of a')
+  await settled(again, 1)
+
+  expect(asked).toEqual(['list'])
 })
 
 test('a resync that trusts no receipt compares the hash that the target tells with the file, and sends what differs', async () => {

@@ -41,7 +41,13 @@ class HeldLedger extends Ledger {
 function addAnother(world: World, name: string): Promise<Source> {
   const path = tempFolder()
   writeFileSync(join(path, `${name} old`), '1')
-  const rest = { settleMs: 300, unsettledMsMax: 600_000, unsettled: 'wait', rescanMs: 3_600_000 } as const
+  const rest = {
+    settleMs: 300,
+    unsettledMsMax: 600_000,
+    unsettled: 'wait',
+    oneFileSystem: false,
+    rescanMs: 3_600_000,
+  } as const
   return world.sources.add({ name, path, ignore: [], ...rest, watch: 'auto' })
 }
 

@@ -148,4 +148,27 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
 
     expect(world.ledger.paths).toEqual(['disk/a'])
   })
+
+  test('is left out where one file system is asked for: not watched, not scanned, and what was taken of it before stays', async () => {
+    const world = await aWorld({ before: mounted })
+    const inside = join(world.root, 'disk')
+    writeFileSync(join(inside, 'a'), 'x')
+    await until(() => world.ledger.paths.join() === 'disk/a')
+    await world.stop()
+
+    const again = await aWorld({ path: world.root, ledger: world.ledger, oneFileSystem: true })
+    mkdirSync(join(inside, 'deep'))
+    writeFileSync(join(inside, 'deep/b'), 'x')
+    writeFileSync(join(world.root, 'c'), 'x')
+    await until(() => again.ledger.paths.includes('c'))
+    await again.source.rescan('test')
+    await atRest(again, 500)
+
+    const state = again.source.state()
+    unmountings.get(inside)?.()
+
+    expect(again.ledger.lines).toEqual(['put disk/a', 'put c'])
+    expect(state).toMatchObject({ state: 'watching', watched: 1 })
+    expect(state.skipped.get('mount')).toBe(1)
+  })
 })

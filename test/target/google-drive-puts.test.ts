@@ -277,6 +277,24 @@ describe('a small copy', () => {
     },
   )
 
+  test('F55: an id of an earlier attempt that is good no more is replaced by another', async () => {
+    const copy = await aCopy(source, 'x')
+    emulated.emulator.fault({ route: 'upload.create', fault: { do: 'cut', when: 'before' } })
+    const work = aWork()
+    await failureOf(fixture.target.put(copy, at('x'), work, never))
+    const session = { ...work.saved.at(-1), id: 'of-long-ago' } as UploadSession
+    const restarted = fixture.again()
+    await restarted.open(undefined, never)
+    const next = aWork({ session })
+
+    const failure = await failureOf(restarted.put(copy, at('x'), next, never))
+    await restarted.put(copy, at('x'), aWork({ session: next.saved.at(-1) }), never)
+
+    expect(failure.next).toEqual({ kind: 'retry' })
+    expect(next.saved.at(-1)).toBeUndefined()
+    expect(emulated.items('x').length).toBe(1)
+  })
+
   test('F65: of which Google has another hash is no success', async () => {
     emulated.emulator.fault({ route: 'upload.create', fault: { do: 'behave', name: 'wrong-hash' } })
 

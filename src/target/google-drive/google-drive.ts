@@ -72,7 +72,7 @@ class GoogleDriveTarget implements Target {
     this.#options = options
     this.#names = options.folder.split('/').filter((part) => part !== '')
     const api = new DriveApi(options)
-    const ids = new IdPool(api)
+    const ids = new IdPool(api, clock)
     const inventory = new Inventory(api, clock)
     const folders = new Folders({ api, ids, inventory, memory, name, log })
     this.#api = api

@@ -157,10 +157,19 @@ export class Puts {
         ? await uploadSmall(this.#parts.api, errand, what, signal)
         : await uploadBySession(this.#parts.api, errand, what, signal)
     } catch (thrown) {
+      const isSpent = thrown instanceof Refused && thrown.status === 400 && of === undefined && begun === saved
+      if (isSpent) throw await this.#outdated(thrown, errand)
       // Somebody was here before: an attempt of which nobody heard. The next one finds it by its id.
       if (!(thrown instanceof Refused) || thrown.status !== 409 || of !== undefined) throw thrown
       return this.#collided(thrown, begun, errand, signal)
     }
+  }
+
+  /** Nobody knows how long a generated id is good: one of an earlier attempt that is refused is not asked for twice. */
+  async #outdated(cause: Refused, { work, verb }: Errand): Promise<TargetError> {
+    await work.save(undefined)
+    const text = `${this.#parts.api.what(verb)}: the id of an earlier attempt is not taken; it is tried again with another`
+    return new TargetError({ kind: 'retry' }, text, { cause })
   }
 
   async #collided(refused: Refused, { id }: Begun, errand: Errand, signal: AbortSignal): Promise<Uploaded> {

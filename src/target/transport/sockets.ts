@@ -5,7 +5,7 @@
  */
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { rootCertificates } from 'node:tls'
+import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import type * as Client from 'undici'
 import type { Agent, Dispatcher } from 'undici'
 import { orAbort } from '../../base/abort.ts'
@@ -36,7 +36,8 @@ const pool: Agent.Options = {
 interface Trust {
   readonly timeout: number
   readonly rejectUnauthorized: boolean
-  readonly ca?: string[]
+  /** Made once: from a list, each connection would read all certificates anew, for longer than its handshake takes. */
+  readonly secureContext?: SecureContext
 }
 
 /** Connections that may be thrown away and had anew. */
@@ -69,8 +70,9 @@ export class Sockets {
 
   async #open(): Promise<void> {
     const { caFile, proxy } = this.#settings
-    const ca = caFile === undefined ? {} : { ca: [...rootCertificates, await certificates(caFile)] }
-    const trust = { timeout: connectMs, rejectUnauthorized: true, ...ca }
+    const ca = caFile === undefined ? undefined : [...rootCertificates, await certificates(caFile)]
+    const believed = ca === undefined ? {} : { secureContext: createSecureContext({ ca }) }
+    const trust = { timeout: connectMs, rejectUnauthorized: true, ...believed }
     const client = await import('undici')
     const old = this.#current
     this.#current =
