@@ -22,6 +22,10 @@ export function aPut(path: string, some: Partial<FileStat> & { source?: string }
   return { kind: 'put', source, path: sourcePath(path), stat: aStat(stat) }
 }
 
+export function aMove(from: string, path: string, some: Partial<FileStat> = {}): Change {
+  return { kind: 'move', source: 'papers', from: sourcePath(from), path: sourcePath(path), stat: aStat(some) }
+}
+
 export function aRemove(path: string, source = 'papers'): Change {
   return { kind: 'remove', source, path: sourcePath(path) }
 }

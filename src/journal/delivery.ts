@@ -35,6 +35,8 @@ export interface Delivery {
   readonly sinceMs: number
   readonly look: Look
   readonly receipt: StoredReceipt | undefined
+  /** Where an attempt of which nothing more is known may have moved the copy, see LeftCopies.keep. */
+  readonly movingTo: string | undefined
   readonly session: Readonly<Record<string, string | number>> | undefined
   /** A session of an older state of the file, with which nobody goes on. */
   readonly abandoned: Readonly<Record<string, string | number>> | undefined
@@ -58,6 +60,8 @@ export type Outcome =
       readonly isCounted: boolean
       /** The other side did not keep up. */
       readonly isOverload?: boolean
+      /** Where its copy lies meanwhile, out of another one's way; null where there is none any more, so that nobody waits for it. */
+      readonly aside?: Omit<StoredReceipt, 'seq'> | null
     }
   | { readonly kind: 'parked'; readonly reason: string; readonly againInMs: number | null }
   /** The attempt was broken off, by the target's failure or by the end of the daemon: what it left at the target is unknown. */
@@ -84,7 +88,8 @@ export const claimColumns = `
   delivery.file_id, delivery.wanted_seq, delivery.attempts, delivery.since_ms, delivery.look, delivery.reason,
   file.folder_id, file.name, file.size, file.mtime_ns, file.ctime_ns, file.inode, file.sha256, file.crc32,
   upload_session.session, upload_session.seq,
-  receipt.seq, receipt.path, receipt.remote_id, receipt.revision, receipt.size, receipt.sha256, receipt.mtime_ns`
+  receipt.seq, receipt.path, receipt.remote_id, receipt.revision, receipt.size, receipt.sha256, receipt.mtime_ns,
+  receipt.moving_to`
 export const claimJoins = `
   JOIN file ON file.id = delivery.file_id
   LEFT JOIN receipt ON receipt.target_id = delivery.target_id AND receipt.file_id = delivery.file_id
@@ -96,7 +101,7 @@ export type ClaimCells = readonly [
   ...[folderId: bigint, name: NameCell, size: bigint, mtimeNs: bigint, ctimeNs: bigint, inode: bigint],
   ...[sha256: Buffer | null, crc32: bigint | null, session: string | null, sessionSeq: bigint | null],
   ...[receiptSeq: bigint | null, receiptPath: NameCell, remoteId: string, revision: string],
-  ...[receiptSize: bigint, receiptSha256: Buffer, receiptMtimeNs: bigint],
+  ...[receiptSize: bigint, receiptSha256: Buffer, receiptMtimeNs: bigint, movingTo: NameCell | null],
 ]
 
 /** Of a receipt, in the words of `ReceiptRow`. */
@@ -120,6 +125,7 @@ export function deliveryOf(
 ): Delivery {
   const [fileId, seq, attempts, sinceMs, look, reason, folderId, name, size, mtimeNs, ctimeNs, inode, ...more] = cells
   const [sha256, crc32, session, sessionSeq, ...receipt] = more
+  const movingTo = receipt[7]
   const { source, path } = tree.pathOf(Number(folderId), name)
   return {
     targetId,
@@ -136,6 +142,7 @@ export function deliveryOf(
     sinceMs: Number(sinceMs),
     look: lookOf(look, seq <= doubtfulSeq),
     receipt: receiptOfClaim(receipt),
+    movingTo: movingTo === null ? undefined : nameOfCell(movingTo),
     session: session === null || sessionSeq !== seq ? undefined : parseSession(session),
     abandoned: session === null || sessionSeq === seq ? undefined : parseSession(session),
     reason,
@@ -171,7 +178,7 @@ export function wordsOf(outcome: Outcome): string | undefined {
 
 type ReceiptCells = [
   ...[seq: bigint | null, path: NameCell, remoteId: string, revision: string],
-  ...[size: bigint, sha256: Buffer, mtimeNs: bigint],
+  ...[size: bigint, sha256: Buffer, mtimeNs: bigint, movingTo: NameCell | null],
 ]
 
 function receiptOfClaim([seq, path, remoteId, revision, size, sha256, mtimeNs]: ReceiptCells):

@@ -1,29 +1,21 @@
 /** The feed of changes: accepts them, owes them to targets, and offers them to a target again. */
 import type { Clock } from '../base/clock.ts'
 import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
-import type { Counted, Counters } from './counters.ts'
+import type { Change, Move } from './change.ts'
+import type { Counters } from './counters.ts'
+import { Debts } from './debts.ts'
+import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
 import type { Leaving, Remover } from './leaving.ts'
+import { Moves } from './moves.ts'
 import { NewFiles, type NewFile } from './new-files.ts'
-import { freshPriority, offeredPriority, type Priority } from './priority.ts'
+import { offeredPriority } from './priority.ts'
 import { inodeCell, nameCell } from './rows.ts'
 import { receiptColumns, storedReceipt, type ReceiptRow, type StoredReceipt } from './delivery.ts'
-import type { Look, LookCell, Targets } from './targets.ts'
+import type { Look, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
-
-export interface FileStat {
-  readonly size: number
-  readonly mtimeNs: bigint
-  readonly ctimeNs: bigint
-  readonly inode: bigint
-}
-
-/** One settled difference of one path. */
-export type Change =
-  | { readonly kind: 'put'; readonly source: string; readonly path: SourcePath; readonly stat: FileStat }
-  | { readonly kind: 'remove'; readonly source: string; readonly path: SourcePath }
 
 /** What a selector may look at. */
 export interface Facts {
@@ -41,6 +33,8 @@ export interface Accepted {
   readonly seq: number
   readonly fileId: number
   readonly owedTo: readonly number[]
+  /** A copy is to leave a target that does not take the file where it is now. */
+  readonly isGivenUp?: boolean
 }
 
 /** Says of a file whether a target is to have it, see Feed.offer. */
@@ -72,28 +66,10 @@ const sql = {
   changeFile: `
     UPDATE file SET seq = ?, present = 1, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ?, sha256 = NULL, crc32 = NULL WHERE id = ?`,
   removeFile: 'UPDATE file SET seq = ?, present = 0 WHERE id = ?',
-  // A change that overtakes an undelivered one keeps its age: the target has been behind since then. It also keeps the doubt.
-  overtake: `
-    UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = @priority, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
-      look = CASE WHEN look = 'remove' AND state = 'leaving' AND wanted_seq > @doubtfulSeq AND NOT @isLeased THEN 'trust'
-        WHEN look IN ('receipt', 'remove', 'remove-in-doubt') OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
-    WHERE target_id = @targetId AND file_id = @fileId`,
-  owe: `
-    INSERT INTO delivery (target_id, file_id, wanted_seq, state, priority, since_ms, due_ms, attempts, bytes, look, reason)
-    VALUES (?, ?, ?, 'waiting', ?, ?, NULL, 0, ?, ?, NULL)`,
-  open: 'SELECT wanted_seq AS seq, look FROM delivery WHERE target_id = ? AND file_id = ?',
-  disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? RETURNING state, bytes',
-  doubt: `
-    UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 2, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
-    WHERE target_id = ? AND file_id = ?`,
   after: `
     SELECT file.* FROM file WHERE seq > ? ORDER BY seq LIMIT ?`,
   presentAfter: 'SELECT file.* FROM file WHERE seq > ? AND present = 1 ORDER BY seq LIMIT ?',
   receipt: `SELECT '' AS target, ${receiptColumns} FROM receipt WHERE target_id = ? AND file_id = ?`,
-  renew: `
-    UPDATE delivery SET wanted_seq = @seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = @bytes,
-      look = CASE WHEN @look = 'trust' AND look <> 'trust' THEN 'entry' ELSE @look END
-    WHERE target_id = @targetId AND file_id = @fileId`,
 }
 
 interface FeedParts {
@@ -103,16 +79,12 @@ interface FeedParts {
   readonly counters: Counters
   readonly leaving: Leaving
   readonly transactions: Transactions
+  readonly group: GroupCommit
   readonly clock: Clock
   /** An attempt at this file is under way at this target. */
   readonly isLeased: (targetId: number, fileId: number) => boolean
-}
-
-interface Debt {
-  readonly targetId: number
-  readonly fileId: number
-  readonly seq: number
-  readonly bytes: number
+  /** Around whatever is read outside of a transaction. */
+  readonly guarded: <T>(look: () => T) => T
 }
 
 function goneWords(leaving: number): string {
@@ -120,54 +92,51 @@ function goneWords(leaving: number): string {
   return `gone from its source; ${leaving} ${leaving === 1 ? 'copy follows' : 'copies follow'} after the grace`
 }
 
+/** The moves from `at` on, until something else comes. */
+function movesFrom(changes: readonly Change[], at: number): Move[] {
+  const moves: Move[] = []
+  for (let change = changes[at]; change?.kind === 'move'; change = changes[++at]) moves.push(change)
+  return moves
+}
+
 export class Feed {
   readonly #tree: Tree
   readonly #targets: Targets
   readonly #history: History
-  readonly #counters: Counters
   readonly #newFiles: NewFiles
-  readonly #leaving: Leaving
+  readonly moves: Moves
+  readonly #debts: Debts
   readonly #clock: Clock
   readonly #statements
   readonly #recordAll
   readonly #offerStep
   readonly #oweAgain
-  readonly #isLeased: (targetId: number, fileId: number) => boolean
   /** What was owed when the journal was opened may have been tried by a process that could not tell: its receipts are in doubt. */
   readonly #doubtfulSeq: number
   #head: number
 
   constructor(connection: Connection, parts: FeedParts) {
-    this.#isLeased = parts.isLeased
     this.#tree = parts.tree
     this.#targets = parts.targets
     this.#history = parts.history
-    this.#counters = parts.counters
     this.#newFiles = new NewFiles(connection, parts.counters)
-    this.#leaving = parts.leaving
+    this.moves = new Moves(connection, parts)
     this.#clock = parts.clock
     this.#statements = {
       head: connection.prepare<[], { seq: number }>(sql.head),
       changeFile: connection.prepare<[number, number, bigint, bigint, bigint, bigint]>(sql.changeFile),
       removeFile: connection.prepare<[number, bigint]>(sql.removeFile),
-      overtake: connection.prepare<
-        [Debt & { readonly doubtfulSeq: number; readonly isLeased: 0 | 1; readonly priority: Priority }]
-      >(sql.overtake),
-      owe: connection.prepare<[number, number, number, Priority, number, number, Look]>(sql.owe),
-      open: connection.prepare<[number, number], { seq: number; look: LookCell }>(sql.open),
-      doubt: connection.prepare<[number, number, number]>(sql.doubt),
-      disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
       after: connection.prepare<[number, number], FileRow & { source_id: bigint }>(sql.after).safeIntegers(),
       presentAfter: connection.prepare<[number, number], FileRow>(sql.presentAfter).safeIntegers(),
       receipt: connection.prepare<[number, number], ReceiptRow>(sql.receipt).safeIntegers(),
-      renew: connection.prepare<[Debt & { readonly look: Look }]>(sql.renew),
     }
     this.#head = required(this.#statements.head.get()).seq
     this.#doubtfulSeq = this.#head
+    this.#debts = new Debts(connection, { ...parts, doubtfulSeq: this.#head })
     this.#recordAll = parts.transactions.of(
       (changes: readonly Change[], selection: Selection, removers: readonly Remover[]) => {
         const head = this.#head
-        const accepted = changes.map((change) => this.#recordOne(change, selection, removers))
+        const accepted = this.#recordInOrder(changes, selection, removers)
         this.#newFiles.write()
         this.#targets.advance(head, this.#head)
         return accepted
@@ -213,7 +182,61 @@ export class Feed {
     }
   }
 
-  #recordOne(change: Change, selection: Selection, removers: readonly Remover[]): Accepted | undefined {
+  /** Moves that follow each other happen at once. */
+  #recordInOrder(
+    changes: readonly Change[],
+    selection: Selection,
+    removers: readonly Remover[],
+  ): (Accepted | undefined)[] {
+    const accepted: (Accepted | undefined)[] = []
+    for (let at = 0; at < changes.length; at = accepted.length) {
+      const moves = movesFrom(changes, at)
+      const change = changes[at]
+      if (moves.length > 0) accepted.push(...this.#moveAll(moves, selection, removers))
+      else if (change !== undefined && change.kind !== 'move')
+        accepted.push(this.#recordOne(change, selection, removers))
+    }
+    return accepted
+  }
+
+  /** A move that cannot be one is a removal and a put, or where nothing is known of the old place, a put. */
+  #moveAll(moves: readonly Move[], selection: Selection, removers: readonly Remover[]): (Accepted | undefined)[] {
+    this.#newFiles.write()
+    const { moving, blocked, unknown } = this.moves.sort(moves)
+    const accepted = new Map<Move, Accepted | undefined>()
+    for (const { move, row } of moving) accepted.set(move, this.#move(move, row, { selection, removers }))
+    const gone = blocked.map(({ source, from }) =>
+      this.#recordOne({ kind: 'remove', source, path: from }, selection, removers),
+    )
+    for (const move of [...blocked, ...unknown]) {
+      const put = this.#recordOne({ ...move, kind: 'put' }, selection, removers)
+      accepted.set(move, put && { ...put, owedTo: [...put.owedTo, ...(gone.shift()?.owedTo ?? [])] })
+    }
+    return moves.map((move) => accepted.get(move))
+  }
+
+  /** The row keeps its receipts, so that every lane moves what its target holds. */
+  #move(
+    move: Move,
+    row: FileRow,
+    { selection, removers }: { readonly selection: Selection; readonly removers: readonly Remover[] },
+  ): Accepted {
+    const { source, from, path, stat } = move
+    const fileId = Number(row.id)
+    const seq = ++this.#head
+    const takers = row.present === 1n ? selection({ source, path: from, ...stat }) : []
+    const owedTo = selection({ source, path, ...stat })
+    this.moves.place(move, row, seq)
+    // Out of what a target takes is gone for that target (F35).
+    const losing = removers.filter(({ targetId }) => takers.includes(targetId) && !owedTo.includes(targetId))
+    const leaves = this.#debts.leave(fileId, seq, losing)
+    this.#debts.settle({ fileId, seq, bytes: stat.size }, owedTo, { leaves })
+    const sourceId = this.#tree.ensureSource(source)
+    this.#history.append({ sourceId, fileId, targetId: null, event: 'move', detail: `from ${from}` })
+    return { seq, fileId, owedTo: [...owedTo, ...leaves], isGivenUp: leaves.length > 0 }
+  }
+
+  #recordOne(change: Exclude<Change, Move>, selection: Selection, removers: readonly Remover[]): Accepted | undefined {
     const accepted = change.kind === 'put' ? this.#put(change, selection) : this.#remove(change, removers)
     if (accepted === undefined) return undefined
     const detail = change.kind === 'put' ? `${change.stat.size} bytes` : goneWords(accepted.owedTo.length)
@@ -236,7 +259,7 @@ export class Feed {
     }
     const fileId = Number(known.id)
     this.#statements.changeFile.run(seq, stat.size, stat.mtimeNs, stat.ctimeNs, inode, known.id)
-    this.#settleDebts(fileId, owedTo, stat.size)
+    this.#debts.settle({ fileId, seq, bytes: stat.size }, owedTo)
     return { seq, fileId, owedTo }
   }
 
@@ -256,59 +279,14 @@ export class Feed {
     const seq = ++this.#head
     const fileId = Number(known.id)
     this.#statements.removeFile.run(seq, known.id)
-    const nowMs = this.#clock.wallMs()
-    const leaves = removers.filter(({ targetId, graceMs }) =>
-      this.#leaving.leave({ targetId, fileId, seq, nowMs, dueMs: nowMs + graceMs, ...this.#doubt(targetId, fileId) }),
-    )
-    const owedTo = leaves.map(({ targetId }) => targetId)
-    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
+    const owedTo = this.#debts.leave(fileId, seq, removers)
+    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#debts.disown(id, fileId, seq)
     return { seq, fileId, owedTo }
-  }
-
-  /** What `leave` has to know to tell whether an attempt may have changed the copy. */
-  #doubt(targetId: number, fileId: number): { doubtfulSeq: number; isLeased: 0 | 1 } {
-    return { doubtfulSeq: this.#doubtfulSeq, isLeased: this.#isLeased(targetId, fileId) ? 1 : 0 }
   }
 
   #known(folderId: number, name: string): FileRow | undefined {
     if (this.#newFiles.has(folderId, name)) this.#newFiles.write()
     return this.#tree.fileRow(folderId, name)
-  }
-
-  /** Leaves exactly the deliveries that the newest state of the file calls for. */
-  #settleDebts(fileId: number, owedTo: readonly number[], bytes: number): void {
-    for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#disown(id, fileId)
-    const debt = { fileId, seq: this.#head, bytes }
-    for (const targetId of owedTo) {
-      const priority = freshPriority(bytes)
-      const overtaken = this.#statements.overtake.run({ targetId, ...debt, ...this.#doubt(targetId, fileId), priority })
-      const isOpen = overtaken.changes === 1
-      if (!isOpen) this.#owe({ targetId, ...debt }, { priority, look: 'trust' })
-    }
-  }
-
-  #owe({ targetId, fileId, seq, bytes }: Debt, { priority, look }: { priority: Priority; look: Look }): void {
-    this.#statements.owe.run(targetId, fileId, seq, priority, this.#clock.wallMs(), bytes, look)
-    this.#counters.lane(targetId, 'waiting', 1, bytes)
-  }
-
-  /** No copy is owed any more. Where an attempt may have changed the object already, its receipt has to be made true. */
-  #disown(targetId: number, fileId: number): void {
-    const open = this.#statements.open.get(targetId, fileId)
-    if (open === undefined) return
-    const isDoubtful = open.look !== 'trust' || open.seq <= this.#doubtfulSeq || this.#isLeased(targetId, fileId)
-    if (isDoubtful) this.#statements.doubt.run(this.#head, targetId, fileId)
-    else this.#endDebt(targetId, fileId)
-  }
-
-  /** Nothing of a file that is gone is offered; a copy that is to follow it goes on doing so. */
-  #forgetGone(targetId: number, fileId: number): void {
-    if (this.#statements.open.get(targetId, fileId)?.look.startsWith('remove') !== true) this.#disown(targetId, fileId)
-  }
-
-  #endDebt(targetId: number, fileId: number): void {
-    const ended = this.#statements.disown.get(targetId, fileId)
-    if (ended !== undefined) this.#counters.lane(targetId, ended.state, -1, -ended.bytes)
   }
 
   /**
@@ -354,7 +332,7 @@ export class Feed {
     let owed = 0
     for (const row of rows) {
       // Owed when the target left the configuration, and gone since.
-      if (row.present !== 1n) this.#forgetGone(target.id, Number(row.id))
+      if (row.present !== 1n) this.#debts.forgetGone(target.id, Number(row.id), this.#head)
       else if (this.#offerOne(target.id, target.offer.look, row, { takes, proves })) owed++
     }
     const isDone = rows.length < limit
@@ -372,19 +350,15 @@ export class Feed {
     const fileId = Number(row.id)
     const { source, path } = this.#tree.pathOf(Number(row.folder_id), row.name)
     const verdict = takes({ source, path, size: Number(row.size), mtimeNs: row.mtime_ns })
-    if (verdict === 'leave') this.#disown(targetId, fileId)
+    if (verdict === 'leave') this.#debts.forgetGone(targetId, fileId, this.#head)
     if (verdict !== 'take') return false
     const receipt = this.#statements.receipt.get(targetId, fileId)
-    if (receipt?.seq === row.seq && (look === 'trust' || this.#isProven({ targetId, fileId }, receipt, proves)))
-      return false
+    // What is owed already may have been tried, so that it has to be looked at.
+    const isProven = (): boolean =>
+      receipt !== undefined && proves(storedReceipt(receipt)) && !this.#debts.isOwed(targetId, fileId)
+    if (receipt?.seq === row.seq && (look === 'trust' || isProven())) return false
     const debt = { targetId, fileId, seq: Number(row.seq), bytes: Number(row.size) }
-    if (this.#statements.renew.run({ ...debt, look }).changes === 0)
-      this.#owe(debt, { priority: offeredPriority(debt.bytes), look })
+    this.#debts.renew(debt, { priority: offeredPriority(debt.bytes), look })
     return true
-  }
-
-  /** What is owed already may have been tried, so that it has to be looked at. */
-  #isProven({ targetId, fileId }: Pick<Debt, 'targetId' | 'fileId'>, receipt: ReceiptRow, proves: Proves): boolean {
-    return proves(storedReceipt(receipt)) && this.#statements.open.get(targetId, fileId) === undefined
   }
 }

@@ -9,13 +9,12 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import { Feed, type Accepted, type Change, type Facts, type OfferStep, type Proves } from './feed.ts'
-import type { Selection, Takes } from './feed.ts'
+import { Feed, type Facts, type OfferStep, type Proves, type Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Holdings } from './holdings.ts'
 import { History, type EventCount, type HistoryLine, type Note } from './history.ts'
-import { Leaving, type Remover } from './leaving.ts'
+import { Leaving } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
 import type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
@@ -28,7 +27,8 @@ import { Transactions } from './transactions.ts'
 import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
-export type { Accepted, Change, Facts, FileStat, OfferStep, Proves, Selection, Takes } from './feed.ts'
+export type { Change, FileStat } from './change.ts'
+export type { Accepted, Facts, OfferStep, Proves, Selection, Takes } from './feed.ts'
 export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
 export type { AuditRecord, Holding, Repair } from './holdings.ts'
@@ -64,6 +64,7 @@ export class Journal {
   readonly parked: Parked
   readonly #clock: Clock
   readonly #leaving: Leaving
+  readonly moves: Feed['moves']
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
@@ -89,10 +90,11 @@ export class Journal {
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
-    this.#feed = new Feed(connection, { ...parts, isLeased })
-    this.#spool = new Spool(connection, { ...parts, doubtfulSeq: this.#feed.doubtfulSeq })
     const written = <T>(write: () => T): T => this.#written(write)
     const guarded = <T>(look: () => T): T => this.#guarded(look)
+    this.#feed = new Feed(connection, { ...parts, isLeased, guarded })
+    this.moves = this.#feed.moves
+    this.#spool = new Spool(connection, { ...parts, left: this.moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
     this.holdings = new Holdings(connection, { ...parts, file, feed: this.#feed, written, guarded })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
     this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
@@ -144,12 +146,8 @@ export class Journal {
   }
 
   /** Accepts changes in one transaction, see Feed.record. */
-  record(
-    changes: readonly Change[],
-    selection: Selection,
-    removers: readonly Remover[] = [],
-  ): readonly (Accepted | undefined)[] {
-    return this.#written(() => this.#feed.record(changes, selection, removers))
+  record(...of: Parameters<Feed['record']>): ReturnType<Feed['record']> {
+    return this.#written(() => this.#feed.record(...of))
   }
 
   /** The present files behind a seq, in the order of the feed, at most `limit`. */

@@ -34,6 +34,15 @@ const alteredCopies = `
   CREATE INDEX receipt_altered ON receipt (target_id) WHERE is_altered = 1;
   `
 
+/** Moves: where else a file with this inode is known, and which copies lie where their file was before it moved. */
+const moves = `
+  CREATE INDEX file_by_inode ON file (inode);
+  ALTER TABLE receipt ADD COLUMN is_left INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE receipt ADD COLUMN moving_to ANY;
+  CREATE INDEX receipt_moving ON receipt (target_id, moving_to) WHERE moving_to IS NOT NULL;
+  CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -184,4 +193,5 @@ export const migrations: readonly string[] = [
   folderAtTarget,
   targetPaceMonth,
   alteredCopies,
+  moves,
 ]

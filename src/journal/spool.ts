@@ -23,6 +23,7 @@ import type { Counted, Counters } from './counters.ts'
 import { isCertain, nextDeliveryState } from './delivery-state.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
+import type { LeftCopies } from './left-copies.ts'
 import type { Connection, Statement } from './connection.ts'
 import type { Priority } from './priority.ts'
 import { hashCell, nameCell, type NameCell } from './rows.ts'
@@ -47,7 +48,8 @@ const sql = {
     INSERT INTO receipt (seq, path, remote_id, revision, size, sha256, mtime_ns, at_ms, is_altered, target_id, file_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   changeReceipt: `
-    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_altered = ?
+    UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_altered = ?,
+      is_left = 0, moving_to = NULL
     WHERE target_id = ? AND file_id = ?`,
   pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
@@ -115,6 +117,7 @@ interface SpoolParts {
   readonly group: GroupCommit
   readonly targets: Targets
   readonly counters: Counters
+  readonly left: LeftCopies
   readonly transactions: Transactions
   readonly clock: Clock
   /** Deliveries of this seq and before may have been tried by a process that could not tell. */
@@ -129,6 +132,7 @@ export class Spool {
   readonly #history: History
   readonly #group: GroupCommit
   readonly #counters: Counters
+  readonly #left: LeftCopies
   readonly #clock: Clock
   readonly #doubtfulSeq: number
   readonly #statements
@@ -141,6 +145,7 @@ export class Spool {
     this.#history = parts.history
     this.#group = parts.group
     this.#counters = parts.counters
+    this.#left = parts.left
     this.#clock = parts.clock
     this.#statements = {
       waiting: connection.prepare<[number, number, number, number, number], Place>(sql.waiting),
@@ -291,9 +296,17 @@ export class Spool {
       this.#writeReceipt(delivery, outcome.receipt, seq)
       if (outcome.crc32 !== undefined && delivery.digest === undefined)
         this.#statements.digested.run(hashCell(outcome.receipt.sha256), outcome.crc32, fileId, seq)
+    } else if (outcome.kind === 'postponed' && outcome.aside !== undefined) {
+      if (outcome.aside === null) this.#statements.forget.run(targetId, fileId)
+      else {
+        this.#writeReceipt(delivery, outcome.aside, delivery.receipt?.seq ?? 0)
+        this.#left.outdated(targetId, fileId)
+      }
     } else if (outcome.kind === 'looked' && outcome.receipt !== undefined) {
       // Never of the file's newest seq: should a copy be owed again, its content is compared anew.
       this.#writeReceipt(delivery, outcome.receipt, delivery.receipt?.seq ?? 0)
+      // Nobody wants it there any more, so that another file may have its place.
+      this.#left.outdated(targetId, fileId)
     } else if (outcome.kind === 'looked' || outcome.kind === 'removed') {
       this.#statements.forget.run(targetId, fileId)
       if (outcome.kind === 'removed') this.#statements.dropSession.run(targetId, fileId)
@@ -321,17 +334,20 @@ export class Spool {
     const isAltered = receiptSeq === delivery.seq && size !== delivery.size ? 1 : 0
     const marks = [remoteId, revision, size, hash, mtimeNs, atMs, isAltered] as const
     const cells: ReceiptCells = [receiptSeq, nameCell(path), ...marks, ...of]
-    // While a file is leased nobody else writes its receipt, so that the claim still knows whether there is one.
-    if (delivery.receipt === undefined) {
+    this.#left.takeOver(targetId, nameCell(path), fileId)
+    // While a file is leased nobody else writes its receipt, but for whoever took its place over at the target.
+    const isKnown = delivery.receipt !== undefined && this.#statements.changeReceipt.run(...cells).changes === 1
+    if (!isKnown) {
       this.#statements.addReceipt.run(...cells)
       this.#counters.lane(targetId, 'delivered', 1, size)
-    } else assert(this.#statements.changeReceipt.run(...cells).changes === 1, `the receipt of file ${fileId} is gone`)
+    }
     this.#statements.dropSession.run(targetId, fileId)
   }
 
   #pay({ targetId, fileId, seq }: Delivery): void {
     const paid = this.#statements.pay.get(targetId, fileId, seq)
     if (paid !== undefined) this.#counters.lane(targetId, paid.state, -1, -paid.bytes)
+    else this.#left.outdated(targetId, fileId)
   }
 
   #note({ targetId, fileId, source }: Delivery, event: string, detail: string): void {

@@ -12,11 +12,12 @@ import {
   type ContentRef,
   type Digest,
 } from '../digest/digest.ts'
-import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
-import { TargetError, type Receipt, type RemoteEntry } from '../target/target.ts'
+import type { Delivery, Journal, Outcome } from '../journal/journal.ts'
+import { TargetError, type Receipt } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
 import { cleared, type OnConflict } from './conflict.ts'
+import { copyLeft, isAsReceipted, ownCopy, type OwnCopy } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
 import type { SurveyedTarget } from './surveyed-target.ts'
@@ -37,6 +38,7 @@ export interface AttemptParts {
   /** The file is not what its source believes it to be. */
   readonly onStale: (source: string, path: SourcePath) => void
   readonly placeAt: (delivery: Delivery) => RemotePath
+  readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove
   readonly onConflict: OnConflict
   readonly progress: (bytesDone: number) => void
@@ -70,27 +72,68 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   const at = parts.placeAt(delivery)
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
-  const held = await heldAt(delivery, at, parts, signal)
+  const known = await contentInDoubt(delivery, at, parts, signal)
+  const own = await ownCopy(delivery, at, { ...parts, content: known?.sha256 }, signal)
+  if (own.kind === 'waits') return waits(own)
+  const held = own.kind === 'here' ? own : undefined
   // Where a revision has one content, its hash is told, and no receipt need be trusted.
   const isByHash = delivery.look === 'hash' && parts.target.traits.revisionIsContent
-  if (held !== undefined && held.isProven && delivery.look !== 'trust' && !isByHash) {
+  if (held?.isProven === true && delivery.look !== 'trust' && !isByHash) {
     const hash = delivery.look === 'hash'
     const entry = await parts.target.look(at, { hash }, signal)
     if (entry !== undefined && isAsReceipted(entry, held.receipt)) return alreadyThere(held.receipt, undefined)
   }
-  const content = await contentOf(delivery, parts, signal)
+  const content = known ?? (await contentOf(delivery, parts, signal).catch((thrown: unknown) => asError(thrown)))
+  if (content instanceof Error) return unread(content, delivery, held, parts)
   const isUntrusted = held === undefined || delivery.look !== 'trust'
-  if (isUntrusted && delivery.session === undefined) {
+  // What lies elsewhere is still to be put away: then it is sent for sure.
+  if (isUntrusted && delivery.session === undefined && own.kind !== 'elsewhere') {
     const copy = { ...contentRef(delivery, parts), ...content }
     const asks = { previous: held?.receipt, mayLook: isByHash && held !== undefined }
     const found = await parts.target.found(copy, at, asks, signal)
     if (found !== undefined) return alreadyThere(found, content.crc32)
   }
-  const previous = delivery.look === 'trust' ? held?.receipt : undefined
+  const previous = delivery.look === 'trust' || held?.isSeen === true ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {
     return alreadyThere(previous, content.crc32)
   }
-  return send({ delivery, content, at, previous }, parts, signal)
+  // Where it is now has to be known before its content becomes another one: by that it could not be found again.
+  if (held?.isSeen === true) await parts.journal.moves.left.keep(delivery, held.receipt, undefined)
+  const outcome = await send({ delivery, content, at, previous }, parts, signal)
+  // What it left behind would be nobody's once the receipt says where it is now.
+  if (own.kind === 'elsewhere' && parts.onRemove !== 'keep')
+    await parts.target.remove(own.receipt, parts.onRemove === 'trash' ? 'trash' : 'purge', signal)
+  return outcome
+}
+
+/** What the file holds, where that helps to find a copy that was put or moved without anybody's knowing. */
+async function contentInDoubt(
+  delivery: Delivery,
+  at: RemotePath,
+  parts: AttemptParts,
+  signal: AbortSignal,
+): Promise<Content | undefined> {
+  const { look, receipt } = delivery
+  const isAway = receipt !== undefined && (receipt.path !== at || delivery.movingTo !== undefined)
+  if (look === 'trust' || !isAway) return undefined
+  // That it cannot be read is said once its copy is where it belongs.
+  return contentOf(delivery, parts, signal).catch(() => undefined)
+}
+
+/** Where the copy was moved to already is kept: its file may have moved on meanwhile, which is why it could not be read. */
+function unread(error: Error, delivery: Delivery, held: Held | undefined, parts: AttemptParts): Outcome {
+  const isMoved = held !== undefined && held.receipt.path !== delivery.receipt?.path
+  if (!isMoved || !(error instanceof ContentGone || error instanceof ContentChanged)) throw error
+  parts.onStale(delivery.source, delivery.path)
+  const delayMs = retryDelayMs(delivery.attempts, parts.random)
+  return { kind: 'postponed', delayMs, reason: error.message, isCounted: true, aside: held.receipt }
+}
+
+type Held = Extract<OwnCopy, { kind: 'here' }>
+
+function waits({ delayMs, aside }: Extract<OwnCopy, { kind: 'waits' }>): Outcome {
+  const reason = 'the copy of another file that moved is still in its place'
+  return { kind: 'postponed', delayMs, reason, isCounted: false, ...(aside === undefined ? {} : { aside }) }
 }
 
 /** Nothing is owed but a true receipt: says what the target holds where the last attempt may have left something. */
@@ -100,42 +143,16 @@ async function lookOnly(
   parts: AttemptParts,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const places = new Set([at, ...(delivery.receipt === undefined ? [] : [receiptOf(delivery.receipt).path])])
-  for (const place of places) {
-    const entry = await parts.target.look(place, { hash: true }, signal)
-    if (entry?.sha256 !== undefined) return { kind: 'looked', receipt: { ...entry, sha256: entry.sha256 } }
-  }
+  const { receipt, digest } = delivery
+  const isMoved = receipt !== undefined && (receipt.path !== at || delivery.movingTo !== undefined)
+  const own = isMoved ? await copyLeft(delivery, at, parts, signal) : undefined
+  if (own !== undefined) return { kind: 'looked', receipt: own }
+  const entry = await parts.target.look(at, { hash: true }, signal)
+  const sha256 = entry?.sha256
+  // Where its file moved to, only what is certainly its own counts: another one's copy may lie there.
+  const isOwn = !isMoved || sha256 === receipt.sha256 || sha256 === digest?.sha256
+  if (entry !== undefined && sha256 !== undefined && isOwn) return { kind: 'looked', receipt: { ...entry, sha256 } }
   return { kind: 'looked', receipt: undefined }
-}
-
-interface Held {
-  readonly receipt: Receipt
-  /** The receipt is of exactly the content that is wanted. */
-  readonly isProven: boolean
-}
-
-/** What the target holds of this file, moved to where it belongs now if the rule for its place changed. */
-async function heldAt(
-  delivery: Delivery,
-  at: RemotePath,
-  parts: AttemptParts,
-  signal: AbortSignal,
-): Promise<Held | undefined> {
-  if (delivery.receipt === undefined) return undefined
-  const receipt = receiptOf(delivery.receipt)
-  const isProven = delivery.receipt.seq === delivery.seq
-  if (receipt.path === at) return { receipt, isProven }
-  if ((await parts.target.look(receipt.path, { hash: false }, signal)) === undefined) return undefined
-  return { receipt: await parts.target.move(receipt, at, signal), isProven }
-}
-
-export function receiptOf({ path, remoteId, revision, size, sha256, mtimeNs }: StoredReceipt): Receipt {
-  return { path: path as RemotePath, remoteId, revision, size, sha256, mtimeNs }
-}
-
-function isAsReceipted(entry: RemoteEntry, receipt: Receipt): boolean {
-  const isSameContent = entry.sha256 === undefined || entry.sha256 === receipt.sha256
-  return isSameContent && entry.size === receipt.size && entry.revision === receipt.revision
 }
 
 function alreadyThere(receipt: Receipt, crc32: number | undefined): Outcome {

@@ -133,7 +133,7 @@ export class Intake {
     const { selection, removers } = this.#parts
     const giving = removers()
     const accepted = this.#journal.record(changes, selection, giving)
-    if (giving.length > 0) this.#watchRemovals(changes)
+    if (giving.length > 0) this.#watchRemovals(changes, accepted)
     this.#waiting -= batch.length
     for (const { batch: owner } of batch) if (--owner.unrecorded === 0) owner.resolve()
     const waiters = this.#waitingForRoom
@@ -143,9 +143,13 @@ export class Intake {
   }
 
   /** Their copies stay for a grace at least, so that the brake is never too late. */
-  #watchRemovals(changes: readonly Change[]): void {
+  #watchRemovals(changes: readonly Change[], accepted: readonly (Accepted | undefined)[]): void {
     const removed = new Map<string, number>()
-    for (const { kind, source } of changes) if (kind === 'remove') removed.set(source, (removed.get(source) ?? 0) + 1)
+    changes.forEach(({ kind, source }, index) => {
+      // Out of what a target takes is gone for that target, too.
+      const isGone = kind === 'remove' || accepted[index]?.isGivenUp === true
+      if (isGone) removed.set(source, (removed.get(source) ?? 0) + 1)
+    })
     for (const [source, files] of removed) {
       const reason = this.#parts.brake.removed(source, files, this.#journal.fileCounts().get(source) ?? 0)
       if (reason !== undefined && this.#journal.brakeOf(source) === null) this.#journal.brake(source, reason)

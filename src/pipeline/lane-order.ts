@@ -9,6 +9,8 @@ import type { Selector } from './selector.ts'
 export interface LaneOrder {
   readonly selector: Selector
   readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
+  /** Where a copy goes for a moment to make room for another one, among this Fanfold's own. */
+  readonly asideAt: (fileId: number) => RemotePath
   /** Deliveries under way at once, at most. */
   readonly slotsMax: number
   /** What becomes of copies whose file is gone. */

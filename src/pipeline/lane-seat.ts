@@ -1,5 +1,6 @@
 /** What outlives the lives of a target's lane: its configuration, what it takes and where that goes, and which life it has now. */
 import type { Clock } from '../base/clock.ts'
+import { joinPath, remotePath, type RemotePath } from '../base/path.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { Declaration, Journal, Remover } from '../journal/journal.ts'
 import type { Reason } from '../stage/stage.ts'
@@ -141,7 +142,8 @@ export class LaneSeat {
 }
 
 export function laneOrder({ select, at, pace, onRemove, onConflict }: Ordered, { clock, host }: OrderParts): LaneOrder {
-  const order = { selector: selector(select, clock), placeAt: placeAt(at, host) }
+  const asideAt = (fileId: number): RemotePath => remotePath(joinPath(ownFolder(at, host), `fanfold-moves-${fileId}`))
+  const order = { selector: selector(select, clock), placeAt: placeAt(at, host), asideAt }
   return { ...order, slotsMax: pace.concurrency, onRemove, onConflict }
 }
 

@@ -11,7 +11,6 @@ import PQueue from 'p-queue'
 import type { Clock, Timer } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { showPath } from '../base/path.ts'
 import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Digest } from '../digest/digest.ts'
@@ -28,8 +27,10 @@ import {
 } from '../stage/stage.ts'
 import { attempt, type AttemptParts, type Ending } from './attempt.ts'
 import type { LaneOrder } from './lane-order.ts'
+import { tellOfFailure, tellOfLane } from './lane-words.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
+import { PlaceTurns } from './place-turns.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
@@ -88,6 +89,7 @@ export class Lane implements Child {
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
+  readonly #turns = new PlaceTurns()
   readonly #streak = new Streak()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
@@ -176,22 +178,11 @@ export class Lane implements Child {
     const before = this.#state
     const { state, effect } = nextLaneState(before, event)
     this.#state = state
-    if (state !== before) this.#tell(before, state)
+    if (state !== before) tellOfLane(this.name, { before, state }, this.#parts)
     if (effect === 'none') return
     if (effect !== 'work') return this.#probing.after(effect.probeAfterMs)
     this.offer()
     this.#wake()
-  }
-
-  /** For people: once per cause, not once per probe. */
-  #tell(before: LaneState, state: LaneState): void {
-    const { log, journal } = this.#parts
-    const target = this.name
-    if (state.kind === 'running' && before.kind !== 'running') log.info('target running', { target })
-    if (state.kind !== 'paused' && state.kind !== 'held') return
-    if ('reason' in before && before.reason === state.reason) return
-    log.warn(state.kind === 'held' ? 'target held' : 'target paused', { target, reason: state.reason })
-    journal.note({ source: null, target, event: state.kind, detail: state.reason })
   }
 
   /** There may be work: claims what the uploader has slots for. */
@@ -229,21 +220,28 @@ export class Lane implements Child {
     this.#dueTimer = this.#parts.clock.after(delayMs, () => this.#wake())
   }
 
+  /** Alone at the places it touches, until its outcome is written: whoever comes next there sees what is true by then. */
   #begin(delivery: Delivery): void {
+    const { receipt, movingTo } = delivery
+    const places = [this.#config.order().placeAt(delivery), receipt?.path, movingTo].flatMap((one) => one ?? [])
     this.#tasks.run('delivery', async () => {
-      const outcome = await this.#queue.add(() => this.#attempt(delivery))
-      const isOverloaded = outcome.kind === 'postponed' && outcome.isOverload === true
-      this.#slots.end({ isLarge: isLarge(delivery.size), isOverloaded })
-      this.#uncommitted++
-      this.#freedSlots++
-      this.#goOnSoon()
-      await this.#parts.journal.finish(delivery, outcome)
-      this.#uncommitted--
-      // Also where no slot became free: a change that came during the attempt could not be claimed before.
-      this.#goOnSoon()
-      if (outcome.kind !== 'delivered') this.#wakeWhenDue()
+      await this.#turns.take(places, () => this.#deliver(delivery))
       await this.#restWhenQuiet()
     })
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    const outcome = await this.#queue.add(() => this.#attempt(delivery))
+    const isOverloaded = outcome.kind === 'postponed' && outcome.isOverload === true
+    this.#slots.end({ isLarge: isLarge(delivery.size), isOverloaded })
+    this.#uncommitted++
+    this.#freedSlots++
+    this.#goOnSoon()
+    await this.#parts.journal.finish(delivery, outcome)
+    this.#uncommitted--
+    // Also where no slot became free: a change that came during the attempt could not be claimed before.
+    this.#goOnSoon()
+    if (outcome.kind !== 'delivered') this.#wakeWhenDue()
   }
 
   #restWhenQuiet(): Promise<void> {
@@ -251,12 +249,14 @@ export class Lane implements Child {
   }
 
   async #attempt(delivery: Delivery): Promise<Outcome> {
-    if (this.#state.kind !== 'running') return { kind: 'released' }
+    const { left } = this.#parts.journal.moves
+    // Another file took its copy's place while it waited for its turn there: it is claimed anew, as things are now.
+    if (this.#state.kind !== 'running' || !left.isTrue(delivery)) return { kind: 'released' }
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, onRemove, onConflict } = order()
-    const parts = { ...this.#parts, name: this.name, target, placeAt, onRemove, onConflict, progress }
+    const { placeAt, asideAt, onRemove, onConflict } = order()
+    const parts = { ...this.#parts, name: this.name, target, placeAt, asideAt, onRemove, onConflict, progress }
     const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
@@ -269,9 +269,7 @@ export class Lane implements Child {
   #noteEnding(delivery: Delivery, { outcome, isTargets }: Extract<Ending, { kind: 'outcome' }>): void {
     if (isDone(outcome)) this.#tookOne()
     if (outcome.kind !== 'parked' && outcome.kind !== 'postponed') return
-    const { source, path, attempts } = delivery
-    const fields = { target: this.name, source, path: showPath(path), attempt: attempts + 1, reason: outcome.reason }
-    this.#parts.log.warn(`delivery ${outcome.kind}`, fields)
+    tellOfFailure(this.name, delivery, outcome, this.#parts.log)
     if (isTargets !== true || !this.#streak.failed(delivery.fileId)) return
     const reason = `one file after the other failed, the last one so: ${outcome.reason}`
     this.#happened({ kind: 'failed', pause: 'paused', reason })

@@ -2,6 +2,7 @@
 import type { RemotePath } from '../base/path.ts'
 import type { Delivery, Journal, Outcome, StoredReceipt } from '../journal/journal.ts'
 import type { Receipt, RemoteEntry, Target } from '../target/target.ts'
+import { copyMoved } from './own-copy.ts'
 
 export interface RemovalParts {
   readonly target: Target
@@ -12,13 +13,14 @@ export interface RemovalParts {
 export async function removal(
   delivery: Delivery,
   at: RemotePath,
-  { target, journal, onRemove }: RemovalParts,
+  parts: RemovalParts,
   signal: AbortSignal,
 ): Promise<Outcome> {
+  const { target, journal, onRemove } = parts
   if (onRemove === 'keep') return { kind: 'kept', reason: 'copies of removed files are kept here now' }
   const brake = journal.brakeOf(delivery.source)
   if (brake !== null) return { kind: 'parked', reason: brake, againInMs: null }
-  const held = await heldCopy(delivery, at, target, signal)
+  const held = await heldCopy(delivery, at, parts, signal)
   if (held === undefined) return { kind: 'removed', detail: 'there was no copy' }
   if (held.kind === 'foreign') return { kind: 'parked', reason: held.reason, againInMs: null }
   await target.remove(held.receipt, onRemove === 'trash' ? 'trash' : 'purge', signal)
@@ -32,24 +34,26 @@ type Held = { readonly kind: 'ours'; readonly receipt: Receipt } | { readonly ki
 
 /** The copy, where the receipt says it lies or, after an attempt of which nothing is known, where that would have put it. */
 async function heldCopy(
-  { receipt, digest }: Delivery,
+  delivery: Delivery,
   at: RemotePath,
-  target: Target,
+  parts: RemovalParts,
   signal: AbortSignal,
 ): Promise<Held | undefined> {
+  const { target } = parts
+  const { receipt, digest } = delivery
   const place = receipt === undefined ? at : (receipt.path as RemotePath)
   const entry = await target.look(place, { hash: false }, signal)
-  if (entry === undefined) return undefined
-  if (receipt !== undefined && isAsReceipted(entry, receipt))
+  if (entry !== undefined && receipt !== undefined && isAsReceipted(entry, receipt))
     return { kind: 'ours', receipt: { ...receipt, path: place } }
   // Somebody wrote it, or an attempt of ours that was not recorded: only the content can tell.
-  const hashed = await target.look(place, { hash: true }, signal)
-  const { sha256 } = hashed ?? {}
-  if (hashed === undefined) return undefined
-  if (sha256 !== undefined && [receipt?.sha256, digest?.sha256].includes(sha256))
+  const hashed = entry && (await target.look(place, { hash: true }, signal))
+  const sha256 = hashed?.sha256
+  if (hashed !== undefined && sha256 !== undefined && [receipt?.sha256, digest?.sha256].includes(sha256))
     return { kind: 'ours', receipt: { ...hashed, sha256 } }
+  const moved = await copyMoved(delivery, { target, content: undefined }, signal)
+  if (moved !== undefined) return { kind: 'ours', receipt: moved }
   // A copy that was never receipted is not known to be ours: it is none of our business.
-  if (receipt === undefined) return undefined
+  if (hashed === undefined || receipt === undefined) return undefined
   const reason = `${place} was changed at the target since it was copied; it stays until it is removed there by hand`
   return { kind: 'foreign', reason }
 }

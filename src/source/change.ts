@@ -8,6 +8,14 @@ import type { FileStat } from './scan.ts'
 export type Change =
   | { readonly kind: 'put'; readonly source: string; readonly path: SourcePath; readonly stat: FileStat }
   | { readonly kind: 'remove'; readonly source: string; readonly path: SourcePath }
+  /** The file that was at `from` is at `path` now; moves that follow each other happened at once. */
+  | {
+      readonly kind: 'move'
+      readonly source: string
+      readonly from: SourcePath
+      readonly path: SourcePath
+      readonly stat: FileStat
+    }
 
 /** Changes of one call: what a journal writes in one transaction of some ten milliseconds. */
 export const changesMax = 1_000

@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import type { SourcePath } from '../base/path.ts'
 import { changesMax, type Change, type HandOn } from './change.ts'
 import type { Collector, Due } from './collector.ts'
+import type { Moves } from './moves.ts'
 import type { Believed } from './reconcile.ts'
 import type { Look, Looks } from './scan.ts'
 import type { Scanner } from './scanner.ts'
@@ -16,6 +17,11 @@ import { isRestless, judge, type Outcome, type Patience, type Version } from './
 
 /** Pause after a look that failed as a whole (the scan thread died), ms. */
 const lookRetryMs = 500
+/** What is gone is looked at again so often while a scan may still find it elsewhere, ms; and no longer than this, ms. */
+const heldLookMs = 500
+const heldMsMax = 600_000
+/** Paths waiting beyond which nothing is held back: the scan itself waits for room. */
+const heldPathsMax = 10_000
 
 export interface FlusherOptions {
   readonly source: string
@@ -23,6 +29,9 @@ export interface FlusherOptions {
   readonly believed: Believed
   readonly scanner: Scanner
   readonly handOn: HandOn
+  readonly moves: Moves
+  /** A scan is running, or wanted, or will be once new folders are watched. */
+  readonly isScanning: () => boolean
   readonly clock: Clock
   readonly log: Log
   /** The root's number at the scan thread; undefined while there is no root. */
@@ -35,6 +44,8 @@ export interface FlusherOptions {
   readonly onLeft: (path: SourcePath, look: Extract<Look, { kind: 'skipped' | 'unreadable' }>) => void
 }
 
+type Put = Extract<Change, { kind: 'put' }>
+
 interface Verdict {
   readonly due: Due
   /** Nothing more is to be waited for. */
@@ -42,6 +53,8 @@ interface Verdict {
   /** All files believed below the path are gone. */
   readonly isTreeGone: boolean
   readonly change: Change | undefined
+  /** What it would be if it turned out that the file only moved: then nothing about it is to be waited for. */
+  readonly ifMoved: Put | undefined
 }
 
 export class Flusher {
@@ -101,12 +114,21 @@ export class Flusher {
       const look = looks[index]
       if (look !== undefined && this.#collector.isUntouched(one)) verdicts.push(this.#judge(one, look))
     })
-    // What is gone goes first, so that a name is free before a file or folder of another kind takes it (F39).
+    const changes = await this.#changesOf(verdicts)
+    // What moved is not gone. What is gone goes next, so that a name is free before a file or folder of another kind takes it (F39).
+    await this.#take(changes.filter(({ kind }) => kind === 'move'))
     for (const { due: one, isTreeGone } of verdicts) if (isTreeGone) await this.#removeBelow(one.path, signal)
-    for (const kind of ['remove', 'put'] as const) {
-      await this.#take(verdicts.flatMap(({ change }) => (change?.kind === kind ? [change] : [])))
-    }
+    for (const kind of ['remove', 'put'] as const) await this.#take(changes.filter((change) => change.kind === kind))
+    // One that waits on although it has moved is found to be as believed when it is looked at next.
     for (const { due: one, isDone } of verdicts) if (isDone) this.#collector.settle(one)
+  }
+
+  /** With moves as such. */
+  async #changesOf(verdicts: readonly Verdict[]): Promise<readonly Change[]> {
+    const certain = verdicts.flatMap(({ change }) => change ?? [])
+    const possible = verdicts.flatMap(({ ifMoved }) => ifMoved ?? [])
+    const found = await this.#options.moves.find([...certain, ...possible])
+    return found.filter(({ kind }, index) => index < certain.length || kind === 'move')
   }
 
   #judge(one: Due, look: Look): Verdict {
@@ -117,14 +139,26 @@ export class Flusher {
     const isTree = settling.isTree && look.kind !== 'folder' && believed.filesBelow(source, path, 1).length > 0
     const nowMs = clock.monotonicMs()
     const at = { nowMs, ...patience, wallNs: BigInt(Math.floor(clock.wallMs())) * 1_000_000n }
-    const outcome = judge(settling, look, known, isTree || known !== undefined, at)
+    const judged = judge(settling, look, known, isTree || known !== undefined, at)
+    const isHeld = judged.kind === 'remove' && look.kind === 'absent' && this.#holdsBack(nowMs - settling.touchedMs)
+    const outcome: Outcome = isHeld ? { kind: 'wait', settling: { ...settling, dueMs: nowMs + heldLookMs } } : judged
     if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
     if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
     if (outcome.kind !== 'wait') this.#restless.delete(path)
     else if (look.kind === 'file' && isRestless(settling, at) && this.#restless.add(path, settling.sinceMs))
       this.#options.onRestless(path)
     const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
-    return { due: one, isTreeGone, isDone: outcome.kind !== 'wait', change: this.#changeOf(path, outcome, known) }
+    const isDone = outcome.kind !== 'wait'
+    const ifMoved =
+      look.kind === 'file' && !isDone && !settling.isWritten
+        ? ({ kind: 'put', source, path, stat: look.stat } as const)
+        : undefined
+    return { due: one, isTreeGone, isDone, change: this.#changeOf(path, outcome, known), ifMoved }
+  }
+
+  /** What a scan may find elsewhere has moved and is not gone. */
+  #holdsBack(sinceMs: number): boolean {
+    return this.#options.isScanning() && sinceMs < heldMsMax && this.#collector.size < heldPathsMax
   }
 
   #changeOf(path: SourcePath, outcome: Outcome, known: Version | undefined): Change | undefined {

@@ -12,6 +12,7 @@ import { HandOn } from './change.ts'
 import { conditionOf, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
+import { Moves } from './moves.ts'
 import type { ScanEnd } from './reconcile.ts'
 import { isSameRoot, whyNoRoot, whyPolled } from './root.ts'
 import type { Look, RootIdentity, RootLook } from './scan.ts'
@@ -94,25 +95,19 @@ export class FolderSource implements Child {
     const { clock, log, believed } = deps
     const { signal } = this.#tasks
     this.#handOn = new HandOn({ take: (changes) => deps.take(changes), clock, log, signal })
+    const rootId = (): number | undefined => this.#root?.id
+    const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
+    const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
     this.#settler = new Settler({
-      ...{
-        source: this.name,
-        patience: config,
-        believed,
-        scanner: parts.scanner,
-        handOn: this.#handOn,
-        clock,
-        log,
-      },
-      rootId: () => this.#root?.id,
+      ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId },
+      isScanning: () => !this.#scans.isIdle || this.#watch.isWalking || this.#watch.isExtending,
       onBlind: () => this.#rootBell.ring(),
       onCollapse: (folder) => this.#collapsed(folder),
       onLeft: (path, look) => this.#left(path, look),
       onRestless: (path) => deps.note({ source: this.name, event: 'unsettled', path, detail: this.whyNot(path) ?? '' }),
     })
     this.#scans = new ScanQueue({
-      ...{ source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log },
-      ...{ settler: this.#settler, handOn: this.#handOn },
+      ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves },
       root: () => this.#root,
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),

@@ -24,6 +24,10 @@ export interface Believed {
   foldersIn(source: string, folder: SourcePath): readonly string[]
   /** Up to `limit` present files anywhere below; asked again after those were removed. */
   filesBelow(source: string, folder: SourcePath, limit: number): readonly SourcePath[]
+  readonly moves: {
+    /** Where a file of this inode, size and time is believed, or was before it went: a few paths. */
+    whereabouts(source: string, stat: FileStat): readonly SourcePath[]
+  }
 }
 
 /** Believed files compared at a time, about 15 ms of SQLite. A folder with more is compared file by file instead. */

@@ -37,6 +37,7 @@ export class RootWatch {
   #isWalking = false
   #unavailable: string | undefined
   readonly #unwatched = new Map<string, string>()
+  #isExtending = false
   #extendDelayMs = extendFirstMs
 
   constructor(options: RootWatchOptions) {
@@ -62,6 +63,11 @@ export class RootWatch {
     return this.#unwatched
   }
 
+  /** New folders, which may be renamed ones, are being put under watch; that ends with `onDirty` for them (F32). */
+  get isExtending(): boolean {
+    return this.#isExtending
+  }
+
   /** Watches `root`; when all of it is watched, `onDirty('')` follows. */
   begin(root: string): void {
     this.#isWalking = true
@@ -78,6 +84,7 @@ export class RootWatch {
     this.#watchedCount = 0
     this.#isWalking = false
     this.#unwatched.clear()
+    this.#isExtending = false
     this.#unavailable = undefined
   }
 
@@ -128,6 +135,7 @@ export class RootWatch {
         return
       case 'count':
         this.#watchedCount = report.watchedCount
+        this.#isExtending = report.isWalking
         return
       case 'unwatched':
         this.#cannotWatch(report.folder, report.code)
@@ -159,6 +167,7 @@ export class RootWatch {
     this.#options.note({ event: 'watch-restarted', detail: reason })
     this.#unwatched.clear()
     this.#watchedCount = 0
+    this.#isExtending = false
     // The new thread watches first and then asks for the scan.
     this.#isWalking = true
     this.#options.onMissed(reason, true)
@@ -168,6 +177,7 @@ export class RootWatch {
     this.#options.note({ event: 'unwatched', detail: reason })
     this.#unavailable = reason
     this.#isWalking = false
+    this.#isExtending = false
     this.#options.onDirty('')
   }
 }

@@ -1,6 +1,7 @@
 /** What one scan found: differences go to the settler or straight on, the rest is counted for the end of the scan. */
 import type { SourcePath } from '../base/path.ts'
 import { changesMax, type Change, type HandOn } from './change.ts'
+import type { Moves } from './moves.ts'
 import type { Differences } from './reconcile.ts'
 import type { FileStat } from './scan.ts'
 import type { Settler } from './settler.ts'
@@ -12,6 +13,7 @@ export interface ScanFindingsOptions {
   readonly source: string
   readonly settler: Settler
   readonly handOn: HandOn
+  readonly moves: Moves
   readonly signal: AbortSignal
   /** Told as the scan goes on: files looked at so far. */
   readonly onScanned: (count: number) => void
@@ -21,6 +23,7 @@ export class ScanFindings implements Differences {
   readonly #source: string
   readonly #settler: Settler
   readonly #handOn: HandOn
+  readonly #moves: Moves
   readonly #signal: AbortSignal
   readonly #onScanned: (count: number) => void
   #changes: Change[] = []
@@ -35,6 +38,7 @@ export class ScanFindings implements Differences {
     this.#source = options.source
     this.#settler = options.settler
     this.#handOn = options.handOn
+    this.#moves = options.moves
     this.#signal = options.signal
     this.#onScanned = options.onScanned
   }
@@ -87,6 +91,6 @@ export class ScanFindings implements Differences {
   async endPiece(): Promise<void> {
     const changes = this.#changes
     this.#changes = []
-    await this.#handOn.take(changes)
+    await this.#handOn.take(await this.#moves.find(changes))
   }
 }

@@ -6,6 +6,7 @@ import { sourcePath, type SourcePath } from '../base/path.ts'
 import { Bell } from './bell.ts'
 import type { HandOn } from './change.ts'
 import { DirtyFolders } from './dirty-folders.ts'
+import type { Moves } from './moves.ts'
 import { type Believed, reconcile, type ScanEnd } from './reconcile.ts'
 import { ScanFindings } from './scan-findings.ts'
 import type { Scanner } from './scanner.ts'
@@ -26,6 +27,7 @@ export interface ScanQueueOptions {
   readonly scanner: Scanner
   readonly settler: Settler
   readonly handOn: HandOn
+  readonly moves: Moves
   readonly clock: Clock
   readonly log: Log
   /** Undefined while there is none, and nothing is scanned. */
@@ -109,9 +111,9 @@ export class ScanQueue {
 
   /** Answers undefined where the root is another one by now. */
   async #reconcile(root: ScannedRoot, folder: SourcePath, signal: AbortSignal): Promise<ScanEnd | undefined> {
-    const { source, settleMs, believed, scanner, settler, handOn, clock } = this.#options
+    const { source, settleMs, believed, scanner, settler, handOn, moves, clock } = this.#options
     const found = new ScanFindings({
-      ...{ source, settler, handOn, signal },
+      ...{ source, settler, handOn, moves, signal },
       onScanned: (count) => (this.scannedCount = folder === '' ? count : this.scannedCount),
     })
     const view = { ...{ source, id: root.id, settleMs, believed, scanner, clock } }

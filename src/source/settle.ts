@@ -45,6 +45,9 @@ const calmMs = 50
 
 /** Files written less than this before they are looked at may be written again without a trace in their times, ns (F43). */
 const racyNs = 2_000_000_000n
+/** The same where both times are of whole seconds, as those of a clock that ticks once in 2 s are (FAT): a write then looks up to 2 s older (F44). */
+const coarseRacyNs = 4_000_000_000n
+const nsPerSecond = 1_000_000_000n
 
 /** How long a file may take to come to rest, and what follows when it does not. */
 export interface Patience {
@@ -58,6 +61,8 @@ export interface Now extends Omit<Patience, 'unsettled'> {
 }
 
 export function touch(before: Settling | undefined, sign: Sign, now: Now): Settling {
+  // Nothing has happened to it: whoever finds it again and again must not keep it from settling.
+  if (sign === 'found' && before !== undefined) return { ...before }
   const soonMs = Math.min(before?.dueMs ?? Infinity, now.nowMs + firstLookMs)
   const after: Settling = {
     isClosed: before?.isClosed ?? false,
@@ -142,7 +147,7 @@ function judgeGone(settling: Settling, at: Moment): Outcome {
 
 function judgeFile(settling: Settling, stat: FileStat, known: Version | undefined, at: Moment): Outcome {
   const isAsBelieved = known !== undefined && isSameVersion(known, stat)
-  if (isAsBelieved && !(settling.isWritten && !isOlderThan(stat, racyNs, at.wallNs))) return { kind: 'drop' }
+  if (isAsBelieved && !(settling.isWritten && !isOlderThan(stat, racyNsOf(stat), at.wallNs))) return { kind: 'drop' }
   if (settling.isClosed) return { kind: 'put', stat }
   if (at.unsettled === 'snapshot' && isOverdue(settling, at)) {
     // Looked at in step with its writer, it would never be calm.
@@ -153,6 +158,10 @@ function judgeFile(settling: Settling, stat: FileStat, known: Version | undefine
   const settledMs = Math.max(seen.atMs, settling.touchedMs) + at.settleMs
   if (at.nowMs >= settledMs) return { kind: 'put', stat }
   return { kind: 'wait', settling: { ...settling, dueMs: settledMs } }
+}
+
+function racyNsOf({ mtimeNs, ctimeNs }: Version): bigint {
+  return mtimeNs % nsPerSecond === 0n && ctimeNs % nsPerSecond === 0n ? coarseRacyNs : racyNs
 }
 
 function lookAgain(settling: Settling, version: Version, { nowMs }: Moment, inMs: number): Outcome {

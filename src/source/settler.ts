@@ -136,7 +136,10 @@ export class Settler {
   }
 
   #taking(changes: readonly Change[]): void {
-    for (const { path } of changes) this.#recent?.add(path)
+    for (const change of changes) {
+      this.#recent?.add(change.path)
+      if (change.kind === 'move') this.#recent?.add(change.from)
+    }
     // Too many to tell apart: until the scan asks again, all it brings is looked at once more.
     if ((this.#recent?.size ?? 0) > dirtyPathsMax) this.#recent = undefined
   }

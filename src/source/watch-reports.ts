@@ -43,7 +43,8 @@ export type WatchReport =
   | { readonly kind: 'subtree'; readonly id: number; readonly folder: string; readonly isCollapse: boolean }
   /** The whole tree is under watch. */
   | { readonly kind: 'watched'; readonly id: number }
-  | { readonly kind: 'count'; readonly id: number; readonly watchedCount: number }
+  /** `isWalking`: folders are being put under watch, and a `subtree` will follow for each. Said before whatever it was that began it. */
+  | { readonly kind: 'count'; readonly id: number; readonly watchedCount: number; readonly isWalking: boolean }
   /** A folder, and all below it, could not be put under watch. */
   | { readonly kind: 'unwatched'; readonly id: number; readonly folder: string; readonly code: string }
   | { readonly kind: 'unmounted'; readonly id: number; readonly folder: string }

@@ -34,7 +34,8 @@ class WatchLoop {
   readonly #watches: WatchTree
   readonly #outbox = new Outbox()
   readonly #trees = new Map<number, Tree>()
-  readonly #counts = new Map<number, number>()
+  /** What was said of each tree last. */
+  readonly #counts = new Map<number, { readonly watchedCount: number; readonly isWalking: boolean }>()
   readonly #buffer = Buffer.alloc(readBytes)
   #walks: WatchWalk[] = []
   #sentCount = 0
@@ -226,10 +227,13 @@ class WatchLoop {
   }
 
   #reportCounts(): void {
-    for (const { id, watchedCount } of this.#trees.values()) {
-      if (this.#counts.get(id) === watchedCount) continue
-      this.#counts.set(id, watchedCount)
-      const report: WatchReport = { kind: 'count', id, watchedCount }
+    for (const tree of this.#trees.values()) {
+      const { id, watchedCount } = tree
+      const isWalking = this.#walks.some((walk) => walk.tree === tree)
+      const before = this.#counts.get(id)
+      if (before?.watchedCount === watchedCount && before.isWalking === isWalking) continue
+      this.#counts.set(id, { watchedCount, isWalking })
+      const report: WatchReport = { kind: 'count', id, watchedCount, isWalking }
       this.#outbox.single(report)
     }
   }

@@ -4,6 +4,7 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -66,6 +67,8 @@ class Churn {
       () => this.#swap(path, this.#path()),
       () => rmSync(path, { force: true }),
       () => existsSync(path) && chmodSync(path, 0o600 + this.#pick(64)),
+      () => this.#link(path, this.#path()),
+      () => this.#renameFolder(),
     ]
     operations[this.#pick(operations.length)]?.()
   }
@@ -73,6 +76,19 @@ class Churn {
   #saveAtomically(path: string): void {
     writeFileSync(`${path}.tmp`, this.#content())
     renameSync(`${path}.tmp`, path)
+  }
+
+  #link(one: string, other: string): void {
+    if (existsSync(one) && !existsSync(other)) linkSync(one, other)
+  }
+
+  /** To a name that nothing has; back and forth, since there are but two. */
+  #renameFolder(): void {
+    const [from = '', to = ''] = this.#pick(2) === 0 ? ['a/b', 'moved'] : ['moved', 'a/b']
+    if (!existsSync(join(this.#root, from)) || existsSync(join(this.#root, to))) return
+    mkdirSync(join(this.#root, 'a'), { recursive: true })
+    for (const name of readdirSync(join(this.#root, from))) this.everSeen.add(`${to}/${name}`)
+    renameSync(join(this.#root, from), join(this.#root, to))
   }
 
   #swap(one: string, other: string): void {

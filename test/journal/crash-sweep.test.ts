@@ -13,7 +13,7 @@ import {
   type Journal,
   type Outcome,
 } from '../../src/journal/journal.ts'
-import { aPut, aRemove } from '../builders.ts'
+import { aMove, aPut, aRemove } from '../builders.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { declared, delivered } from './rig.ts'
 
@@ -120,15 +120,29 @@ async function tell(story: Story): Promise<void> {
   await story.record(aRemove('d/b'))
   clock.setWall(clock.wallMs() + yearMs)
   await story.record(aPut('d/b', { size: 13 }))
+  // A swap, of which one half has a copy; into a new folder; and over a file with copies.
+  await story.record(
+    ...[aMove('d/a', 'd/b', { size: 11 }), aMove('d/b', 'd/a', { size: 13 }), aMove('f/d', 'g/d', { size: 12 })],
+    ...[aPut('h/i'), aMove('h/i', 'd/a', {})],
+  )
+  const moved = journal.claim(nas, 9).find(({ receipt }) => receipt !== undefined)
+  await story.finish(moved, ({ receipt }) => {
+    const aside = receipt && { ...receipt, path: 'aside' }
+    return { kind: 'postponed', delayMs: 9, reason: 'in the way', isCounted: false, ...(aside && { aside }) }
+  })
   clock.advance(20_000)
 }
+
+/** Where files of the story go that leave nothing behind. */
+const movedTo = new Map([['f/d', 'g/d']])
 
 /** What no crash may break. Answers all that is wrong. */
 function wrongs(file: string, { changes, receipts }: Promised): string[] {
   const { journal, damagedFile } = openJournal(file, new ManualClock())
   const wrong = damagedFile === undefined ? [] : ['it was taken for damaged']
   for (const [path, seq] of changes) {
-    if ((journal.recordOf('papers', sourcePath(path))?.seq ?? 0) < seq) wrong.push(`change ${seq} of ${path} is lost`)
+    const places = [path, movedTo.get(path) ?? path].map((place) => journal.recordOf('papers', sourcePath(place)))
+    if (Math.max(...places.map((record) => record?.seq ?? 0)) < seq) wrong.push(`change ${seq} of ${path} is lost`)
   }
   journal.close()
   const reader = new Database(file)

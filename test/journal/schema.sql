@@ -69,7 +69,7 @@ CREATE TABLE receipt (
   size INTEGER NOT NULL,
   sha256 BLOB NOT NULL,
   mtime_ns INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL, is_altered INTEGER NOT NULL DEFAULT 0,
+  at_ms INTEGER NOT NULL, is_altered INTEGER NOT NULL DEFAULT 0, is_left INTEGER NOT NULL DEFAULT 0, moving_to ANY,
   PRIMARY KEY (target_id, file_id)
 ) WITHOUT ROWID, STRICT;
 
@@ -140,3 +140,9 @@ CREATE TABLE folder_at_target (
 ) WITHOUT ROWID, STRICT;
 
 CREATE INDEX receipt_altered ON receipt (target_id) WHERE is_altered = 1;
+
+CREATE INDEX file_by_inode ON file (inode);
+
+CREATE INDEX receipt_moving ON receipt (target_id, moving_to) WHERE moving_to IS NOT NULL;
+
+CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;

@@ -1,13 +1,13 @@
 /** A whole pipeline on a real journal, a real digest and real folders; targets may be wrapped to be slow or broken. */
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog, type Log } from '../../src/base/log.ts'
-import { sourcePath } from '../../src/base/path.ts'
+import { sourcePath, type SourcePath } from '../../src/base/path.ts'
 import type { DirectoryConfig, TargetConfig } from '../../src/config/config.ts'
 import { openDigest } from '../../src/digest/digest.ts'
-import { openJournal, type Change, type Journal } from '../../src/journal/journal.ts'
+import { openJournal, type Change, type FileStat, type Journal } from '../../src/journal/journal.ts'
 import { Pipeline, type LaneSeat, type OpenedTarget } from '../../src/pipeline/pipeline.ts'
 import { directoryTarget } from '../../src/target/directory/directory.ts'
 import { openPace } from '../../src/target/pace.ts'
@@ -23,6 +23,8 @@ export interface World {
   put(path: string, content: string | Buffer): Promise<void>
   /** Removes files from the source and takes that as settled. */
   remove(...paths: string[]): Promise<void>
+  /** Renames files in the source, all at once, and takes that as settled. */
+  move(...moves: readonly (readonly [from: string, path: string])[]): Promise<void>
   take(changes: readonly Change[]): Promise<void>
   copies(target: string): string
   seat(target: string): LaneSeat
@@ -86,6 +88,11 @@ export function forwarded(target: Target): Target {
   }
 }
 
+function statOf(file: string): FileStat {
+  const { size, mtimeNs, ctimeNs, ino: inode } = statSync(file, { bigint: true })
+  return { size: Number(size), mtimeNs, ctimeNs, inode }
+}
+
 function aDirectory(config: TargetConfig, log: Log): Target {
   if (config.kind !== 'directory') throw new Error(`expected a directory, got ${config.kind}`)
   return directoryTarget({ name: config.name, root: config.path, log, clock: systemClock })
@@ -98,6 +105,7 @@ export async function aWorld(options: {
   readonly log?: Log
   readonly wrap?: (target: Target, config: TargetConfig) => Target
   readonly stopGraceMs?: number
+  readonly onStale?: (source: string, path: SourcePath) => void
   /** Where an earlier world left off. */
   readonly folder?: string
   /** The journal's. */
@@ -121,8 +129,8 @@ export async function aWorld(options: {
       journal,
       digest,
       openerOf: () => Promise.resolve((config) => opened(wrap(aDirectory(config, log), config), config.name)),
-      rootOf: () => inbox,
-      onStale: () => {},
+      rootOf: (source) => join(folder, source),
+      onStale: options.onStale ?? (() => {}),
       host: 'here',
       clock: systemClock,
       random: Math.random,
@@ -149,13 +157,25 @@ export async function aWorld(options: {
       const file = join(inbox, path)
       mkdirSync(dirname(file), { recursive: true })
       writeFileSync(file, content)
-      const { size, mtimeNs, ctimeNs, ino: inode } = statSync(file, { bigint: true })
-      const stat = { size: Number(size), mtimeNs, ctimeNs, inode }
-      await pipeline.take([{ kind: 'put', source: 'inbox', path: sourcePath(path), stat }])
+      await pipeline.take([{ kind: 'put', source: 'inbox', path: sourcePath(path), stat: statOf(file) }])
     },
     remove(...paths) {
       for (const path of paths) rmSync(join(inbox, path))
       return pipeline.take(paths.map((path) => ({ kind: 'remove', source: 'inbox', path: sourcePath(path) })))
+    },
+    async move(...moves) {
+      for (const [from, path] of moves) renameSync(join(inbox, from), join(inbox, `${path}.moving`))
+      const changes = moves.map(([from, path]): Change => {
+        renameSync(join(inbox, `${path}.moving`), join(inbox, path))
+        return {
+          kind: 'move',
+          source: 'inbox',
+          from: sourcePath(from),
+          path: sourcePath(path),
+          stat: statOf(join(inbox, path)),
+        }
+      })
+      await pipeline.take(changes)
     },
     take: (changes) => pipeline.take(changes),
     copies: (target) => join(folder, 'copies', target),

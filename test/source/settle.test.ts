@@ -49,10 +49,17 @@ describe('a file that was closed', () => {
   })
 
   test('F43: and looks as believed is handed on all the same if it was changed less than 2 s ago', () => {
-    const fresh = aFile({ mtimeNs: wallStartNs, ctimeNs: wallStartNs })
+    const fresh = aFile({ mtimeNs: wallStartNs + 1n, ctimeNs: wallStartNs + 1n })
 
     expect(lookedAt(touched('closed', 0), fresh, 1_999, fresh).kind).toBe('put')
     expect(lookedAt(touched('closed', 0), fresh, 2_001, fresh).kind).toBe('drop')
+  })
+
+  test('F44: where times are of whole seconds, if it was changed less than 4 s ago', () => {
+    const coarse = aFile({ mtimeNs: wallStartNs, ctimeNs: wallStartNs })
+
+    expect(lookedAt(touched('closed', 0), coarse, 3_999, coarse).kind).toBe('put')
+    expect(lookedAt(touched('closed', 0), coarse, 4_001, coarse).kind).toBe('drop')
   })
 
   test('F19: a scan that finds what is believed drops it, however fresh', () => {
@@ -140,6 +147,13 @@ describe('a file that is not there', () => {
     expect(first.dueMs).toBe(2_000)
     expect(lookedAt(first, undefined, 1_999, aFile()).kind).toBe('wait')
     expect(lookedAt(first, undefined, 2_000, aFile()).kind).toBe('remove')
+  })
+
+  test('F49: who finds it missing again and again does not keep it from being removed', () => {
+    const first = waiting(lookedAt(touched('gone', 0), undefined, 3, aFile()))
+    const again = touched('found', 1_500, first)
+
+    expect(lookedAt(again, undefined, 2_000, aFile()).kind).toBe('remove')
   })
 
   test('F41: is neither removed nor put while it cannot be looked at', () => {

@@ -121,7 +121,7 @@ describe('what the watch brings', () => {
     expect(world.ledger.lines).toEqual(['put a', 'put a'])
   })
 
-  test('a renamed folder is every file removed at the old place and put at the new one', async () => {
+  test('F32: of a renamed folder every file moves, and it is watched under its new name', async () => {
     const world = await aWorld()
     mkdirSync(join(world.root, 'a/sub'), { recursive: true })
     writeFileSync(join(world.root, 'a/x'), '1')
@@ -135,7 +135,9 @@ describe('what the watch brings', () => {
     )
     writeFileSync(join(world.root, 'b/sub/z'), '3')
     await until(() => world.ledger.paths.includes('b/sub/z'))
+    await atRest(world)
 
+    expect(world.ledger.lines.slice(2).sort()).toEqual(['move a/sub/y b/sub/y', 'move a/x b/x', 'put b/sub/z'])
     expect(world.source.state().watched).toBe(3)
   })
 

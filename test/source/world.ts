@@ -22,15 +22,29 @@ export class Ledger implements Believed {
   readonly taken: Change[] = []
   readonly callSizes: number[] = []
   readonly #files = new Map<string, Map<string, KnownFile>>()
+  readonly #inodes = new Map<bigint, Set<SourcePath>>()
+  readonly moves: Believed['moves'] = {
+    whereabouts: (_, { inode, size, mtimeNs }) =>
+      [...this.#pathsOf(inode)].filter((path) => {
+        const known = this.file('', path)
+        return known?.inode === inode && known.size === size && known.mtimeNs === mtimeNs
+      }),
+  }
 
   take(changes: readonly Change[]): Promise<void> {
     this.callSizes.push(changes.length)
+    // Moves happen at once.
+    for (const change of changes)
+      if (change.kind === 'move') this.#folder(folderOf(change.from)).delete(nameOf(change.from))
     for (const change of changes) {
-      this.taken.push(change)
       const folder = this.#folder(folderOf(change.path))
       const name = nameOf(change.path)
-      if (change.kind === 'put') folder.set(name, { name, ...change.stat })
-      else folder.delete(name)
+      // As in the journal: what is not there is not removed.
+      if (change.kind === 'remove' && !folder.has(name)) continue
+      this.taken.push(change)
+      if (change.kind !== 'remove') this.#pathsOf(change.stat.inode).add(change.path)
+      if (change.kind === 'remove') folder.delete(name)
+      else folder.set(name, { name, ...change.stat })
     }
     return Promise.resolve()
   }
@@ -41,9 +55,18 @@ export class Ledger implements Believed {
       .sort()
   }
 
-  /** `put a`, `remove b`, in the order taken. */
+  /** `put a`, `remove b`, `move a b`, in the order taken. */
   get lines(): string[] {
-    return this.taken.map(({ kind, path }) => `${kind} ${path}`)
+    return this.taken.map((change) =>
+      change.kind === 'move' ? `move ${change.from} ${change.path}` : `${change.kind} ${change.path}`,
+    )
+  }
+
+  /** Where a file of this inode ever was. */
+  #pathsOf(inode: bigint): Set<SourcePath> {
+    const paths = this.#inodes.get(inode) ?? new Set<SourcePath>()
+    this.#inodes.set(inode, paths)
+    return paths
   }
 
   #folder(folder: string): Map<string, KnownFile> {
