@@ -63,6 +63,8 @@ export class Offering {
     if (!(await this.#isWorthListing(signal))) return this.#offerBy(undefined, signal)
     // It is offered when the target can be asked: looks would have to wait for that as well.
     if (!isReached()) return
+    // Whoever asked until now is served by this listing.
+    this.#again = false
     const isListed = await target.survey(signal)
     // What was asked for meanwhile wants a listing of its own time.
     if (this.#again) return

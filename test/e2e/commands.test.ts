@@ -198,3 +198,15 @@ test('FANFOLD_DEBUG=stage shows what the stages do, and only then', async () => 
   expect(traced.stderr).toMatch(/"room":"stage".*"stage":"spool nas".*"msg":"demanded"/)
   expect(silent.stderr).not.toContain('"room":"stage"')
 })
+
+test('what is printed reaches a reader that takes its time, to the last line', async () => {
+  const bench = aBench({ nas: "select: { include: ['nothing'] }" })
+  for (let n = 0; n < 1_000; n++) writeFileSync(join(bench.inbox, `a-file-with-a-long-name-${n}`), '')
+  await fanfold(bench, 'run', '--until-idle')
+
+  const piped = `'${process.execPath}' '${program}' history --json --limit 10000 --config '${bench.config}' | { sleep 1; cat; }`
+  const { stdout } = await promisify(execFile)('sh', ['-c', piped], { maxBuffer: 2 ** 24 })
+
+  expect(JSON.parse(stdout)).toBeInstanceOf(Array)
+  expect(stdout.length).toBeGreaterThan(100_000)
+})

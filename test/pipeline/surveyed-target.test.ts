@@ -136,3 +136,23 @@ test('a resync that trusts no receipt compares the hash that the target tells wi
 
   expect(asked.sort()).toEqual(['look a', 'look b', 'put b'])
 })
+
+test('a resync of many files that is asked for twice at once lists the target once, and looks at nothing', async () => {
+  const asked: string[] = []
+  const folder = (await aWorld({ targets: [] })).folder
+  const wrap = cloudlike(join(folder, 'copies', 'nas'), asked)
+  const world = await aWorld({ targets: ['nas'], folder, file: join(folder, 'b.sqlite'), wrap })
+  const files = 210
+  for (let n = 0; n < files; n++) await world.put(`f${n}`, `content of ${n}`)
+  await settled(world, files)
+  asked.length = 0
+
+  world.journal.offerAgain('nas', { ...everything, look: 'hash' })
+  world.seat('nas').lane?.nudge()
+  world.seat('nas').lane?.offer()
+  await vi.waitFor(() => expect(asked).toContain('list'), 10_000)
+  await vi.waitFor(() => expect(world.seat('nas').isIdle).toBe(true), 10_000)
+  await settled(world, files)
+
+  expect(asked).toEqual(['list'])
+})

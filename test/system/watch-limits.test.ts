@@ -61,10 +61,7 @@ test.runIf(isWritable(queueFile))(
 )
 
 /** The daemon as root of a user namespace of its own, where a limit can be set that is nobody else's. */
-async function startLimited(
-  bench: Bench,
-  setting: string,
-): Promise<(isThere: (status: Status) => boolean) => Promise<Status>> {
+function startLimited(bench: Bench, setting: string): (isThere: (status: Status) => boolean) => Promise<Status> {
   const words = ['--user', '--map-root-user', 'sh', '-c', `${setting} && exec "$@"`, 'sh']
   const child = spawn('unshare', [...words, process.execPath, program, 'run', '--config', bench.config], {
     stdio: ['ignore', 'ignore', 'ignore'],
@@ -99,7 +96,7 @@ test.each([
   async (_what, setting, words) => {
     const bench = aBench({ nas: '' })
     for (let n = 0; n < 30; n++) mkdirSync(join(bench.inbox, `d${n}`))
-    const until = await startLimited(bench, setting)
+    const until = startLimited(bench, setting)
 
     const degraded = await until(({ sources }) => sources[0]?.state === 'degraded')
     for (let n = 0; n < 30; n++) writeFileSync(join(bench.inbox, `d${n}`, 'file'), String(n))
