@@ -67,10 +67,15 @@ export class Offering {
     this.#again = false
     const isListed = await target.survey(signal)
     // What was asked for meanwhile wants a listing of its own time.
-    if (this.#again) return
+    if (this.#isWantedAgain()) return
     // Who trusts no receipt has the content compared, one attempt for each file; the listing tells them the hashes.
     const isTrusting = journal.target(name).offer.look !== 'hash'
     await this.#offerBy(isListed && isTrusting ? provenBy((path) => target.listedAt(path)) : undefined, signal)
+  }
+
+  /** Asked anew after each wait: whoever sets it does so meanwhile. */
+  #isWantedAgain(): boolean {
+    return this.#again
   }
 
   /** Where content may change behind a revision, only the content proves. */
