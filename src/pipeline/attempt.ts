@@ -17,7 +17,7 @@ import { TargetError, type Receipt } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
 import { cleared, type OnConflict } from './conflict.ts'
-import { copyLeft, isAsReceipted, ownCopy, type OwnCopy } from './own-copy.ts'
+import { copyLeft, isAsReceipted, ownCopy, type OwnCopy, type Waits } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
 import type { SurveyedTarget } from './surveyed-target.ts'
@@ -100,10 +100,19 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   // Where it is now has to be known before its content becomes another one: by that it could not be found again.
   if (held?.isSeen === true) await parts.journal.moves.left.keep(delivery, held.receipt, undefined)
   const outcome = await send({ delivery, content, at, previous }, parts, signal)
-  // What it left behind would be nobody's once the receipt says where it is now.
-  if (own.kind === 'elsewhere' && parts.onRemove !== 'keep')
-    await parts.target.remove(own.receipt, parts.onRemove === 'trash' ? 'trash' : 'purge', signal)
+  if (own.kind === 'elsewhere') await leaveNothing(own.receipt, delivery, parts, signal)
   return outcome
+}
+
+/** What is left behind would be nobody's once the receipt says where the copy is now. What only made room is an older version, and kept nowhere else either. */
+async function leaveNothing(
+  left: Receipt,
+  { fileId }: Delivery,
+  { target, onRemove, asideAt }: AttemptParts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (onRemove === 'keep' && left.path !== asideAt(fileId)) return
+  await target.remove(left, onRemove === 'remove' ? 'purge' : 'trash', signal)
 }
 
 /** What the file holds, where that helps to find a copy that was put or moved without anybody's knowing. */
@@ -131,7 +140,7 @@ function unread(error: Error, delivery: Delivery, held: Held | undefined, parts:
 
 type Held = Extract<OwnCopy, { kind: 'here' }>
 
-function waits({ delayMs, aside }: Extract<OwnCopy, { kind: 'waits' }>): Outcome {
+function waits({ delayMs, aside }: Waits): Outcome {
   const reason = 'the copy of another file that moved is still in its place'
   return { kind: 'postponed', delayMs, reason, isCounted: false, ...(aside === undefined ? {} : { aside }) }
 }
@@ -146,7 +155,7 @@ async function lookOnly(
   const { receipt, digest } = delivery
   const isMoved = receipt !== undefined && (receipt.path !== at || delivery.movingTo !== undefined)
   const own = isMoved ? await copyLeft(delivery, at, parts, signal) : undefined
-  if (own !== undefined) return { kind: 'looked', receipt: own }
+  if (own !== undefined) return 'kind' in own ? waits(own) : { kind: 'looked', receipt: own }
   const entry = await parts.target.look(at, { hash: true }, signal)
   const sha256 = entry?.sha256
   // Where its file moved to, only what is certainly its own counts: another one's copy may lie there.

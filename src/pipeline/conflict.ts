@@ -2,18 +2,13 @@
  * What lies in a copy's place and is not what was left there (F80): somebody changed the copy, or put a file of his own there. Says whether it is, and
  * does with it what the configuration says. Whatever cannot be told from a copy of ours is somebody's: at worst an old copy of ours is kept.
  */
-import { createHash } from 'node:crypto'
-import { folderOf, joinPath, nameOf, remotePath, showPath, type RemotePath } from '../base/path.ts'
+import { showPath, type RemotePath } from '../base/path.ts'
 import type { TargetConfig } from '../config/config.ts'
 import type { Delivery, Journal } from '../journal/journal.ts'
 import { TargetError, type LocalCopy, type PutWork, type RemoteEntry, type Target } from '../target/target.ts'
+import { placeBeside, versionOf } from './beside.ts'
 
 export type OnConflict = TargetConfig['onConflict']
-
-/** Names that file systems and clouds take hold 255 bytes; some of them count otherwise. Unit: bytes. */
-const nameBytesMax = 200
-/** Versions of one file that somebody left and nobody took away: more than these are not kept one by one. */
-const namesMax = 100
 
 export interface ConflictParts {
   /** The target's. */
@@ -105,7 +100,7 @@ async function putBeside(
 ): Promise<void> {
   // It may be one of the very object that gets another name now.
   if (delivery.session !== undefined) await journal.saveSession(delivery, undefined)
-  const beside = await freePlace(theirs, target, signal)
+  const beside = await placeBeside(theirs, 'conflict', target, signal)
   // A move asks for no content, and what it answers is nobody's receipt.
   await target.move({ ...theirs, sha256: theirs.sha256 ?? '' }, beside, signal)
   const { source, path } = delivery
@@ -132,39 +127,6 @@ async function theirsAt(
 function parkedReason(theirs: RemoteEntry): string {
   const what = `${showPath(theirs.path)}: somebody else's version (${versionOf(theirs)}, ${theirs.size} bytes) is there`
   return `${what}; move it away at the target to keep it, then run "fanfold retry", which puts the file in its place`
-}
-
-/** Short, for people and names; another one whenever somebody writes there. */
-function versionOf({ remoteId, revision }: RemoteEntry): string {
-  return createHash('sha256').update(`${remoteId} ${revision}`).digest('hex').slice(0, 8)
-}
-
-/** A name that tells what it is and since when, in the same folder: `letter (conflict 2026-11-20 1a2b3c4d).txt`. */
-async function freePlace(theirs: RemoteEntry, target: Target, signal: AbortSignal): Promise<RemotePath> {
-  const name = nameOf(theirs.path)
-  const dot = name.lastIndexOf('.')
-  const end = dot > 0 && name.length - dot <= 16 ? name.slice(dot) : ''
-  const stem = shortened(name.slice(0, name.length - end.length))
-  const day = new Date(Number(theirs.mtimeNs / 1_000_000n)).toISOString().slice(0, 10)
-  for (let count = 1; count <= namesMax; count++) {
-    const tag = `conflict ${day} ${versionOf(theirs)}${count === 1 ? '' : ` ${count}`}`
-    const place = remotePath(joinPath(folderOf(theirs.path), `${stem} (${tag})${end}`))
-    if ((await target.look(place, { hash: false }, signal)) === undefined) return place
-  }
-  const step = 'move those away, then run "fanfold retry"'
-  throw new TargetError(
-    { kind: 'park' },
-    `${showPath(theirs.path)}: its ${namesMax} names for conflicts are taken; ${step}`,
-  )
-}
-
-function shortened(stem: string): string {
-  let short = ''
-  for (const letter of stem) {
-    if (Buffer.byteLength(short + letter) > nameBytesMax) break
-    short += letter
-  }
-  return short
 }
 
 const keys = { size: 'intent-size', sha256: 'intent-sha256', over: 'intent-over' } as const

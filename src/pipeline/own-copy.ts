@@ -5,6 +5,7 @@
 import type { RemotePath } from '../base/path.ts'
 import type { Delivery, Journal, StoredReceipt } from '../journal/journal.ts'
 import type { Receipt, RemoteEntry, Target } from '../target/target.ts'
+import { placeBeside } from './beside.ts'
 
 /** Shortest and longest pause until whoever is in the way is looked for again. Unit: ms. */
 const waitMsMin = 200
@@ -22,6 +23,8 @@ export type OwnCopy =
    * where it was receipted, so that nobody has to wait for it.
    */
   | { readonly kind: 'waits'; readonly delayMs: number; readonly aside: Receipt | null | undefined }
+
+export type Waits = Extract<OwnCopy, { kind: 'waits' }>
 
 export interface OwnCopyParts {
   readonly target: Target
@@ -44,7 +47,7 @@ export async function ownCopy(
   const other = journal.moves.left.at(targetId, at)
   const own = await found(delivery, parts, signal)
   if (other?.goes !== undefined && other.fileId !== fileId) {
-    const delayMs = Math.min(waitMsMax, Math.max(waitMsMin, other.goes.inMs))
+    const delayMs = pauseMs(other.goes)
     // The older change goes first. In a circle the oldest waits for a newer one, and so makes room for somebody itself.
     const isStuck = own !== undefined && other.goes.seq > seq && own.path !== asideAt(fileId)
     const rests = isStuck ? await moved(own, asideAt(fileId), { ...parts, delivery }, signal) : own
@@ -65,6 +68,10 @@ export async function ownCopy(
   return { kind: 'here', receipt: arrived, isProven: false, isSeen: true }
 }
 
+function pauseMs({ inMs }: { readonly inMs: number }): number {
+  return Math.min(waitMsMax, Math.max(waitMsMin, inMs))
+}
+
 /** Said before it is done: whatever becomes of this attempt and of the file, the copy is found again. Undefined where it is not its own any more. */
 async function moved(
   own: Receipt,
@@ -76,22 +83,25 @@ async function moved(
   return target.move(own, to, signal)
 }
 
-/** The copy of a file that moved, wherever it was left; nothing is owed of it, but none stays in a place that was meant for a moment. */
+/**
+ * The copy of a file that moved, wherever it was left; nothing is owed of it, but none stays in a place that was meant for a moment: where its own is
+ * another one's by now, it gets a name beside that.
+ */
 export async function copyLeft(
   delivery: Delivery,
   at: RemotePath,
   parts: OwnCopyParts,
   signal: AbortSignal,
-): Promise<Receipt | undefined> {
-  const { target, asideAt } = parts
-  if (delivery.receipt === undefined) return undefined
+): Promise<Receipt | Waits | undefined> {
+  const { target, journal, asideAt } = parts
   const own = await found(delivery, { ...parts, content: undefined }, signal)
-  if (own?.path !== asideAt(delivery.fileId)) return own
-  for (const place of new Set([at, receiptOf(delivery.receipt).path])) {
-    const there = await target.look(place, { hash: false }, signal)
-    if (there === undefined) return moved(own, place, { ...parts, delivery }, signal)
-  }
-  return own
+  if (own === undefined || own.path !== asideAt(delivery.fileId)) return own
+  const other = journal.moves.left.at(delivery.targetId, at)
+  if (other?.goes !== undefined && other.fileId !== delivery.fileId)
+    return { kind: 'waits', delayMs: pauseMs(other.goes), aside: undefined }
+  const there = await target.look(at, { hash: false }, signal)
+  const place = there === undefined ? at : await placeBeside({ ...own, path: at }, 'kept', target, signal)
+  return moved(own, place, { ...parts, delivery }, signal)
 }
 
 /** Where an attempt of which nothing more is known may have put it, if it is there. */

@@ -141,11 +141,11 @@ function checkTargets(bench: Bench, churn: Churn, seed: number): void {
       if (isSelected(path, length)) expect(copies.get(path), `seed ${seed}: ${name} ${path}`).toBe(hash)
     }
     const strange = [...copies.keys()].filter(
-      (path) => !churn.everSeen.has(path) && !churn.everSeen.has(path.replace(/\.tmp$/, '')),
+      (path) => !path.startsWith('.fanfold-trash/') && !churn.everSeen.has(path.replace(/ \(kept [^)]*\)|\.tmp$/, '')),
     )
     expect(strange, `seed ${seed}: ${name} holds what never was`).toEqual([])
     expect(
-      readdirSync(bench.copies(name)).filter((entry) => entry.startsWith('.fanfold')),
+      readdirSync(bench.copies(name)).filter((entry) => entry.startsWith('.fanfold') && entry !== '.fanfold-trash'),
       `seed ${seed}`,
     ).toEqual([])
   }

@@ -162,6 +162,33 @@ describe('a file that moved', () => {
     expect(world.journal.brakeOf('inbox')).toContain('fanfold approve inbox')
   })
 
+  test('a copy that made room, and whose file went before it came back, is kept under its own name or beside that', async () => {
+    let moves = 2
+    const wrap = (target: Target): Target => ({
+      ...forwarded(target),
+      move: (receipt, to, signal) =>
+        moves-- > 0 ? target.move(receipt, to, signal) : Promise.reject(new Error('the service is unwell')),
+    })
+    const world = await aWorld({ targets: ['nas'], wrap })
+    for (const path of ['a', 'b']) await world.put(path, `${path} of before`)
+    await settled(world)
+    // One makes room, the other one moves on, and the first, which is to be `a` now, cannot come back yet.
+    await world.move(['a', 'b'], ['b', 'a'])
+    await vi.waitUntil(() => moves < 0, soon)
+    // Somebody takes its place, too, and then its file goes.
+    writeFileSync(join(world.copies('nas'), 'a'), 'somebody’s')
+    moves = Infinity
+
+    await world.remove('a')
+    await settled(world)
+
+    expect([copy(world, 'a'), copy(world, 'b')]).toEqual(['somebody’s', 'a of before'])
+    const [beside, ...others] = readdirSync(world.copies('nas')).filter((name) => !['a', 'b'].includes(name))
+    expect(beside).toMatch(/^a \(kept \d{4}-\d\d-\d\d [0-9a-f]{8}\)$/)
+    expect(others).toEqual([])
+    expect(copy(world, beside ?? '')).toBe('b of before')
+  })
+
   test('F83: put aside or moved, and the answer lost: the next attempt finds the copy', async () => {
     let failures = 4
     const wrap = (target: Target): Target => ({
