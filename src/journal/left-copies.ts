@@ -134,6 +134,22 @@ export class LeftCopies {
     return { fileId, goes: isGoing ? { seq, inMs: Math.max(0, (dueMs ?? 0) - this.#parts.clock.wallMs()) } : undefined }
   }
 
+  /**
+   * The place is about to be written over, by a copy that nobody may hear of: whose copy was left there has none from now on. On disk once it
+   * resolves. To be called by whoever has that place's turn, and waited for those who still go from there.
+   */
+  async giveUp({ targetId, fileId }: Pick<Delivery, 'targetId' | 'fileId'>, path: string): Promise<void> {
+    const { guarded, group } = this.#parts
+    const of = [nameCell(path), targetId] as const
+    const there = guarded(() =>
+      this.#statements.any.get(targetId) === undefined ? undefined : this.#statements.at.get(...of),
+    )
+    if (there === undefined || there.fileId === fileId) return
+    await group.add(() => {
+      this.takeOver(targetId, nameCell(path), fileId)
+    })
+  }
+
   /** The place has another file's copy now: what lay there is no more. */
   takeOver(targetId: number, path: NameCell, fileId: number): void {
     this.#statements.takeOver.run(targetId, path, fileId)

@@ -206,6 +206,7 @@ async function send(
       parts.progress(bytesDone)
     },
   }
+  await parts.journal.moves.left.giveUp(delivery, at)
   const receipt = await parts.target.put(copy, at, work, signal)
   return { kind: 'delivered', receipt, crc32: content.crc32, sent: isSent }
 }

@@ -43,6 +43,10 @@ function aMoved(inbox: string, from: string, path: string): Change {
   return { kind: 'move', source: 'inbox', from: sourcePath(from), path: sourcePath(path), stat }
 }
 
+function allBut(pattern: string) {
+  return { sources: undefined, include: [], exclude: [pattern], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
+}
+
 async function aWorldWith(
   files: Readonly<Record<string, string>>,
   some: Parameters<typeof aWorld>[0]['configs'] = {},
@@ -122,14 +126,7 @@ describe('a file that moved', () => {
   })
 
   test('F35: out of what the target takes, it is given up there', async () => {
-    const select = {
-      sources: undefined,
-      include: [],
-      exclude: ['private/**'],
-      sizeMin: 0,
-      sizeMax: undefined,
-      newerThanMs: undefined,
-    }
+    const select = allBut('private/**')
     const world = await aWorldWith({ a: 'content' }, { nas: { onRemove: 'remove', select } })
     mkdirSync(join(world.folder, 'inbox/private'))
 
@@ -141,14 +138,7 @@ describe('a file that moved', () => {
   })
 
   test('F37: very many that move out of what a target takes need their owner’s word', async () => {
-    const select = {
-      sources: undefined,
-      include: [],
-      exclude: ['private/**'],
-      sizeMin: 0,
-      sizeMax: undefined,
-      newerThanMs: undefined,
-    }
+    const select = allBut('private/**')
     const names = Array.from({ length: 60 }, (_, index) => `f${index}`)
     const world = await aWorldWith(Object.fromEntries(names.map((name) => [name, name])), {
       nas: { onRemove: 'remove', removeAfterMs: 200, select },
@@ -187,6 +177,36 @@ describe('a file that moved', () => {
     expect(beside).toMatch(/^a \(kept \d{4}-\d\d-\d\d [0-9a-f]{8}\)$/)
     expect(others).toEqual([])
     expect(copy(world, beside ?? '')).toBe('b of before')
+  })
+
+  test('F83: written over by a copy of which nobody heard, a copy that was left is not believed there any more', async () => {
+    let lost = 0
+    const wrap = (target: Target): Target => ({
+      ...forwarded(target),
+      async put(copied, at, work, signal) {
+        const receipt = await target.put(copied, at, work, signal)
+        if (lost-- > 0) throw new Error('the answer was lost')
+        return receipt
+      },
+    })
+    const select = allBut('other/**')
+    const world = await aWorld({ targets: ['nas'], configs: { nas: { select } }, wrap })
+    await world.put('p', 'one')
+    await settled(world)
+    mkdirSync(join(world.folder, 'inbox/other'))
+    // Where nobody takes it: its copy stays at `p`.
+    await world.move(['p', 'other/p'])
+    await settled(world)
+    expect(world.journal.receiptsOf(1).get('nas')?.path).toBe('p')
+
+    lost = 1
+    await world.put('p', 'the other one')
+    await vi.waitUntil(() => copy(world, 'p') === 'the other one', soon)
+    await world.move(['p', 'q'])
+    await settled(world)
+
+    expect(copy(world, 'q')).toBe('the other one')
+    expect(world.journal.receiptsOf(1).get('nas')).toBeUndefined()
   })
 
   test('F83: put aside or moved, and the answer lost: the next attempt finds the copy', async () => {
