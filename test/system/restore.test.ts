@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { backAfterTotalLoss, kinds } from '../e2e/restoring.ts'
 
 const wanted = process.env['FANFOLD_LOST_FILES']
-const filesOf = (kind: string): number => Number(wanted ?? (kind === 'directory' ? 5000 : 200))
+const filesOf = (kind: string): number => Number(wanted ?? (kind === 'directory' ? 2000 : 200))
 const cases = Object.keys(kinds).map((kind) => ({ kind, files: filesOf(kind) }))
 
 test.each(cases)(

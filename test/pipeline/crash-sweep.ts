@@ -1,26 +1,22 @@
-/** Ended at every single step on disk: what was promised is kept, and what is found again is finished without doing it twice. */
+/** A life that is ended at a single step on disk, and the next one: what was promised is kept, and what is found again is finished without doing it twice. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
-import { expect, test, vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { sourcePath } from '../../src/base/path.ts'
 import { wholeBytesMax } from '../../src/digest/digest.ts'
 import type { Change, Journal } from '../../src/journal/journal.ts'
 import { TargetError, type Target } from '../../src/target/target.ts'
-import { aFolder, aSeed } from '../builders.ts'
+import { aFolder } from '../builders.ts'
 import { canMount, smallDisk } from '../disk.ts'
 import { journalPoint, Life, live, makeMortal, type Fate } from './mortal.ts'
 import { aWorld, forwarded, type World } from './rig.ts'
 
 const sound = ['nas', 'usb'] as const
 /** Fewer would mean that what is counted is not all there is. */
-const pointsMin = 400
-/** A failure is struck at each so many points, from a random one on; at all of them in a long run. */
-const failStride = Number(process.env['FANFOLD_FAIL_STRIDE'] ?? 6)
-/** An end at all of them; at a part of them for a first look. */
-const endStride = Number(process.env['FANFOLD_END_STRIDE'] ?? 1)
+export const pointsMin = 400
 
 const names = [...sound, 'ill'] as const
 /** Where copies follow their files to the trash, at once. */
@@ -379,7 +375,7 @@ function checkReceipts(folder: string, file: string, left: ReadonlySet<string>):
 }
 
 /** Strikes every `stride`-th point from `first` on until a life is a whole one. @returns how many points there are. */
-async function sweep(fate: Fate, first = 1, stride = 1): Promise<number> {
+export async function sweep(fate: Fate, first: number, stride: number): Promise<number> {
   makeMortal()
   const base = aFolder()
   // No end of a process depends on what a sync does, and a disk in memory has the cheap ones.
@@ -395,13 +391,3 @@ async function sweep(fate: Fate, first = 1, stride = 1): Promise<number> {
     if (!past.life.isStruck) return past.life.pointCount
   }
 }
-
-test('F83: ended at every statement of the journal and every step of delivery on disk, the next life makes it whole', async () => {
-  const first = 1 + (aSeed() % endStride)
-  expect(await sweep('end', first, endStride), `from point ${first}`).toBeGreaterThan(pointsMin)
-}, 600_000)
-
-test('F83: where one of them fails, the next life makes it whole', async () => {
-  const first = 1 + (aSeed() % failStride)
-  expect(await sweep('fail', first, failStride), `from point ${first}`).toBeGreaterThan(pointsMin)
-}, 600_000)
