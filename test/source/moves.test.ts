@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { firstLookMs } from '../../src/source/settle.ts'
 import { aWorld, atRest, endWorlds, until, type World } from './world.ts'
 
 afterEach(endWorlds)
@@ -29,6 +30,20 @@ async function aWorldWith(...paths: string[]): Promise<World> {
   return world
 }
 
+/** Within less time than passes until the first look; a busy machine may need more than one try. */
+async function renamedAtOnce(): Promise<World> {
+  for (let tries = 1; ; tries++) {
+    const world = await aWorldWith('a', 'b', 'c', 'd')
+    const startMs = performance.now()
+    renameSync(path(world, 'a'), path(world, 'tmp'))
+    renameSync(path(world, 'b'), path(world, 'a'))
+    renameSync(path(world, 'tmp'), path(world, 'b'))
+    renameSync(path(world, 'd'), path(world, 'e'))
+    renameSync(path(world, 'c'), path(world, 'd'))
+    if (performance.now() - startMs < firstLookMs / 2 || tries === 10) return world
+  }
+}
+
 const path = (world: World, name: string): string => join(world.root, name)
 
 describe('while it is watched', () => {
@@ -44,13 +59,7 @@ describe('while it is watched', () => {
   })
 
   test('F33: a swap and a chain are moves of one call', async () => {
-    const world = await aWorldWith('a', 'b', 'c', 'd')
-
-    renameSync(path(world, 'a'), path(world, 'tmp'))
-    renameSync(path(world, 'b'), path(world, 'a'))
-    renameSync(path(world, 'tmp'), path(world, 'b'))
-    renameSync(path(world, 'd'), path(world, 'e'))
-    renameSync(path(world, 'c'), path(world, 'd'))
+    const world = await renamedAtOnce()
     await until(() => world.ledger.taken.length > 0)
     await atRest(world, 500)
 
