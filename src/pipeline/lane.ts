@@ -270,17 +270,19 @@ export class Lane implements Child {
     if (isDone(outcome)) this.#tookOne()
     if (outcome.kind !== 'parked' && outcome.kind !== 'postponed') return
     tellOfFailure(this.name, delivery, outcome, this.#parts.log)
-    if (isTargets !== true || !this.#streak.failed(delivery.fileId)) return
-    const reason = `one file after the other failed, the last one so: ${outcome.reason}`
-    this.#happened({ kind: 'failed', pause: 'paused', reason })
+    const trouble = isTargets === true ? this.#streak.failed(delivery.fileId, outcome.reason) : undefined
+    if (trouble !== undefined) this.#happened({ kind: 'failed', ...trouble })
   }
 
   /** What waits for its time because the target failed as a whole comes now: F70. */
   #tookOne(): void {
     this.#happened({ kind: 'delivered' })
     if (!this.#streak.delivered()) return
-    this.#parts.journal.retry(this.#config.targetId, 'postponed')
-    this.#wake()
+    const { journal } = this.#parts
+    this.#tasks.run('retry', async (signal) => {
+      await journal.patiently(() => journal.retry(this.#config.targetId, 'postponed'), signal)
+      this.#wake()
+    })
   }
 
   /** Slots that become free in one turn are asked for together: a claim of 30 costs little more than a claim of one. */

@@ -3,6 +3,7 @@
  * it is then to be paused as a whole, and tried with one file at a time until it takes one.
  */
 import type { Outcome } from '../journal/journal.ts'
+import type { Trouble } from './lane-state.ts'
 
 /** So many different files in a row, and the target is to blame. A few that it never takes lie among others that it does. */
 const filesMax = 16
@@ -15,10 +16,11 @@ export class Streak {
     return this.#failed.size >= filesMax
   }
 
-  /** @returns whether the target is to blame. */
-  failed(fileId: number): boolean {
+  /** @returns what to say of the target, where it is to blame. */
+  failed(fileId: number, reason: string): Trouble | undefined {
     if (!this.isBroken) this.#failed.add(fileId)
-    return this.isBroken
+    if (!this.isBroken) return undefined
+    return { pause: 'paused', reason: `one file after the other failed, the last one so: ${reason}` }
   }
 
   /** @returns whether it was to blame until now: what failed on its account need not wait any longer. */
