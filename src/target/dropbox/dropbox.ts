@@ -9,9 +9,20 @@ import { abortReason } from '../../base/clock.ts'
 import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import { Finds } from '../finds.ts'
+import { unlessRefused } from '../folder-moves.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { DropboxApi } from './api.ts'
@@ -26,7 +37,7 @@ import {
   parseSpace,
   type Node,
 } from './metadata.ts'
-import { moved } from './moves.ts'
+import { folderMoved, moved, type MoveParts } from './moves.ts'
 import { Places, rootOf } from './places.ts'
 import { fileBytesMax, Puts } from './puts.ts'
 import { entryOf, gotten, listed } from './reading.ts'
@@ -94,10 +105,14 @@ class DropboxTarget implements Target {
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
-    return abortFirst(signal, async () => {
-      const parts = { api: this.#api, places: this.#places, lookUp: this.#lookUp.bind(this) }
-      return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
-    })
+    return abortFirst(signal, async () =>
+      receiptOf(await moved(this.#moves, receipt.remoteId, to, signal), to, receipt),
+    )
+  }
+
+  /** Whether the files below keep their revisions is not documented: one that did not is known again by its content. */
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    return abortFirst(signal, () => unlessRefused(() => folderMoved(this.#moves, from, to, signal)))
   }
 
   /** Only business accounts may purge; elsewhere what was purged stays in the trash for its time. */
@@ -167,6 +182,10 @@ class DropboxTarget implements Target {
 
   close(): Promise<void> {
     return this.#options.transport.close()
+  }
+
+  get #moves(): MoveParts {
+    return { api: this.#api, places: this.#places, lookUp: this.#lookUp.bind(this) }
   }
 
   async #account(signal: AbortSignal): Promise<{ readonly id: string; readonly email: string }> {

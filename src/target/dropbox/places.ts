@@ -3,6 +3,7 @@
  * beside what is there (F53, F54). Folders are looked at once and remembered; nothing here writes.
  */
 import { folderOf, joinPath, nameOf, type RemotePath, remotePath } from '../../base/path.ts'
+import { isWithin } from '../folder-moves.ts'
 import { nameRules, type NameRules } from '../name-rules.ts'
 import { chooseName, decodeName, encodeName, encodeTwin, nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
@@ -46,6 +47,23 @@ export class Places {
   forget(): void {
     this.#spelled.clear()
     this.#owners.clear()
+  }
+
+  /** Of this folder and all below it: they went elsewhere, or are to come from there. */
+  forgetBelow(path: string): void {
+    for (const [known, spelled] of this.#spelled) {
+      if (!isWithin(known, path)) continue
+      this.#spelled.delete(known)
+      const key = keyOf(folderOf(spelled), nameOf(spelled))
+      if (this.#owners.get(key) === spelled) this.#owners.delete(key)
+    }
+  }
+
+  /** Whether Dropbox takes both for one place, as it does `Docs` and `docs`. */
+  async isOne(path: string, other: string, signal: AbortSignal): Promise<boolean> {
+    if (folderOf(path) !== folderOf(other)) return false
+    const plain = await this.plain(remotePath(other), signal)
+    return keyOf('', nameOf(await this.folder(path, signal))) === keyOf('', plain.name)
   }
 
   /** The account refused a name as malformed. Answers whether another spelling is worth a try, which all names have from now on. */
