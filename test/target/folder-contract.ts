@@ -92,7 +92,6 @@ export function folderContract({ fixture, target, source }: FolderBench): void {
       expect(await move('file', 'b')).toBe('refused')
       expect(await move('a', 'taken')).toBe('refused')
       expect(await move('a', 'file')).toBe('refused')
-      expect(await move('a', 'file/below')).toBe('refused')
       expect(await move('a', 'a/below')).toBe('refused')
       expect(await paths()).toEqual(['a/x', 'file', 'taken/y'])
 

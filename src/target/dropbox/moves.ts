@@ -50,13 +50,8 @@ export async function folderMoved(
   const verb = `move of the folder ${showPath(from)} to ${showPath(to)}`
   const arg = { from_path: node.id, to_path: path, autorename: false }
   const times = { answerMs: folderMoveMs }
-  const forget = (): void => [from, to].forEach((each) => places.forgetBelow(each))
-  forget()
-  try {
+  return places.whileMoving<FolderMoved>([from, to], async () => {
     parseCreated(api.what(verb), await api.rpc(verb, (sdk) => sdk.filesMoveV2(arg), signal, times))
-  } finally {
-    // Who looked meanwhile may have remembered how it was.
-    forget()
-  }
-  return 'moved'
+    return 'moved'
+  })
 }

@@ -3,7 +3,7 @@
  * beside what is there (F53, F54). Folders are looked at once and remembered; nothing here writes.
  */
 import { folderOf, joinPath, nameOf, type RemotePath, remotePath } from '../../base/path.ts'
-import { isWithin } from '../folder-moves.ts'
+import { isWithin, MovingFolders } from '../folder-moves.ts'
 import { nameRules, type NameRules } from '../name-rules.ts'
 import { chooseName, decodeName, encodeName, encodeTwin, nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
@@ -32,6 +32,7 @@ export class Places {
   readonly #root: string
   readonly #lookUp: LookUp
   readonly #turns = new PathTurns()
+  readonly #moving = new MovingFolders()
   readonly #spelled = new Map<string, string>()
   /** Which of our folders has what Dropbox takes for one name, by that name's key. */
   readonly #owners = new Map<string, string>()
@@ -49,8 +50,12 @@ export class Places {
     this.#owners.clear()
   }
 
-  /** Of this folder and all below it: they went elsewhere, or are to come from there. */
-  forgetBelow(path: string): void {
+  /** Runs `work`, which moves a folder, while nothing is remembered of either place. */
+  whileMoving<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+    return this.#moving.during(paths, (path) => this.#forgetBelow(path), work)
+  }
+
+  #forgetBelow(path: string): void {
     for (const [known, spelled] of this.#spelled) {
       if (!isWithin(known, path)) continue
       this.#spelled.delete(known)
@@ -108,8 +113,10 @@ export class Places {
     const parent = await this.folder(folderOf(path), signal)
     // Twins take turns, so that the second finds the first even where neither is at Dropbox yet.
     const key = keyOf(parent, nameOf(path))
+    const { since } = this.#moving
     return this.#turns.take(key, signal, async () => {
       const spelled = this.#spelled.get(path) ?? (await this.#chooseFolder(parent, path, signal))
+      if (!this.#moving.mayRemember(path, since)) return spelled
       if (this.#spelled.size >= foldersMax) this.forget()
       this.#spelled.set(path, spelled)
       this.#owners.set(keyOf(parent, nameOf(spelled)), spelled)
