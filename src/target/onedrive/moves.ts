@@ -8,6 +8,12 @@ import { isRefused } from './errors.ts'
 import type { FileNode } from './metadata.ts'
 import type { Places, Spot } from './places.ts'
 
+/**
+ * What is left to paths below a folder: nearly none is longer. A file's name is cut where its path would be too long, so in a folder of another
+ * length it may be called otherwise. UTF-16 units.
+ */
+const belowUnits = 200
+
 export interface MoveParts {
   readonly api: GraphApi
   readonly drive: Drive
@@ -51,8 +57,13 @@ export async function folderMoved(
   const { kind, id } = old.held
   if (kind !== 'folder') return 'refused'
   const spot = await spotOf(parts, to, { mayMake: true, isItself: id }, signal)
-  if (spot === undefined || spot.held !== undefined) return 'refused'
+  if (spot === undefined || spot.held !== undefined || mayRespell(old, spot, places.pathUnitsMax)) return 'refused'
   return places.whileMoving([from, to], old, () => folderMovedTo(parts, id, { spot, to }, signal))
+}
+
+function mayRespell(old: Spot, spot: Spot, unitsMax: number): boolean {
+  const [before, after] = [old, spot].map(({ folder, name }) => folder.units + 1 + name.length)
+  return before !== after && Math.max(before ?? 0, after ?? 0) + belowUnits > unitsMax
 }
 
 async function spotOf(

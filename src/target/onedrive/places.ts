@@ -43,6 +43,11 @@ export class Places {
     this.#rules = rulesOf(drive)
   }
 
+  /** From the drive's root on, or the host's. */
+  get pathUnitsMax(): number {
+    return this.#rules.pathUnitsMax
+  }
+
   /** Somebody may have been there since. */
   forget(): void {
     this.#folders.clear()
