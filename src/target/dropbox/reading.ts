@@ -7,6 +7,7 @@ import type { DropboxApi } from './api.ts'
 import { ContentHash } from './content-hash.ts'
 import { type FileNode, type FolderNode, parseFile, parsePage } from './metadata.ts'
 import { Reading } from './places.ts'
+import { revisionOf } from './revision.ts'
 
 /** Most that Dropbox gives. */
 const pageEntriesMax = 2000
@@ -14,8 +15,8 @@ const pageEntriesMax = 2000
 export const onItsWay = '.fanfold-move-'
 
 export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
-  const { id, rev, size, mtimeNs, contentHash } = node
-  return { path, remoteId: id, revision: rev, size, mtimeNs, sha256: undefined, contentHash }
+  const { id, size, mtimeNs, contentHash } = node
+  return { path, remoteId: id, revision: revisionOf(node), size, mtimeNs, sha256: undefined, contentHash }
 }
 
 /** All files below a folder. @param under the folder's path to us. */
@@ -55,7 +56,7 @@ export async function gotten(
   const { metadata, stream } = await api.download(verb, entry.remoteId, range, signal)
   try {
     const node = parseFile(api.what(verb), metadata)
-    if (node.rev !== entry.revision) throw failed(api.what(verb), 'it is not the version that was listed')
+    if (revisionOf(node) !== entry.revision) throw failed(api.what(verb), 'it is not the version that was listed')
     const { contentHash } = node
     if (start > 0 || contentHash === undefined) return stream
     const hash = new ContentHash()

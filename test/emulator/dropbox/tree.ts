@@ -68,7 +68,7 @@ export interface TreeRules extends PathRules {
   readonly updateOfMissing: 'conflict' | 'write'
   /** What a move does that changes letters' case only; documented as not supported, not how. Default 'conflict'. */
   readonly caseRename: 'conflict' | 'rename'
-  /** Whether a file that is moved, by itself or with a folder above it, has another revision there; not documented. Default false. */
+  /** Whether a file that is moved has another revision there, as was seen; with a folder above it that is not documented. Default true. */
   readonly movesRevise: boolean
 }
 
