@@ -178,6 +178,21 @@ describe('at Dropbox a folder', () => {
     },
   )
 
+  test('F40: between two spellings that was cut short half way is there for the next one', async () => {
+    await begin(aDropboxTarget())
+    const x = await put('docs/x')
+    cloud.rig.emulator.fault({ route: 'files/move_v2', nth: 2, fault: { do: 'cut' } })
+
+    await expect(move('docs', 'Docs')).rejects.toThrow(TargetError)
+    const between = await paths()
+
+    expect(await move('docs', 'Docs')).toBe('moved')
+    expect(await move('docs', 'Docs')).toBe('absent')
+    expect([between, await paths()]).toEqual([[], ['Docs/x']])
+    expect((await cloud.target.look(at('Docs/x'), { hash: false }, never))?.remoteId).toBe(x.remoteId)
+    expect(await cloud.names()).toEqual(['Docs'])
+  })
+
   test('F32: with too many files for one call stays where it is', async () => {
     await begin(aDropboxTarget({ rules: { filesPerCallMax: 2 } }))
     for (const name of ['a', 'b', 'c']) await put(`old/${name}`)

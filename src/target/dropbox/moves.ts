@@ -1,9 +1,9 @@
 /** Files and folders to another place at Dropbox, by their id: wherever an attempt before left a file, the next one finds it. */
-import { showPath, type RemotePath } from '../../base/path.ts'
+import { folderOf, showPath, type RemotePath } from '../../base/path.ts'
 import { folderMoveMs, isWithin } from '../folder-moves.ts'
 import { type FolderMoved, TargetError } from '../target.ts'
 import type { DropboxApi } from './api.ts'
-import { type FileNode, parseCreated, parseMoved } from './metadata.ts'
+import { type FileNode, type FolderNode, parseCreated, parseMoved } from './metadata.ts'
 import type { LookUp, Places } from './places.ts'
 import { onItsWay } from './reading.ts'
 
@@ -36,22 +36,51 @@ export async function moved(parts: MoveParts, id: string, to: RemotePath, signal
 
 /** A folder with all that is below it. Folders above its new place come with the move. */
 export async function folderMoved(
-  { api, places, lookUp }: MoveParts,
+  parts: MoveParts,
   from: RemotePath,
   to: RemotePath,
   signal: AbortSignal,
 ): Promise<FolderMoved> {
+  const { places, lookUp } = parts
+  if (isWithin(to, from)) return 'refused'
   const node = await lookUp(await places.folder(from, signal), signal)
+  if (node?.kind === 'file') return 'refused'
+  if (await places.isOne(from, to, signal)) return folderRespelled(parts, node, { from, to }, signal)
   if (node === undefined) return 'absent'
-  // Dropbox changes no letters' case of a folder, and the way round of a file cannot be found again half way.
-  if (node.kind !== 'folder' || isWithin(to, from) || (await places.isOne(from, to, signal))) return 'refused'
   const path = await places.folder(to, signal)
   if ((await lookUp(path, signal)) !== undefined) return 'refused'
-  const verb = `move of the folder ${showPath(from)} to ${showPath(to)}`
-  const arg = { from_path: node.id, to_path: path, autorename: false }
-  const times = { answerMs: folderMoveMs }
   return places.whileMoving<FolderMoved>([from, to], async () => {
-    parseCreated(api.what(verb), await api.rpc(verb, (sdk) => sdk.filesMoveV2(arg), signal, times))
+    await moveFolder(parts, node.id, path, signal)
     return 'moved'
   })
+}
+
+/**
+ * Only letters' case changes: it goes a way round, as a file does. Half way it has a name that hangs on the new one alone, so that whoever asks for the
+ * same again finds it there.
+ */
+async function folderRespelled(
+  parts: MoveParts,
+  node: FolderNode | undefined,
+  { from, to }: { readonly from: RemotePath; readonly to: RemotePath },
+  signal: AbortSignal,
+): Promise<FolderMoved> {
+  const { places, lookUp } = parts
+  const beside = await places.besideTwin(to, signal)
+  const aside = `${folderOf(beside.path)}/${onItsWay}${beside.name}`
+  const moving = node ?? (await lookUp(aside, signal))
+  if (moving?.kind !== 'folder') return 'absent'
+  const { path } = await places.plain(to, signal)
+  return places.whileMoving<FolderMoved>([from, to], async () => {
+    if (node !== undefined) await moveFolder(parts, node.id, aside, signal)
+    await moveFolder(parts, moving.id, path, signal)
+    return 'moved'
+  })
+}
+
+async function moveFolder({ api }: MoveParts, id: string, path: string, signal: AbortSignal): Promise<void> {
+  const verb = `move of a folder to ${path}`
+  const arg = { from_path: id, to_path: path, autorename: false }
+  const times = { answerMs: folderMoveMs }
+  parseCreated(api.what(verb), await api.rpc(verb, (sdk) => sdk.filesMoveV2(arg), signal, times))
 }

@@ -11,7 +11,7 @@ import { revisionOf } from './revision.ts'
 
 /** Most that Dropbox gives. */
 const pageEntriesMax = 2000
-/** A file on its way between two spellings of its name, see `moves.ts`. */
+/** A file or a folder on its way between two spellings of its name, see `moves.ts`. In small letters, as paths are compared. */
 export const onItsWay = '.fanfold-move-'
 
 export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
@@ -34,7 +34,7 @@ export async function* listed(
   for (;;) {
     for (const node of page.nodes) {
       if (node.kind === 'folder') reading.folder(node)
-      else if (!node.name.startsWith(onItsWay)) yield entryOf(node, reading.file(node))
+      else if (!node.pathLower.includes(`/${onItsWay}`)) yield entryOf(node, reading.file(node))
     }
     if (!page.hasMore) return
     const { cursor } = page
