@@ -1,6 +1,6 @@
 /** A target held to a pace, where it does not keep one by itself. How the pace is kept is not said here. */
 import type { Pace } from './pace.ts'
-import type { FolderMoved, PutWork, ReadableTarget, Target } from './target.ts'
+import type { PutWork, ReadableTarget, Target } from './target.ts'
 import { refuseClosed } from './verdict.ts'
 
 /**
@@ -17,7 +17,6 @@ export function paced(target: Target, pace: Pace): Target {
     put: (copy, at, work, signal) =>
       pace.upload(signal, () => target.put(copy, at, pacedWork(work, pace, target.traits.chunkBytes), signal)),
     move: (receipt, to, signal) => pace.request(signal, () => target.move(receipt, to, signal)),
-    ...movingFolders(target, (signal, move) => pace.request(signal, move)),
     remove: (receipt, how, signal) => pace.request(signal, () => target.remove(receipt, how, signal)),
     look: (at, want, signal) => pace.request(signal, () => target.look(at, want, signal)),
     recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),
@@ -40,7 +39,6 @@ export function gated(target: Target, pace: Pace): Target {
     },
     put: (copy, at, work, signal) => target.put(copy, at, pacedWork(work, freely, target.traits.chunkBytes), signal),
     move: (receipt, to, signal) => target.move(receipt, to, signal),
-    ...movingFolders(target, (_signal, move) => move()),
     remove: (receipt, how, signal) => target.remove(receipt, how, signal),
     look: (at, want, signal) => target.look(at, want, signal),
     recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),
@@ -49,18 +47,6 @@ export function gated(target: Target, pace: Pace): Target {
     about: (signal) => target.about(signal),
     rest: () => target.rest(),
     close: () => target.close(),
-  }
-}
-
-/** Of a kind that knows no folders nothing. */
-function movingFolders(
-  target: Target,
-  run: (signal: AbortSignal, move: () => Promise<FolderMoved>) => Promise<FolderMoved>,
-): Pick<Target, 'moveFolder'> {
-  if (target.moveFolder === undefined) return {}
-  return {
-    moveFolder: (from, to, signal) =>
-      run(signal, async () => (await target.moveFolder?.(from, to, signal)) ?? 'refused'),
   }
 }
 

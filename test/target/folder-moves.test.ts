@@ -8,6 +8,7 @@ import { type FolderMoved, type Receipt, TargetError } from '../../src/target/ta
 import type { Armed, FaultScript } from '../emulator/core/faults.ts'
 import { aBoxTarget } from './box-fixture.ts'
 import { aCopy, all, aWork, type Fixture, never, sha256Of } from './contract.ts'
+import type { Mover } from './folder-contract.ts'
 import { aDropboxTarget } from './dropbox-fixture.ts'
 import { aDriveTarget } from './google-drive-fixture.ts'
 import { aOneDriveTarget } from './onedrive-fixture.ts'
@@ -41,9 +42,9 @@ async function put(path: string, content = path, previous?: Receipt): Promise<Re
   return cloud.target.put(copy, at(path), aWork({ previous }), never)
 }
 
-async function move(from: string, to: string): Promise<FolderMoved> {
-  if (cloud.target.moveFolder === undefined) throw new Error('it moves no folders')
-  return cloud.target.moveFolder(at(from), at(to), never)
+async function move(from: string, to: string, by: Mover = cloud.target): Promise<FolderMoved> {
+  if (by.moveFolder === undefined) throw new Error('it moves no folders')
+  return by.moveFolder(at(from), at(to), never)
 }
 
 /** As a lane: again and again until there is an answer. */
@@ -232,4 +233,19 @@ test('F32, F52: at OneDrive it stays where names of files may have been cut for 
   expect(await move(deep, 'short')).toBe('refused')
   expect(await move(deep, `${'d'.repeat(120)}/${'g'.repeat(120)}`)).toBe('moved')
   expect(await move('d'.repeat(120), 'h')).toBe('moved')
+})
+
+test('F32: at OneDrive a folder that a look does not find yet is found by its id', async () => {
+  await begin(aOneDriveTarget())
+  const x = await put('old/x')
+  const armed = cloud.rig.emulator.fault({
+    route: 'item',
+    contains: ':/old:',
+    fault: { do: 'behave', name: 'not-found' },
+  })
+
+  expect(await move('old', 'new')).toBe('moved')
+
+  expect(armed.struck).toBe(1)
+  expect((await cloud.target.look(at('new/x'), { hash: false }, never))?.remoteId).toBe(x.remoteId)
 })
