@@ -101,9 +101,9 @@ export interface Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt>
   /**
    * Moves a folder with all that lies below it, at once: every object keeps its id, and its revision as far as it can. Whatever it remembers of
-   * places below either of the two is forgotten. Undefined for a kind that knows no folders.
+   * places below either of the two is forgotten. May be repeated after an unknown outcome.
    */
-  moveFolder?(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved>
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved>
   /** Takes a copy away; `trash` keeps it where the target's owner can get it back. An object that is gone already is done. */
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void>
   /**

@@ -8,7 +8,6 @@ import { type FolderMoved, type Receipt, TargetError } from '../../src/target/ta
 import type { Armed, FaultScript } from '../emulator/core/faults.ts'
 import { aBoxTarget } from './box-fixture.ts'
 import { aCopy, all, aWork, type Fixture, never, sha256Of } from './contract.ts'
-import type { Mover } from './folder-contract.ts'
 import { aDropboxTarget } from './dropbox-fixture.ts'
 import { aDriveTarget } from './google-drive-fixture.ts'
 import { aOneDriveTarget } from './onedrive-fixture.ts'
@@ -42,9 +41,8 @@ async function put(path: string, content = path, previous?: Receipt): Promise<Re
   return cloud.target.put(copy, at(path), aWork({ previous }), never)
 }
 
-async function move(from: string, to: string, by: Mover = cloud.target): Promise<FolderMoved> {
-  if (by.moveFolder === undefined) throw new Error('it moves no folders')
-  return by.moveFolder(at(from), at(to), never)
+async function move(from: string, to: string): Promise<FolderMoved> {
+  return cloud.target.moveFolder(at(from), at(to), never)
 }
 
 /** As a lane: again and again until there is an answer. */
