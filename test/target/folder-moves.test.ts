@@ -232,3 +232,18 @@ test('F32, F52: at OneDrive it stays where names of files may have been cut for 
   expect(await move(deep, `${'d'.repeat(120)}/${'g'.repeat(120)}`)).toBe('moved')
   expect(await move('d'.repeat(120), 'h')).toBe('moved')
 })
+
+test('F32: at OneDrive a folder that a look does not find yet is found by its id', async () => {
+  await begin(aOneDriveTarget())
+  const x = await put('old/x')
+  const armed = cloud.rig.emulator.fault({
+    route: 'item',
+    contains: ':/old:',
+    fault: { do: 'behave', name: 'not-found' },
+  })
+
+  expect(await move('old', 'new')).toBe('moved')
+
+  expect(armed.struck).toBe(1)
+  expect((await cloud.target.look(at('new/x'), { hash: false }, never))?.remoteId).toBe(x.remoteId)
+})

@@ -52,7 +52,10 @@ export async function folderMoved(
 ): Promise<FolderMoved> {
   const { places } = parts
   if (isWithin(to, from)) return 'refused'
-  const old = await spotOf(parts, from, { mayMake: false, isItself: undefined }, signal)
+  const seen = await spotOf(parts, from, { mayMake: false, isItself: undefined }, signal)
+  if (seen === undefined) return 'absent'
+  // A look by name may be behind, one by id is not.
+  const old = seen.held === undefined ? await places.rememberedIn(seen, from, signal) : seen
   if (old?.held === undefined) return 'absent'
   const { kind, id } = old.held
   if (kind !== 'folder') return 'refused'

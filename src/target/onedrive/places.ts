@@ -82,6 +82,16 @@ export class Places {
     return { folder: parent, ...(twin?.id === isItself ? { name: plain, held: undefined } : spot) }
   }
 
+  /** The folder of a path that was made a moment ago, if it is where it was made. */
+  async rememberedIn({ folder }: Spot, path: string, signal: AbortSignal): Promise<Spot | undefined> {
+    const known = this.#folders.get(path)
+    if (known === undefined) return undefined
+    const node = await this.#drive.at(`look at ${showPath(path)}`, this.#drive.path(known.id), signal)
+    if (node?.kind !== 'folder' || node.parentId !== folder.id) return undefined
+    const isOfName = this.#spelled.get(this.#key(folder, node.name)) === node.name
+    return isOfName ? { folder, name: node.name, held: node } : undefined
+  }
+
   /** Runs `work`, which moves a folder away from a spot, while nothing is remembered of either place. */
   whileMoving<T>(paths: readonly string[], { folder, name }: Spot, work: () => Promise<T>): Promise<T> {
     const forget = (path: string): void => {
