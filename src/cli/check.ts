@@ -82,6 +82,7 @@ function targetLines(target: TargetConfig): Line[] {
     fact('at', target.at),
     fact('on remove', onRemoveWords(target)),
     fact('if changed', onConflictWords[target.onConflict]),
+    ...(target.cooldownMs === 0 ? [] : [fact('cooldown', `a file at most once in ${showDuration(target.cooldownMs)}`)]),
     fact('pace', paceWords(target.pace)),
     fact('verify', verifyWords(target.verify)),
   ]

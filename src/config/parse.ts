@@ -231,6 +231,7 @@ function commonOf(target: FileValue['targets'][number]) {
     onConflict: target['on-conflict'],
     formerly: target.formerly,
     removeAfterMs: target['remove-after'],
+    cooldownMs: target.cooldown,
     pace: {
       concurrency: pace.concurrency,
       requests: pace.requests,

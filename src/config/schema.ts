@@ -227,6 +227,12 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
+  cooldown: duration('a duration with a unit between 0s and 1d, such as 30s', 0, 24 * hourMs)
+    .prefault('0s')
+    .meta({
+      description:
+        'Shortest time between two copies of one file there, for what is saved again and again; the newest version always arrives.',
+    }),
   verify: verify
     .prefault({})
     .meta({ description: 'Whether copies are still there and as they were is looked at by itself.' }),

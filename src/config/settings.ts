@@ -146,6 +146,8 @@ interface AnyTargetConfig {
   readonly onConflict: 'overwrite' | 'keep-both' | 'park'
   /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
   readonly removeAfterMs: number
+  /** Shortest time between two copies of one file. */
+  readonly cooldownMs: number
   readonly pace: Pace
   readonly verify: VerifySettings
 }

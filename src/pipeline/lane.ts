@@ -255,8 +255,7 @@ export class Lane implements Child {
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, asideAt, onRemove, onConflict } = order()
-    const parts = { ...this.#parts, name: this.name, target, placeAt, asideAt, onRemove, onConflict, progress }
+    const parts = { ...this.#parts, ...order(), name: this.name, target, progress }
     const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
