@@ -227,7 +227,8 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
-  cooldown: duration('a duration with a unit between 0s and 1d, such as 30s', 0, 24 * hourMs)
+  // Longer, and a file that is saved without end would make the target look late.
+  cooldown: duration('a duration with a unit between 0s and 5m, such as 30s', 0, 5 * 60_000)
     .prefault('0s')
     .meta({
       description:

@@ -19,6 +19,8 @@ export interface SourceDeps {
   /** Hands settled changes on, at most 1,000 a call, one call at a time; resolves when they are durable. A rejected call is repeated. */
   take(changes: readonly Change[]): Promise<void>
   note(event: SourceNote): void
+  /** Name of a kind of mounted file system that does not tell of changes, where not the usual ones are meant (F8). */
+  readonly blindMount?: (fsType: string) => string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

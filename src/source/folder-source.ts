@@ -13,15 +13,16 @@ import { conditionOf, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
 import { Moves } from './moves.ts'
+import { NestedMounts } from './nested-mounts.ts'
 import type { ScanEnd } from './reconcile.ts'
-import { isSameRoot, whyNoRoot, whyPolled } from './root.ts'
+import { blindMount, isSameRoot, whyNoRoot, whyPolled } from './root.ts'
 import type { Look, RootIdentity, RootLook } from './scan.ts'
 import type { ScanFindings } from './scan-findings.ts'
 import { ScanQueue } from './scan-queue.ts'
 import type { Scanner } from './scanner.ts'
 import { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
-import { RootWatch } from './root-watch.ts'
+import { RootWatch, type RootWatchOptions } from './root-watch.ts'
 import { SkippedEntries, whyLeftAlone } from './skipped-entries.ts'
 
 /** Time between two looks at the root, ms (F10). */
@@ -64,6 +65,7 @@ export class FolderSource implements Child {
   readonly #settler: Settler
   readonly #rootBell: Bell
   readonly #scans: ScanQueue
+  readonly #mounts: NestedMounts
   readonly #memory: SourceMemory
   readonly #onFirstScan: () => void
   #resolveStopped: (reason: Reason) => void = () => {}
@@ -112,9 +114,12 @@ export class FolderSource implements Child {
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
+    const note: RootWatchOptions['note'] = (one) => deps.note({ source: this.name, ...one })
+    const blind = deps.blindMount ?? blindMount
+    this.#mounts = new NestedMounts({ source: this.name, coverage: config, blindMount: blind, note, log })
     this.#watch = new RootWatch({
       ...{ source: this.name, coverage: config, watch: parts.watch, settler: this.#settler, clock, log },
-      note: (note) => deps.note({ source: this.name, ...note }),
+      note,
       onDirty: (folder) => this.#want(folder),
       onMissed: (reason, isUnderWay) => this.#missed(reason, isUnderWay),
       onFailure: (error) => this.#fall(error),
@@ -156,6 +161,7 @@ export class FolderSource implements Child {
       unwatched: this.#watch.unwatched,
       watchedCount: this.#watch.watchedCount,
       pollsBecause: this.#root?.pollsBecause,
+      polledMounts: this.#mounts.reason,
       restless: this.#settler.restlessReason,
     })
   }
@@ -249,7 +255,18 @@ export class FolderSource implements Child {
     if (look.kind === 'absent' || reason !== undefined) this.#loseRoot(reason ?? 'absent', 'root-missing')
     else if (this.#root === undefined || this.#isRootLost || !isSameRoot(this.#root.identity, look.identity))
       await this.#gainRoot(look)
+    else await this.#checkMounts(this.#root.id)
     this.#isRootChecked = true
+  }
+
+  /** No event tells of a mount (F14). */
+  async #checkMounts(id: number): Promise<void> {
+    const mounts = await this.#scanner.call('mounts', { id })
+    if (this.#root?.id !== id) return
+    for (const folder of this.#mounts.see(mounts)) {
+      this.#watch.extend(folder)
+      this.#want(folder)
+    }
   }
 
   #loseRoot(reason: string, event: string): void {
@@ -261,6 +278,7 @@ export class FolderSource implements Child {
     this.#missingReason = reason
     if (root === undefined) return
     this.#root = undefined
+    this.#mounts.clear()
     this.#watch.end()
     this.#settler.clear()
     this.#scans.clear()
@@ -272,6 +290,7 @@ export class FolderSource implements Child {
     const id = this.#scanner.newId()
     const { ignore, oneFileSystem } = this.#config
     await this.#scanner.call('open', { id, identity, ignore, oneFileSystem })
+    this.#mounts.see(await this.#scanner.call('mounts', { id }))
     const pollsBecause = whyPolled(this.#config.watch, fsType)
     this.#root = { id, identity, pollsBecause }
     this.#memory.firstDevice ??= identity.device
@@ -329,6 +348,10 @@ export class FolderSource implements Child {
     if (folder === '') this.#wholeScanEnded(found)
   }
 
+  #isAllWatched(): boolean {
+    return this.#mounts.polled.size === 0 && this.#condition().state === 'watching'
+  }
+
   #doubtEmptyRoot(): void {
     const reason = `${this.#config.path} is empty although files are known in it; nothing counts as removed until something is in it again`
     if (this.#suspectReason !== reason) this.#deps.note({ source: this.name, event: 'root-empty', detail: reason })
@@ -337,7 +360,7 @@ export class FolderSource implements Child {
 
   #wholeScanEnded(found: ScanFindings): void {
     this.#skipped.scanned(found.skippedCounts)
-    if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#condition().state === 'watching') {
+    if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#isAllWatched()) {
       const detail = `${found.settledCount} ${found.settledCount === 1 ? 'change' : 'changes'} raised no event`
       this.#deps.note({ source: this.name, event: 'missed', ...found.example(), detail })
     }
@@ -367,13 +390,9 @@ export class FolderSource implements Child {
     for (;;) {
       await this.#deps.clock.sleep(Math.max(pollMs, this.#scans.tookMs * (pollShare - 1)), signal)
       if (this.#root === undefined || this.#scans.isScanning) continue
-      if (this.#root.pollsBecause !== undefined || this.#watch.unavailable !== undefined || this.#isRootDoubted())
-        this.#want('')
-      for (const folder of this.#watch.unwatched.keys()) this.#want(folder)
+      const isDoubted = this.#suspectReason !== undefined && !this.#watch.isWalking
+      if (this.#root.pollsBecause !== undefined || this.#watch.unavailable !== undefined || isDoubted) this.#want('')
+      for (const folder of [...this.#watch.unwatched.keys(), ...this.#mounts.polled.keys()]) this.#want(folder)
     }
-  }
-
-  #isRootDoubted(): boolean {
-    return this.#suspectReason !== undefined && !this.#watch.isWalking
   }
 }
