@@ -65,6 +65,7 @@ function sourceLines(source: SourceConfig): Line[] {
       'watch',
       `${source.watch}, settled after ${showDuration(source.settleMs)}, compared every ${showDuration(source.rescanMs)}`,
     ),
+    ...(source.checkWriters ? [fact('settled', 'once no program has it open for writing')] : []),
     fact('ignore', ignoreWords(source.ignore)),
   ]
 }

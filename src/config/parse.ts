@@ -167,6 +167,7 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
     settleMs: source.settle,
     unsettledMsMax: source['max-unsettled'],
     unsettled: source.unsettled,
+    checkWriters: source['check-writers'],
     rescanMs: source.rescan,
     watch: source.watch,
   }

@@ -99,6 +99,10 @@ const source = block({
     description:
       'What becomes of a file that never rests: waited for, or copied as it is each time that long has passed, if it holds still while it is read.',
   }),
+  'check-writers': z.boolean(expected('true or false')).default(false).meta({
+    description:
+      'Look through the open files of all programs before a file counts as complete, and wait while one has it open for writing.',
+  }),
   rescan: duration('a duration with a unit between 1s and 30d, such as 1h', 1000, 30 * 24 * hourMs)
     .prefault('1h')
     .meta({ description: 'Time between two comparisons of the whole folder with what is known.' }),

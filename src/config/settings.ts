@@ -72,6 +72,8 @@ export interface SourceConfig {
   readonly unsettledMsMax: number
   /** What follows then: it is waited for, or taken as it is every so often. */
   readonly unsettled: 'wait' | 'snapshot'
+  /** Wait for programs that have a file open for writing. */
+  readonly checkWriters: boolean
   /** Time between two reconcile scans. */
   readonly rescanMs: number
   readonly watch: 'auto' | 'inotify' | 'poll'

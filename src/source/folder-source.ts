@@ -24,6 +24,7 @@ import { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
 import { RootWatch, type RootWatchOptions } from './root-watch.ts'
 import { SkippedEntries, whyLeftAlone } from './skipped-entries.ts'
+import { WriterCheck } from './writer-check.ts'
 
 /** Time between two looks at the root, ms (F10). */
 const rootCheckMs = 5_000
@@ -99,9 +100,11 @@ export class FolderSource implements Child {
     this.#handOn = new HandOn({ take: (changes) => deps.take(changes), clock, log, signal })
     const rootId = (): number | undefined => this.#root?.id
     const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
+    const note: RootWatchOptions['note'] = (one) => deps.note({ source: this.name, ...one })
     const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
+    const writers = config.checkWriters ? new WriterCheck({ ...common, note }) : undefined
     this.#settler = new Settler({
-      ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId },
+      ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId, writers },
       isScanning: () => !this.#scans.isIdle || this.#watch.isWalking || this.#watch.isExtending,
       onBlind: () => this.#rootBell.ring(),
       onCollapse: (folder) => this.#collapsed(folder),
@@ -114,7 +117,6 @@ export class FolderSource implements Child {
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
-    const note: RootWatchOptions['note'] = (one) => deps.note({ source: this.name, ...one })
     const blind = deps.blindMount ?? blindMount
     this.#mounts = new NestedMounts({ source: this.name, coverage: config, blindMount: blind, note, log })
     this.#watch = new RootWatch({

@@ -15,6 +15,7 @@ import {
   type RootLook,
   type ScanVerbs,
 } from './scan.ts'
+import { writersOf } from './writers.ts'
 import { fileStat, isElsewhere, kindOf, Walk, type WalkedRoot } from './walk.ts'
 
 interface OpenRoot extends WalkedRoot {
@@ -142,6 +143,11 @@ serveThread<ScanVerbs>({
   mounts({ id }) {
     const { path, rules } = rootOf(id)
     return mountsBelow(path).filter(({ folder }) => rules.why(folder, true) === undefined)
+  },
+  writers({ id, paths }) {
+    const { path: root } = rootOf(id)
+    const { who, hiddenCount } = writersOf(paths.map((path) => `${root}/${path}`))
+    return { who, hiddenCount }
   },
   look: ({ id, paths }) => look(rootOf(id), paths),
   walk({ id, folder }) {

@@ -86,6 +86,12 @@ export interface NestedMount {
   readonly fsType: string
 }
 
+/** Of each file asked for, a program that has it open for writing; `hiddenCount`: programs that could not be looked into. */
+export interface Writers {
+  readonly who: readonly (string | undefined)[]
+  readonly hiddenCount: number
+}
+
 /** `blind`: the root is not the folder it was, so nothing below it means anything (F11). */
 export type Looks = { readonly kind: 'seen'; readonly looks: readonly Look[] } | { readonly kind: 'blind' }
 export type Pieces =
@@ -102,6 +108,7 @@ export type ScanVerbs = {
   close: { in: { id: number }; out: null }
   /** What is mounted below the root, but for what is ignored. */
   mounts: { in: { id: number }; out: readonly NestedMount[] }
+  writers: { in: { id: number; paths: readonly string[] }; out: Writers }
   look: { in: { id: number; paths: readonly string[] }; out: Looks }
   /** Starts a walk below `folder` and answers its number. */
   walk: { in: { id: number; folder: string }; out: number }

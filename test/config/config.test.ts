@@ -37,6 +37,7 @@ test('what is left out has its default, and relative paths are relative to the f
         settleMs: 2000,
         unsettledMsMax: 600_000,
         unsettled: 'wait',
+        checkWriters: false,
         rescanMs: 3_600_000,
         watch: 'auto',
       },

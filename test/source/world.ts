@@ -158,7 +158,7 @@ export async function aStartingWorld(options: WorldOptions = {}): Promise<World>
   })
   const source = await sources.add({
     ...{ name: 'papers', path: root, ignore: [], settleMs: 300, rescanMs: 3_600_000, watch: 'auto' },
-    ...{ unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false },
+    ...{ unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false, checkWriters: false },
     ...config,
   })
   const stop = async (): Promise<void> => {
