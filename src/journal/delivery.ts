@@ -62,6 +62,8 @@ export type Outcome =
       readonly isOverload?: boolean
       /** Where its copy lies meanwhile, out of another one's way; null where there is none any more, so that nobody waits for it. */
       readonly aside?: Omit<StoredReceipt, 'seq'> | null
+      /** The file whose copy is in the way. */
+      readonly behind?: number
     }
   /** The attempt was never begun, since it would come too early: nothing is in doubt, and nobody is to blame. */
   | { readonly kind: 'deferred'; readonly delayMs: number; readonly reason: string }

@@ -146,9 +146,9 @@ function unread(error: Error, delivery: Delivery, held: Held | undefined, parts:
 
 type Held = Extract<OwnCopy, { kind: 'here' }>
 
-function waits({ delayMs, aside }: Waits): Outcome {
+function waits({ delayMs, behind, aside }: Waits): Outcome {
   const reason = 'the copy of another file that moved is still in its place'
-  return { kind: 'postponed', delayMs, reason, isCounted: false, ...(aside === undefined ? {} : { aside }) }
+  return { kind: 'postponed', delayMs, reason, isCounted: false, behind, ...(aside === undefined ? {} : { aside }) }
 }
 
 /** Nothing is owed but a true receipt: says what the target holds where the last attempt may have left something. */

@@ -30,8 +30,8 @@ import type { LaneOrder } from './lane-order.ts'
 import { tellOfFailure, tellOfLane } from './lane-words.ts'
 import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
-import { PlaceTurns } from './place-turns.ts'
 import { Probing } from './probing.ts'
+import { RightOfWay } from './right-of-way.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
 import { isDone, Streak } from './streak.ts'
@@ -89,7 +89,7 @@ export class Lane implements Child {
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
-  readonly #turns = new PlaceTurns()
+  readonly #rightOfWay: RightOfWay
   readonly #streak = new Streak()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
@@ -108,6 +108,7 @@ export class Lane implements Child {
     this.#config = config
     this.#parts = parts
     this.traffic = new Traffic(config.name, parts)
+    this.#rightOfWay = new RightOfWay({ ...parts, ...config })
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
@@ -222,10 +223,8 @@ export class Lane implements Child {
 
   /** Alone at the places it touches, until its outcome is written: whoever comes next there sees what is true by then. */
   #begin(delivery: Delivery): void {
-    const { receipt, movingTo } = delivery
-    const places = [this.#config.order().placeAt(delivery), receipt?.path, movingTo].flatMap((one) => one ?? [])
     this.#tasks.run('delivery', async () => {
-      await this.#turns.take(places, () => this.#deliver(delivery))
+      await this.#rightOfWay.take(delivery, () => this.#deliver(delivery))
       await this.#restWhenQuiet()
     })
   }
@@ -237,7 +236,7 @@ export class Lane implements Child {
     this.#uncommitted++
     this.#freedSlots++
     this.#goOnSoon()
-    await this.#parts.journal.finish(delivery, outcome)
+    await this.#rightOfWay.finish(delivery, outcome)
     this.#uncommitted--
     // Also where no slot became free: a change that came during the attempt could not be claimed before.
     this.#goOnSoon()
