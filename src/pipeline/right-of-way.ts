@@ -12,23 +12,26 @@ const filesMax = 10_000
 export interface RightOfWayParts {
   readonly journal: Journal
   readonly order: () => Pick<LaneOrder, 'placeAt'>
+  /** Ends all attempts. */
+  readonly hurry: AbortSignal
 }
 
 export class RightOfWay {
   readonly #parts: RightOfWayParts
-  readonly #turns = new PlaceTurns()
+  readonly turns: PlaceTurns
   /** Who waits, by the file in the way. */
   readonly #behind = new Map<number, Set<number>>()
 
   constructor(parts: RightOfWayParts) {
     this.#parts = parts
+    this.turns = new PlaceTurns(parts.hurry)
   }
 
-  /** Runs `work` alone at the places that the delivery touches. */
-  take<T>(delivery: Delivery, work: () => Promise<T>): Promise<T> {
+  /** Runs `work` alone at the places that the delivery touches; its signal ends it before its time. */
+  take<T>(delivery: Delivery, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { receipt, movingTo } = delivery
     const places = [this.#parts.order().placeAt(delivery), receipt?.path, movingTo].flatMap((one) => one ?? [])
-    return this.#turns.take(places, work)
+    return this.turns.take(places, work)
   }
 
   /** Writes an outcome; resolves once that is on disk, and with it that those behind are due. */

@@ -12,6 +12,7 @@ import { HandOn } from './change.ts'
 import { conditionOf, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
+import { FolderMoves } from './folder-moves.ts'
 import { Moves } from './moves.ts'
 import { NestedMounts } from './nested-mounts.ts'
 import type { ScanEnd } from './reconcile.ts'
@@ -101,6 +102,7 @@ export class FolderSource implements Child {
     const rootId = (): number | undefined => this.#root?.id
     const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
     const note: RootWatchOptions['note'] = (one) => deps.note({ source: this.name, ...one })
+    const folderMoves = new FolderMoves({ ...deps, source: this.name, scanner: parts.scanner, rootId })
     const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
     const writers = config.checkWriters ? new WriterCheck({ ...common, note }) : undefined
     this.#settler = new Settler({
@@ -112,13 +114,12 @@ export class FolderSource implements Child {
       onRestless: (path) => deps.note({ source: this.name, event: 'unsettled', path, detail: this.whyNot(path) ?? '' }),
     })
     this.#scans = new ScanQueue({
-      ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves },
+      ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves, folderMoves },
       root: () => this.#root,
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
-    const blind = deps.blindMount ?? blindMount
-    this.#mounts = new NestedMounts({ source: this.name, coverage: config, blindMount: blind, note, log })
+    this.#mounts = new NestedMounts({ blindMount, ...deps, source: this.name, coverage: config, note })
     this.#watch = new RootWatch({
       ...{ source: this.name, coverage: config, watch: parts.watch, settler: this.#settler, clock, log },
       note,
@@ -350,10 +351,6 @@ export class FolderSource implements Child {
     if (folder === '') this.#wholeScanEnded(found)
   }
 
-  #isAllWatched(): boolean {
-    return this.#mounts.polled.size === 0 && this.#condition().state === 'watching'
-  }
-
   #doubtEmptyRoot(): void {
     const reason = `${this.#config.path} is empty although files are known in it; nothing counts as removed until something is in it again`
     if (this.#suspectReason !== reason) this.#deps.note({ source: this.name, event: 'root-empty', detail: reason })
@@ -362,7 +359,8 @@ export class FolderSource implements Child {
 
   #wholeScanEnded(found: ScanFindings): void {
     this.#skipped.scanned(found.skippedCounts)
-    if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#isAllWatched()) {
+    const isAllWatched = this.#mounts.polled.size === 0 && this.#condition().state === 'watching'
+    if (this.#scanReason === 'periodic' && found.settledCount > 0 && isAllWatched) {
       const detail = `${found.settledCount} ${found.settledCount === 1 ? 'change' : 'changes'} raised no event`
       this.#deps.note({ source: this.name, event: 'missed', ...found.example(), detail })
     }

@@ -152,6 +152,21 @@ describe('a file that moved', () => {
     expect(world.journal.counts(world.seat('nas').targetId)).toMatchObject({ delivered: 0, parked: 0 })
   })
 
+  test('F35: so it is where the file was taken for removed before it was found elsewhere', async () => {
+    const select = allBut('private/**')
+    const configs = { nas: { onRemove: 'remove', removeAfterMs: 200, select } } as const
+    const world = await aWorldWith({ a: 'content' }, configs)
+    const inbox = join(world.folder, 'inbox')
+    mkdirSync(join(inbox, 'private'))
+    renameSync(join(inbox, 'a'), join(inbox, 'private/a'))
+
+    await world.take([{ kind: 'remove', source: 'inbox', path: sourcePath('a') }, aMoved(inbox, 'a', 'private/a')])
+    await settled(world)
+
+    expect(copy(world, 'a')).toBeUndefined()
+    expect(world.journal.counts(world.seat('nas').targetId)).toMatchObject({ delivered: 0, parked: 0 })
+  })
+
   test('F37: very many that move out of what a target takes need their owner’s word', async () => {
     const select = allBut('private/**')
     const names = Array.from({ length: 60 }, (_, index) => `f${index}`)

@@ -13,7 +13,17 @@ import type { FolderMemory } from '../folder-memory.ts'
 import { Finds } from '../finds.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { BoxApi } from './api.ts'
@@ -98,6 +108,10 @@ class BoxTarget implements Target {
     return abortFirst(signal, () =>
       this.#turns.take(at, signal, async () => receiptOf(await this.#puts.put(copy, at, work, signal), at, copy)),
     )
+  }
+
+  moveFolder(): Promise<FolderMoved> {
+    return Promise.resolve('refused')
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {

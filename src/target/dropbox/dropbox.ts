@@ -11,7 +11,17 @@ import { sha256Of } from '../content-check.ts'
 import { Finds } from '../finds.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { DropboxApi } from './api.ts'
@@ -91,6 +101,10 @@ class DropboxTarget implements Target {
     return abortFirst(signal, () =>
       this.#turns.take(at, signal, async () => receiptOf(await this.#puts.put(copy, at, work, signal), at, copy)),
     )
+  }
+
+  moveFolder(): Promise<FolderMoved> {
+    return Promise.resolve('refused')
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {

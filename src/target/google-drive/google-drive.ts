@@ -12,7 +12,17 @@ import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { allDrives, DriveApi, rootAlias } from './api.ts'
@@ -102,6 +112,10 @@ class GoogleDriveTarget implements Target {
     return abortFirst(signal, () =>
       this.#turns.take(at, signal, async () => receiptOf(await this.#puts.put(copy, at, work, signal), at, copy)),
     )
+  }
+
+  moveFolder(): Promise<FolderMoved> {
+    return Promise.resolve('refused')
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {

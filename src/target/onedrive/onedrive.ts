@@ -14,7 +14,17 @@ import { nameRules } from '../name-rules.ts'
 import { nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { GraphApi } from './api.ts'
@@ -97,6 +107,10 @@ class OneDriveTarget implements Target {
         receiptOf(await this.#open.puts.put(copy, at, work, signal), at, copy),
       ),
     )
+  }
+
+  moveFolder(): Promise<FolderMoved> {
+    return Promise.resolve('refused')
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
