@@ -2,6 +2,7 @@
  * Folders that were renamed, at one target: each is moved there as one where that is possible (F32), before anything else happens at that target. What
  * goes on below it is broken off and begins anew where it belongs. Keeps no state of its own: what is still to be done stands in the journal.
  */
+import { orAbort } from '../base/abort.ts'
 import type { Clock } from '../base/clock.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -18,6 +19,9 @@ import type { PlaceTurns } from './place-turns.ts'
 const triesMax = 5
 /** Longest pause between two tries, since everything else at this target waits. Unit: ms. */
 const retryMsMax = 30_000
+
+/** What is under way below a folder may take so long to end by itself, while nothing else begins at the target. Unit: ms. */
+const patienceMs = 5_000
 
 export interface FolderMovingParts {
   readonly name: string
@@ -74,9 +78,9 @@ export class FolderMoving {
 
   /** Answers false where it failed this time. */
   async #move(pending: PendingFolderMove, tries: number, signal: AbortSignal): Promise<boolean> {
-    const { journal, turns, target, name, log } = this.#parts
+    const { journal, target, name, log } = this.#parts
     const [from, to] = [remotePath(pending.from), remotePath(pending.to)]
-    await turns.clear([from, to])
+    await this.#clear([from, to], signal)
     const moved = await target.moveFolder(from, to, signal).catch((thrown: unknown) => asError(thrown))
     signal.throwIfAborted()
     const outcome = moved instanceof Error ? await this.#failed(moved, tries, signal) : moved
@@ -85,6 +89,18 @@ export class FolderMoving {
     if (outcome === 'refused') await journal.folderMoves.split(pending, signal)
     else await journal.folderMoves.followed(pending, signal)
     return true
+  }
+
+  /** What is under way below the folders comes to its end, or is ended. */
+  async #clear(folders: readonly string[], signal: AbortSignal): Promise<void> {
+    const { turns, clock } = this.#parts
+    const below = turns.below(folders)
+    const timer = clock.after(patienceMs, () => below.end())
+    try {
+      await orAbort(below.ended, signal)
+    } finally {
+      timer.clear()
+    }
   }
 
   async #failed(error: Error, tries: number, signal: AbortSignal): Promise<FolderMoved | undefined> {

@@ -259,7 +259,8 @@ export class Lane implements Child {
   async #attempt(delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
     const { left } = this.#parts.journal.moves
     // Another file took its copy's place while it waited for its turn there: it is claimed anew, as things are now.
-    if (this.#state.kind !== 'running' || signal.aborted || !left.isTrue(delivery)) return { kind: 'released' }
+    const isOff = this.#state.kind !== 'running' || signal.aborted || this.#folders.isPending
+    if (isOff || !left.isTrue(delivery)) return { kind: 'released' }
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)

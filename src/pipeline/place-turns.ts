@@ -44,17 +44,17 @@ export class PlaceTurns {
     }
   }
 
-  /** Ends what goes on below these folders, or waits to. Resolves when nothing does; to be called while nobody takes a turn. */
-  async clear(folders: readonly string[]): Promise<void> {
+  /** What goes on below these folders, or waits to: when it is over, and what ends it before. Of what is ended nobody knows what came of it. */
+  below(folders: readonly string[]): { readonly ended: Promise<unknown>; readonly end: () => void } {
     const above = folders.map((folder) => `${keyOf(folder)}/`)
     const isThere = ({ keys }: Turn): boolean => [...keys].some((key) => above.some((folder) => key.startsWith(folder)))
-    await Promise.all(this.#end(isThere))
+    const ended = Promise.all([...this.#turns].filter(isThere).map((turn) => turn.ended))
+    return { ended, end: () => this.#end(isThere) }
   }
 
-  #end(which: (turn: Turn) => boolean): Promise<void>[] {
-    const ending = [...this.#turns].filter(which)
-    for (const turn of ending) turn.ending.abort(this.#hurry.reason ?? new Error('its folder is being moved'))
-    return ending.map(({ ended }) => ended)
+  #end(which: (turn: Turn) => boolean): void {
+    for (const turn of this.#turns)
+      if (which(turn)) turn.ending.abort(this.#hurry.reason ?? new Error('its folder is being moved'))
   }
 }
 

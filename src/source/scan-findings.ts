@@ -17,8 +17,8 @@ export interface ScanFindingsOptions {
   readonly moves: Moves
   readonly folderMoves: FolderMoves
   readonly signal: AbortSignal
-  /** A folder moved of which a part was scanned before that was known. */
-  readonly onMovedAbove: (folder: SourcePath) => void
+  /** What is believed below a folder has changed behind the scan: it is to be scanned after this one. */
+  readonly onDoubt: (folder: SourcePath) => void
   /** Told as the scan goes on: files looked at so far. */
   readonly onScanned: (count: number) => void
 }
@@ -29,7 +29,7 @@ export class ScanFindings implements Differences {
   readonly #handOn: HandOn
   readonly #moves: Moves
   readonly #folderMoves: FolderMoves
-  readonly #onMovedAbove: (folder: SourcePath) => void
+  readonly #onDoubt: (folder: SourcePath) => void
   readonly #signal: AbortSignal
   readonly #onScanned: (count: number) => void
   #changes: Change[] = []
@@ -46,7 +46,7 @@ export class ScanFindings implements Differences {
     this.#handOn = options.handOn
     this.#moves = options.moves
     this.#folderMoves = options.folderMoves
-    this.#onMovedAbove = options.onMovedAbove
+    this.#onDoubt = options.onDoubt
     this.#signal = options.signal
     this.#onScanned = options.onScanned
   }
@@ -61,8 +61,9 @@ export class ScanFindings implements Differences {
     // What was found before it is handed on before it.
     await this.endPiece()
     await this.#handOn.take([move])
-    // What lies directly in one above was compared already.
-    if (move.path !== folder) this.#onMovedAbove(move.path)
+    // What was put there since, and what was compared before this was known, is looked at once more.
+    this.#onDoubt(move.from)
+    if (move.path !== folder) this.#onDoubt(move.path)
   }
 
   asks(isFirst: boolean): void {

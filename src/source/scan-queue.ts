@@ -116,7 +116,7 @@ export class ScanQueue {
     const { source, settleMs, believed, scanner, settler, handOn, moves, folderMoves, clock } = this.#options
     const found = new ScanFindings({
       ...{ source, settler, handOn, moves, folderMoves, signal },
-      onMovedAbove: (moved) => this.want(moved),
+      onDoubt: (doubtful) => this.want(doubtful),
       onScanned: (count) => (this.scannedCount = folder === '' ? count : this.scannedCount),
     })
     const view = { ...{ source, id: root.id, settleMs, believed, scanner, clock } }

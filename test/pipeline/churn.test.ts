@@ -162,6 +162,20 @@ function filesIn(root: string): Map<string, string> {
 }
 
 const sourceNames = ['inbox', 'outbox']
+/** What never ends is told of with all that is known. */
+async function within<T>(what: string, work: Promise<T>, world: World, life: Life): Promise<T> {
+  const over = new AbortController()
+  const late = systemClock.sleep(30_000, over.signal).then(() => {
+    throw new Error(`${what} takes for ever: ${unrest(world, life)}, ${world.failures.join()}`)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    late.catch(() => undefined)
+    over.abort()
+  }
+}
+
 const targetNames = ['nas', 'usb']
 
 function isQuiet(world: World, target: string): boolean {
@@ -237,11 +251,11 @@ async function churn(seed: number): Promise<void> {
     churning.step()
     if (random() < 0.15) await systemClock.sleep(random() * 20, never)
     if (n % operationsPerLife > 0) continue
-    await life.sources.stop()
+    await within('the stop', life.sources.stop(), world, life)
     for (let off = 0; off < whileOff; off++) churning.step()
     life = await begin()
   }
-  await Promise.all(life.all.map(({ firstScan }) => firstScan))
+  await within('the first scan', Promise.all(life.all.map(({ firstScan }) => firstScan)), world, life)
   await rested(world, life)
 
   const trees = sourceNames.map((name) => filesIn(join(world.folder, name)))
