@@ -65,6 +65,7 @@ function sourceLines(source: SourceConfig): Line[] {
       'watch',
       `${source.watch}, settled after ${showDuration(source.settleMs)}, compared every ${showDuration(source.rescanMs)}`,
     ),
+    ...(source.checkWriters ? [fact('settled', 'once no program has it open for writing')] : []),
     fact('ignore', ignoreWords(source.ignore)),
   ]
 }
@@ -82,6 +83,7 @@ function targetLines(target: TargetConfig): Line[] {
     fact('at', target.at),
     fact('on remove', onRemoveWords(target)),
     fact('if changed', onConflictWords[target.onConflict]),
+    ...(target.cooldownMs === 0 ? [] : [fact('cooldown', `a file at most once in ${showDuration(target.cooldownMs)}`)]),
     fact('pace', paceWords(target.pace)),
     fact('verify', verifyWords(target.verify)),
   ]

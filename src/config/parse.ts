@@ -167,6 +167,7 @@ function assembleSource(base: string, source: FileValue['sources'][number]): Sou
     settleMs: source.settle,
     unsettledMsMax: source['max-unsettled'],
     unsettled: source.unsettled,
+    checkWriters: source['check-writers'],
     rescanMs: source.rescan,
     watch: source.watch,
   }
@@ -231,6 +232,7 @@ function commonOf(target: FileValue['targets'][number]) {
     onConflict: target['on-conflict'],
     formerly: target.formerly,
     removeAfterMs: target['remove-after'],
+    cooldownMs: target.cooldown,
     pace: {
       concurrency: pace.concurrency,
       requests: pace.requests,

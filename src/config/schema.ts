@@ -99,6 +99,10 @@ const source = block({
     description:
       'What becomes of a file that never rests: waited for, or copied as it is each time that long has passed, if it holds still while it is read.',
   }),
+  'check-writers': z.boolean(expected('true or false')).default(false).meta({
+    description:
+      'Look through the open files of all programs before a file counts as complete, and wait while one has it open for writing.',
+  }),
   rescan: duration('a duration with a unit between 1s and 30d, such as 1h', 1000, 30 * 24 * hourMs)
     .prefault('1h')
     .meta({ description: 'Time between two comparisons of the whole folder with what is known.' }),
@@ -227,6 +231,13 @@ const target = block({
   'remove-after': duration('a duration with a unit between 0s and 365d, such as 24h', 0, 365 * 24 * hourMs)
     .prefault('24h')
     .meta({ description: 'How long a copy stays after its file went; nothing happens if that comes back meanwhile.' }),
+  // Longer, and a file that is saved without end would make the target look late.
+  cooldown: duration('a duration with a unit between 0s and 5m, such as 30s', 0, 5 * 60_000)
+    .prefault('0s')
+    .meta({
+      description:
+        'Shortest time between two copies of one file there, for what is saved again and again; the newest version always arrives.',
+    }),
   verify: verify
     .prefault({})
     .meta({ description: 'Whether copies are still there and as they were is looked at by itself.' }),

@@ -72,6 +72,8 @@ export interface SourceConfig {
   readonly unsettledMsMax: number
   /** What follows then: it is waited for, or taken as it is every so often. */
   readonly unsettled: 'wait' | 'snapshot'
+  /** Wait for programs that have a file open for writing. */
+  readonly checkWriters: boolean
   /** Time between two reconcile scans. */
   readonly rescanMs: number
   readonly watch: 'auto' | 'inotify' | 'poll'
@@ -146,6 +148,8 @@ interface AnyTargetConfig {
   readonly onConflict: 'overwrite' | 'keep-both' | 'park'
   /** How long a copy stays after its file went; if that comes back meanwhile, nothing happens. */
   readonly removeAfterMs: number
+  /** Shortest time between two copies of one file. */
+  readonly cooldownMs: number
   readonly pace: Pace
   readonly verify: VerifySettings
 }

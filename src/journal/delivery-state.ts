@@ -4,7 +4,7 @@
  *
  *   done        nothing is owed. The receipt, or that there is none, says what the target holds. Left by `changed`, `offered`, `leaves`.
  *   waiting     to be claimed, in the order of priority and age.
- *   postponed   waiting for a time after a failure. Left when due, by `retried`, or by anything newer.
+ *   postponed   waiting for a time, after a failure or since it came too early. Left when due, by `retried`, or by anything newer.
  *   parked      out of the queue with a reason: back by its owner, by anything newer, or when due where a rule set a time.
  *   leaving     the file is gone and its copy follows when the grace is over. Left when due, or by the file's return.
  *   active      leased to an attempt. Held in memory only: a crash returns it to where it was claimed from.
@@ -18,7 +18,13 @@ import type { Outcome } from './delivery.ts'
 export type Resting =
   | { readonly kind: 'done' }
   | { readonly kind: 'waiting'; readonly attempts: number; readonly isDoubtful: boolean }
-  | { readonly kind: 'postponed'; readonly dueMs: number; readonly attempts: number; readonly reason: string }
+  | {
+      readonly kind: 'postponed'
+      readonly dueMs: number
+      readonly attempts: number
+      readonly reason: string
+      readonly isDoubtful: boolean
+    }
   | { readonly kind: 'parked'; readonly dueMs: number | null; readonly attempts: number; readonly reason: string }
   | { readonly kind: 'leaving'; readonly dueMs: number; readonly isDoubtful: boolean }
 
@@ -70,7 +76,7 @@ function nextResting(state: Resting, event: DeliveryEvent): DeliveryState {
     case 'claimed':
       return state.kind === 'done' ? state : { kind: 'active', attempts: attemptsOf(state), from: state }
     case 'retried':
-      return state.kind === 'postponed' || state.kind === 'parked' ? waiting(true) : state
+      return state.kind === 'postponed' || state.kind === 'parked' ? waiting(isDoubtful(state)) : state
     case 'approved':
       return state.kind === 'parked' ? { kind: 'leaving', dueMs: event.nowMs, isDoubtful: true } : state
     case 'reopened':
@@ -84,8 +90,7 @@ function nextResting(state: Resting, event: DeliveryEvent): DeliveryState {
 
 /** What was tried and failed has left who knows what. */
 function isDoubtful(state: Resting): boolean {
-  if (state.kind === 'waiting' || state.kind === 'leaving') return state.isDoubtful
-  return state.kind === 'postponed' || state.kind === 'parked'
+  return 'isDoubtful' in state ? state.isDoubtful : state.kind === 'parked'
 }
 
 function doubted(state: Resting): Resting {
@@ -140,7 +145,7 @@ function atRest(state: DeliveryState): Resting {
 
 /** After these the receipt says what the target holds; an attempt that was never begun changed nothing. */
 export function isCertain({ kind }: Outcome): boolean {
-  return ['delivered', 'looked', 'removed', 'kept', 'released'].includes(kind)
+  return ['delivered', 'looked', 'removed', 'kept', 'released', 'deferred'].includes(kind)
 }
 
 function ended({ attempts, from }: Active, { outcome, nowMs }: Extract<DeliveryEvent, { kind: 'ended' }>): Resting {
@@ -157,7 +162,11 @@ function ended({ attempts, from }: Active, { outcome, nowMs }: Extract<DeliveryE
     case 'postponed': {
       const { delayMs, isCounted, reason } = outcome
       const dueMs = Math.round(nowMs + delayMs)
-      return { kind: 'postponed', dueMs, attempts: attempts + (isCounted ? 1 : 0), reason }
+      return { kind: 'postponed', dueMs, attempts: attempts + (isCounted ? 1 : 0), reason, isDoubtful: true }
+    }
+    case 'deferred': {
+      const { delayMs, reason } = outcome
+      return { kind: 'postponed', dueMs: Math.round(nowMs + delayMs), attempts, reason, isDoubtful: isDoubtful(from) }
     }
     case 'parked': {
       const dueMs = outcome.againInMs === null ? null : Math.round(nowMs + outcome.againInMs)

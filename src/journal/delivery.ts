@@ -62,7 +62,11 @@ export type Outcome =
       readonly isOverload?: boolean
       /** Where its copy lies meanwhile, out of another one's way; null where there is none any more, so that nobody waits for it. */
       readonly aside?: Omit<StoredReceipt, 'seq'> | null
+      /** The file whose copy is in the way. */
+      readonly behind?: number
     }
+  /** The attempt was never begun, since it would come too early: nothing is in doubt, and nobody is to blame. */
+  | { readonly kind: 'deferred'; readonly delayMs: number; readonly reason: string }
   | { readonly kind: 'parked'; readonly reason: string; readonly againInMs: number | null }
   /** The attempt was broken off, by the target's failure or by the end of the daemon: what it left at the target is unknown. */
   | { readonly kind: 'interrupted' }
@@ -167,6 +171,8 @@ export function wordsOf(outcome: Outcome): string | undefined {
       return outcome.reason
     case 'removed':
       return outcome.detail
+    // Each save of a file that is saved again and again would be a row.
+    case 'deferred':
     case 'looked':
     case 'interrupted':
     case 'released':

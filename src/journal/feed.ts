@@ -229,7 +229,8 @@ export class Feed {
     const { source, from, path, stat } = move
     const fileId = Number(row.id)
     const seq = ++this.#head
-    const takers = row.present === 1n ? selection({ source, path: from, ...stat }) : []
+    // Of one that was taken for removed as well: its copies were to leave, and would stay for good where it is not taken now.
+    const takers = selection({ source, path: from, ...stat })
     const owedTo = selection({ source, path, ...stat })
     this.moves.place(move, row, seq)
     // Out of what a target takes is gone for that target (F35).

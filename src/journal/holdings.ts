@@ -23,6 +23,7 @@ const sql = {
     WHERE file.id > @after ORDER BY file.id LIMIT @limit`,
   // The index holds nothing else.
   altered: 'SELECT count(*) FROM receipt INDEXED BY receipt_altered WHERE target_id = ? AND is_altered = 1',
+  receiptedAt: 'SELECT at_ms FROM receipt WHERE target_id = ? AND file_id = ?',
   moved: 'UPDATE receipt SET path = ?, revision = ? WHERE target_id = ? AND file_id = ? AND seq = ?',
   kept: 'SELECT value FROM setting WHERE name = ?',
   keep: 'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
@@ -101,10 +102,16 @@ export class Holdings {
     this.#statements = {
       page: connection.prepare<[{ targetId: number; after: number; limit: number }], Row>(sql.page).safeIntegers(),
       altered: connection.prepare<[number], number>(sql.altered).pluck(),
+      receiptedAt: connection.prepare<[number, number], number>(sql.receiptedAt).pluck(),
       moved: connection.prepare<[NameCell, string, number, number, number]>(sql.moved),
       kept: connection.prepare<[string], string>(sql.kept).pluck(),
       keep: connection.prepare<[string, string]>(sql.keep),
     }
+  }
+
+  /** Wall time of the file's receipt at the target; undefined where it has none. */
+  receiptedAtMs(targetId: number, fileId: number): number | undefined {
+    return this.#parts.guarded(() => this.#statements.receiptedAt.get(targetId, fileId))
   }
 
   /** An empty listing; whoever opens it closes it. */

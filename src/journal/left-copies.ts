@@ -34,6 +34,7 @@ const sql = {
   keep: `
     UPDATE receipt SET path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, is_left = 1, moving_to = ?
     WHERE target_id = ? AND file_id = ?`,
+  wake: "UPDATE delivery SET due_ms = ? WHERE target_id = ? AND file_id = ? AND state = 'postponed'",
   holds: 'SELECT 1 FROM receipt WHERE target_id = ? AND file_id = ? AND path = ?',
   takeWay: `
     UPDATE receipt INDEXED BY receipt_moving SET moving_to = NULL
@@ -72,6 +73,7 @@ export class LeftCopies {
       at: connection.prepare<[NameCell, number], Row>(sql.at),
       below: connection.prepare<[NameCell, NameCell, number], Row>(sql.below),
       keep: connection.prepare<[...CopyCells, NameCell | null, number, number]>(sql.keep),
+      wake: connection.prepare<[number, number, number]>(sql.wake),
       holds: connection.prepare<[number, number, NameCell]>(sql.holds),
       takeWay: connection.prepare<[number, NameCell, number]>(sql.takeWay),
       takeOver: connection.prepare<[number, NameCell, number]>(sql.takeOver),
@@ -105,6 +107,14 @@ export class LeftCopies {
       isKept = this.#statements.keep.run(...cells, to, targetId, fileId).changes === 1
     })
     return isKept
+  }
+
+  /** What they waited for has gone: they are due. */
+  wake(targetId: number, fileIds: readonly number[]): Promise<void> {
+    const { group, clock } = this.#parts
+    return group.add(() => {
+      for (const fileId of fileIds) this.#statements.wake.run(clock.wallMs(), targetId, fileId)
+    })
   }
 
   /** Is what was claimed of the copy still so? Another file may have taken its place over meanwhile. */

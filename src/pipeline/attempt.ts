@@ -1,4 +1,5 @@
 /** One attempt at one delivery: finds out what the target lacks, sends only that, and says how it ended. Keeps no state. */
+import type { Clock } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import { asError } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
@@ -17,6 +18,7 @@ import { TargetError, type Receipt } from '../target/target.ts'
 import { retryDelayMs } from './backoff.ts'
 import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
 import { cleared, type OnConflict } from './conflict.ts'
+import { deferral } from './cooldown.ts'
 import { copyLeft, isAsReceipted, ownCopy, type OwnCopy, type Waits } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
@@ -41,6 +43,8 @@ export interface AttemptParts {
   readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove
   readonly onConflict: OnConflict
+  readonly cooldownMs: number
+  readonly clock: Clock
   readonly progress: (bytesDone: number) => void
   readonly random: Random
 }
@@ -72,6 +76,8 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
   const at = parts.placeAt(delivery)
   if (delivery.look === 'receipt') return lookOnly(delivery, at, parts, signal)
   if (delivery.look === 'remove') return removal(delivery, at, parts, signal)
+  const tooEarly = deferral(delivery, at, parts)
+  if (tooEarly !== undefined) return tooEarly
   const known = await contentInDoubt(delivery, at, parts, signal)
   const own = await ownCopy(delivery, at, { ...parts, content: known?.sha256 }, signal)
   if (own.kind === 'waits') return waits(own)
@@ -140,9 +146,9 @@ function unread(error: Error, delivery: Delivery, held: Held | undefined, parts:
 
 type Held = Extract<OwnCopy, { kind: 'here' }>
 
-function waits({ delayMs, aside }: Waits): Outcome {
+function waits({ delayMs, behind, aside }: Waits): Outcome {
   const reason = 'the copy of another file that moved is still in its place'
-  return { kind: 'postponed', delayMs, reason, isCounted: false, ...(aside === undefined ? {} : { aside }) }
+  return { kind: 'postponed', delayMs, reason, isCounted: false, behind, ...(aside === undefined ? {} : { aside }) }
 }
 
 /** Nothing is owed but a true receipt: says what the target holds where the last attempt may have left something. */

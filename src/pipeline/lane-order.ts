@@ -19,4 +19,6 @@ export interface LaneOrder {
   readonly onRemove: OnRemove
   /** What becomes of what somebody else left in a copy's place. */
   readonly onConflict: OnConflict
+  /** Shortest time between two copies of one file. */
+  readonly cooldownMs: number
 }

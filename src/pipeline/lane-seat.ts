@@ -13,7 +13,7 @@ import { selector } from './selector.ts'
 import type { LanePace } from './slots.ts'
 
 /** What of a configuration a lane takes over while it goes on. */
-type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove' | 'onConflict'> & {
+type Ordered = Pick<TargetConfig, 'select' | 'at' | 'onRemove' | 'onConflict' | 'cooldownMs'> & {
   readonly pace: Pick<TargetConfig['pace'], 'concurrency'>
 }
 
@@ -129,6 +129,8 @@ export class LaneSeat {
     const { host } = this.#parts
     if (placeOf(config, host) !== placeOf(this.#config, host)) return false
     this.#parts.journal.declareTarget(config.name, declarationOf(config))
+    // What waits for the old one would wait on.
+    if (config.cooldownMs < this.#config.cooldownMs) this.#parts.journal.retry(this.targetId, 'postponed')
     this.#config = config
     this.#order = laneOrder(config, this.#parts)
     this.#lane?.changePace(config.pace)
@@ -141,10 +143,11 @@ export class LaneSeat {
   }
 }
 
-export function laneOrder({ select, at, pace, onRemove, onConflict }: Ordered, { clock, host }: OrderParts): LaneOrder {
+export function laneOrder(ordered: Ordered, { clock, host }: OrderParts): LaneOrder {
+  const { select, at, pace, onRemove, onConflict, cooldownMs } = ordered
   const asideAt = (fileId: number): RemotePath => remotePath(joinPath(ownFolder(at, host), `fanfold-moves-${fileId}`))
   const order = { selector: selector(select, clock), placeAt: placeAt(at, host), layout: layoutOf(at, host), asideAt }
-  return { ...order, slotsMax: pace.concurrency, onRemove, onConflict }
+  return { ...order, slotsMax: pace.concurrency, onRemove, onConflict, cooldownMs }
 }
 
 /** What the journal compares a target with, so that it notices when another configuration calls for another offer. */
@@ -158,7 +161,8 @@ export function declarationOf(target: TargetConfig): Declaration {
 /** The order that a declaration was made of. Its text was written by `declarationOf` only. */
 export function declaredOrder({ selector: text }: Declaration, parts: OrderParts): LaneOrder {
   const [select, at] = JSON.parse(text) as [TargetConfig['select'], string]
-  return laneOrder({ select, at, onRemove: 'keep', onConflict: 'park', pace: { concurrency: 1 } }, parts)
+  const unasked = { onRemove: 'keep', onConflict: 'park', cooldownMs: 0, pace: { concurrency: 1 } } as const
+  return laneOrder({ select, at, ...unasked }, parts)
 }
 
 /** Whatever of a configuration a running lane cannot change. */
@@ -170,6 +174,7 @@ function placeOf(config: TargetConfig, host: string): string {
     onRemove: null,
     onConflict: null,
     removeAfterMs: null,
+    cooldownMs: null,
     pace: null,
     verify: null,
     formerly: null,

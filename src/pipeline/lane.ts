@@ -32,8 +32,8 @@ import { tellOfFailure, tellOfLane } from './lane-words.ts'
 import { nextLaneState, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
 import { opened } from './opening.ts'
-import { PlaceTurns } from './place-turns.ts'
 import { Probing } from './probing.ts'
+import { RightOfWay } from './right-of-way.ts'
 import type { Selector } from './selector.ts'
 import { Slots, type LanePace } from './slots.ts'
 import { isDone, Streak } from './streak.ts'
@@ -91,10 +91,10 @@ export class Lane implements Child {
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
+  readonly #rightOfWay: RightOfWay
   readonly #streak = new Streak()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
-  readonly #turns = new PlaceTurns(this.#hurry.signal)
   readonly #folders: FolderMoving
   readonly traffic: Traffic
   #resolveStopped: (reason: Reason) => void = () => {}
@@ -111,6 +111,7 @@ export class Lane implements Child {
     this.#config = config
     this.#parts = parts
     this.traffic = new Traffic(config.name, parts)
+    this.#rightOfWay = new RightOfWay({ ...parts, ...config, hurry: this.#hurry.signal })
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
     // One listener for each attempt under way and what it waits for: many, and all of them taken off again.
     setMaxListeners(0, this.#hurry.signal)
@@ -148,7 +149,7 @@ export class Lane implements Child {
     this.#arrivals.subscribe(accepted, { selector: ({ owedTo }) => owedTo.includes(targetId), cancel: 'permanent' })
     const isReached = (): boolean => this.#state.kind === 'running'
     this.#folders = new FolderMoving({
-      ...{ ...parts, ...config, turns: this.#turns, tasks: this.#tasks, isReached },
+      ...{ ...parts, ...config, turns: this.#rightOfWay.turns, tasks: this.#tasks, isReached },
       onTrouble: (trouble) => this.#happened({ kind: 'failed', ...trouble }),
       onDone: () => this.#wake(),
     })
@@ -231,10 +232,8 @@ export class Lane implements Child {
 
   /** Alone at the places it touches, until its outcome is written: whoever comes next there sees what is true by then. */
   #begin(delivery: Delivery): void {
-    const { receipt, movingTo } = delivery
-    const places = [this.#config.order().placeAt(delivery), receipt?.path, movingTo].flatMap((one) => one ?? [])
     this.#tasks.run('delivery', async () => {
-      await this.#turns.take(places, (signal) => this.#deliver(delivery, signal))
+      await this.#rightOfWay.take(delivery, (signal) => this.#deliver(delivery, signal))
       await this.#restWhenQuiet()
     })
   }
@@ -246,7 +245,7 @@ export class Lane implements Child {
     this.#uncommitted++
     this.#freedSlots++
     this.#goOnSoon()
-    await this.#parts.journal.finish(delivery, outcome)
+    await this.#rightOfWay.finish(delivery, outcome)
     this.#uncommitted--
     // Also where no slot became free: a change that came during the attempt could not be claimed before.
     this.#goOnSoon()
@@ -265,8 +264,7 @@ export class Lane implements Child {
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
-    const { placeAt, asideAt, onRemove, onConflict } = order()
-    const parts = { ...this.#parts, name: this.name, target, placeAt, asideAt, onRemove, onConflict, progress }
+    const parts = { ...this.#parts, ...order(), name: this.name, target, progress }
     const ending = await passage.until(attempt(delivery, parts, signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })

@@ -10,6 +10,8 @@ import { placeBeside } from './beside.ts'
 /** Shortest and longest pause until whoever is in the way is looked for again. Unit: ms. */
 const waitMsMin = 200
 const waitMsMax = 60_000
+/** All that wait at a target together look no more often than once in so many ms: whoever is in the way wakes them when it goes. */
+const waitMsPerWaiting = 20
 
 export type OwnCopy =
   /** The target has nothing of this file. */
@@ -22,7 +24,13 @@ export type OwnCopy =
    * Another file's copy is still in its place. `aside`: where this one makes room for it, where the two wait for each other; null where its own is not
    * where it was receipted, so that nobody has to wait for it.
    */
-  | { readonly kind: 'waits'; readonly delayMs: number; readonly aside: Receipt | null | undefined }
+  | {
+      readonly kind: 'waits'
+      readonly delayMs: number
+      /** Whose copy that is. */
+      readonly behind: number
+      readonly aside: Receipt | null | undefined
+    }
 
 export type Waits = Extract<OwnCopy, { kind: 'waits' }>
 
@@ -47,12 +55,12 @@ export async function ownCopy(
   const other = journal.moves.left.at(targetId, at)
   const own = await found(delivery, parts, signal)
   if (other?.goes !== undefined && other.fileId !== fileId) {
-    const delayMs = pauseMs(other.goes)
+    const wait = { kind: 'waits', delayMs: pauseMs(other.goes, delivery, journal), behind: other.fileId } as const
     // The older change goes first. In a circle the oldest waits for a newer one, and so makes room for somebody itself.
     const isStuck = own !== undefined && other.goes.seq > seq && own.path !== asideAt(fileId)
     const rests = isStuck ? await moved(own, asideAt(fileId), { ...parts, delivery }, signal) : own
-    if (rests === undefined) return { kind: 'waits', delayMs, aside: receipt === undefined ? undefined : null }
-    return { kind: 'waits', delayMs, aside: rests.path === receipt?.path ? undefined : rests }
+    if (rests === undefined) return { ...wait, aside: receipt === undefined ? undefined : null }
+    return { ...wait, aside: rests.path === receipt?.path ? undefined : rests }
   }
   if (own === undefined) return { kind: 'none' }
   // It was moved there already, and nobody came to know; or never away from there.
@@ -68,8 +76,9 @@ export async function ownCopy(
   return { kind: 'here', receipt: arrived, isProven: false, isSeen: true }
 }
 
-function pauseMs({ inMs }: { readonly inMs: number }): number {
-  return Math.min(waitMsMax, Math.max(waitMsMin, inMs))
+function pauseMs({ inMs }: { readonly inMs: number }, { targetId }: Delivery, journal: Journal): number {
+  const turnMs = journal.counts(targetId).postponed * waitMsPerWaiting
+  return Math.min(waitMsMax, Math.max(waitMsMin, inMs, turnMs))
 }
 
 /** Said before it is done: whatever becomes of this attempt and of the file, the copy is found again. Undefined where it is not its own any more. */
@@ -98,7 +107,7 @@ export async function copyLeft(
   if (own === undefined || own.path !== asideAt(delivery.fileId)) return own
   const other = journal.moves.left.at(delivery.targetId, at)
   if (other?.goes !== undefined && other.fileId !== delivery.fileId)
-    return { kind: 'waits', delayMs: pauseMs(other.goes), aside: undefined }
+    return { kind: 'waits', delayMs: pauseMs(other.goes, delivery, journal), behind: other.fileId, aside: undefined }
   const there = await target.look(at, { hash: false }, signal)
   const place = there === undefined ? at : await placeBeside({ ...own, path: at }, 'kept', target, signal)
   return moved(own, place, { ...parts, delivery }, signal)

@@ -12,7 +12,7 @@ import { unwatchedReason } from './root.ts'
 
 export interface SourceState {
   readonly state: 'scanning' | 'watching' | 'polling' | 'missing' | 'suspect' | 'degraded' | 'restarting'
-  /** Why it is not `watching`, or which files do not come to rest, with the next step; null when all is well. */
+  /** Why it is not `watching`, or what of it is polled, or which files do not come to rest, with the next step; null when all is well. */
   readonly reason: string | null
   /** Folders under watch. */
   readonly watched: number
@@ -38,6 +38,8 @@ export interface Facts {
   readonly unwatched: ReadonlyMap<string, string>
   readonly watchedCount: number
   readonly pollsBecause: string | undefined
+  /** File systems inside of a watched root that are polled. */
+  readonly polledMounts: string | undefined
   /** Files that do not come to rest. */
   readonly restless: string | undefined
 }
@@ -53,7 +55,8 @@ export function conditionOf(facts: Facts): Pick<SourceState, 'state' | 'reason'>
   const { pollsBecause, restless } = facts
   if (pollsBecause !== undefined)
     return { state: 'polling', reason: restless === undefined ? pollsBecause : `${pollsBecause}; ${restless}` }
-  return { state: 'watching', reason: restless ?? null }
+  const remarks = [facts.polledMounts, restless].filter((remark) => remark !== undefined)
+  return { state: 'watching', reason: remarks.length === 0 ? null : remarks.join('; ') }
 }
 
 /** Between two lives. @param reason why the last one ended. */

@@ -21,6 +21,8 @@ export interface SourceDeps {
   /** May a folder be taken to have moved as a whole? Otherwise its files moved one by one. */
   mayMoveFolder(move: FolderMove): Promise<boolean>
   note(event: SourceNote): void
+  /** Name of a kind of mounted file system that does not tell of changes, where not the usual ones are meant (F8). */
+  readonly blindMount?: (fsType: string) => string | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

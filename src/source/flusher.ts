@@ -13,7 +13,8 @@ import type { Believed } from './reconcile.ts'
 import type { Look, Looks } from './scan.ts'
 import type { Scanner } from './scanner.ts'
 import type { Restless } from './restless.ts'
-import { isRestless, judge, type Outcome, type Patience, type Version } from './settle.ts'
+import { isOverdue, isRestless, judge, type Outcome, type Patience, type Version } from './settle.ts'
+import type { WriterCheck } from './writer-check.ts'
 
 /** Pause after a look that failed as a whole (the scan thread died), ms. */
 const lookRetryMs = 500
@@ -22,6 +23,9 @@ const heldLookMs = 500
 const heldMsMax = 600_000
 /** Paths waiting beyond which nothing is held back: the scan itself waits for room. */
 const heldPathsMax = 10_000
+
+/** A file that a program has open for writing is looked at again after this, ms, where its closing raises no event. */
+const writerLookMs = 5_000
 
 export interface FlusherOptions {
   readonly source: string
@@ -32,6 +36,8 @@ export interface FlusherOptions {
   readonly moves: Moves
   /** A scan is running, or wanted, or will be once new folders are watched. */
   readonly isScanning: () => boolean
+  /** Whether programs that have a file open for writing are waited for. */
+  readonly writers: WriterCheck | undefined
   readonly clock: Clock
   readonly log: Log
   /** The root's number at the scan thread; undefined while there is no root. */
@@ -109,18 +115,24 @@ export class Flusher {
 
   /** What the looks mean. Paths stay in the collector until their changes are taken. */
   async #conclude(due: readonly Due[], looks: readonly Look[], signal: AbortSignal): Promise<void> {
-    const verdicts: Verdict[] = []
+    const judged: Verdict[] = []
     due.forEach((one, index) => {
       const look = looks[index]
-      if (look !== undefined && this.#collector.isUntouched(one)) verdicts.push(this.#judge(one, look))
+      if (look !== undefined && this.#collector.isUntouched(one)) judged.push(this.#judge(one, look))
     })
+    const verdicts = await this.#withoutWritten(judged, signal)
     const changes = await this.#changesOf(verdicts)
     // What moved is not gone. What is gone goes next, so that a name is free before a file or folder of another kind takes it (F39).
     await this.#take(changes.filter(({ kind }) => kind === 'move'))
     for (const { due: one, isTreeGone } of verdicts) if (isTreeGone) await this.#removeBelow(one.path, signal)
     for (const kind of ['remove', 'put'] as const) await this.#take(changes.filter((change) => change.kind === kind))
     // One that waits on although it has moved is found to be as believed when it is looked at next.
-    for (const { due: one, isDone } of verdicts) if (isDone) this.#collector.settle(one)
+    for (const { due: one, isDone } of verdicts) if (isDone) this.#done(one)
+  }
+
+  #done(one: Due): void {
+    this.#restless.delete(one.path)
+    this.#collector.settle(one)
   }
 
   /** With moves as such. */
@@ -144,8 +156,12 @@ export class Flusher {
     const outcome: Outcome = isHeld ? { kind: 'wait', settling: { ...settling, dueMs: nowMs + heldLookMs } } : judged
     if (look.kind === 'skipped' || look.kind === 'unreadable') onLeft(path, look)
     if (outcome.kind === 'wait') this.#collector.wait(one, outcome.settling, nowMs)
-    if (outcome.kind !== 'wait') this.#restless.delete(path)
-    else if (look.kind === 'file' && isRestless(settling, at) && this.#restless.add(path, settling.sinceMs))
+    if (
+      outcome.kind === 'wait' &&
+      look.kind === 'file' &&
+      isRestless(settling, at) &&
+      this.#restless.add(path, settling.sinceMs)
+    )
       this.#options.onRestless(path)
     const isTreeGone = isTree && (outcome.kind === 'remove' || look.kind === 'file')
     const isDone = outcome.kind !== 'wait'
@@ -154,6 +170,34 @@ export class Flusher {
         ? ({ kind: 'put', source, path, stat: look.stat } as const)
         : undefined
     return { due: one, isTreeGone, isDone, change: this.#changeOf(path, outcome, known), ifMoved }
+  }
+
+  /** What somebody has open for writing waits until it is closed, or for the moment at which snapshots are taken (F24). */
+  async #withoutWritten(verdicts: readonly Verdict[], signal: AbortSignal): Promise<readonly Verdict[]> {
+    const { writers, patience, clock, rootId } = this.#options
+    const id = rootId()
+    if (writers === undefined || id === undefined) return verdicts
+    const now = { nowMs: clock.monotonicMs(), ...patience }
+    const puts = verdicts.filter(({ change, due }) => {
+      const isSnapshot = patience.unsettled === 'snapshot' && isOverdue(due.settling, now)
+      return change?.kind === 'put' && !isSnapshot
+    })
+    const held = await writers.held(
+      id,
+      puts.map(({ due }) => due.path),
+      signal,
+    )
+    return verdicts.map((verdict) => (held.has(verdict.due.path) ? this.#heldBack(verdict) : verdict))
+  }
+
+  #heldBack({ due, change, ...verdict }: Verdict): Verdict {
+    const { clock, patience, onRestless } = this.#options
+    const nowMs = clock.monotonicMs()
+    this.#collector.wait(due, { ...due.settling, dueMs: nowMs + writerLookMs }, nowMs)
+    const isLong = isRestless(due.settling, { nowMs, ...patience })
+    if (isLong && this.#restless.add(due.path, due.settling.sinceMs)) onRestless(due.path)
+    // Moved, it is known already, and nothing of it is read.
+    return { ...verdict, due, isDone: false, change: undefined, ifMoved: change?.kind === 'put' ? change : undefined }
   }
 
   /** What a scan may find elsewhere has moved and is not gone. */

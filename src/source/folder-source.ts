@@ -14,16 +14,18 @@ import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
 import { FolderMoves } from './folder-moves.ts'
 import { Moves } from './moves.ts'
+import { NestedMounts } from './nested-mounts.ts'
 import type { ScanEnd } from './reconcile.ts'
-import { isSameRoot, whyNoRoot, whyPolled } from './root.ts'
+import { blindMount, isSameRoot, whyNoRoot, whyPolled } from './root.ts'
 import type { Look, RootIdentity, RootLook } from './scan.ts'
 import type { ScanFindings } from './scan-findings.ts'
 import { ScanQueue } from './scan-queue.ts'
 import type { Scanner } from './scanner.ts'
 import { Settler } from './settler.ts'
 import type { Watch } from './watch.ts'
-import { RootWatch } from './root-watch.ts'
+import { RootWatch, type RootWatchOptions } from './root-watch.ts'
 import { SkippedEntries, whyLeftAlone } from './skipped-entries.ts'
+import { WriterCheck } from './writer-check.ts'
 
 /** Time between two looks at the root, ms (F10). */
 const rootCheckMs = 5_000
@@ -65,6 +67,7 @@ export class FolderSource implements Child {
   readonly #settler: Settler
   readonly #rootBell: Bell
   readonly #scans: ScanQueue
+  readonly #mounts: NestedMounts
   readonly #memory: SourceMemory
   readonly #onFirstScan: () => void
   #resolveStopped: (reason: Reason) => void = () => {}
@@ -98,10 +101,12 @@ export class FolderSource implements Child {
     this.#handOn = new HandOn({ take: (changes) => deps.take(changes), clock, log, signal })
     const rootId = (): number | undefined => this.#root?.id
     const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
+    const note: RootWatchOptions['note'] = (one) => deps.note({ source: this.name, ...one })
     const folderMoves = new FolderMoves({ ...deps, source: this.name, scanner: parts.scanner, rootId })
     const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
+    const writers = config.checkWriters ? new WriterCheck({ ...common, note }) : undefined
     this.#settler = new Settler({
-      ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId },
+      ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId, writers },
       isScanning: () => !this.#scans.isIdle || this.#watch.isWalking || this.#watch.isExtending,
       onBlind: () => this.#rootBell.ring(),
       onCollapse: (folder) => this.#collapsed(folder),
@@ -114,9 +119,10 @@ export class FolderSource implements Child {
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
+    this.#mounts = new NestedMounts({ blindMount, ...deps, source: this.name, coverage: config, note })
     this.#watch = new RootWatch({
       ...{ source: this.name, coverage: config, watch: parts.watch, settler: this.#settler, clock, log },
-      note: (note) => deps.note({ source: this.name, ...note }),
+      note,
       onDirty: (folder) => this.#want(folder),
       onMissed: (reason, isUnderWay) => this.#missed(reason, isUnderWay),
       onFailure: (error) => this.#fall(error),
@@ -158,6 +164,7 @@ export class FolderSource implements Child {
       unwatched: this.#watch.unwatched,
       watchedCount: this.#watch.watchedCount,
       pollsBecause: this.#root?.pollsBecause,
+      polledMounts: this.#mounts.reason,
       restless: this.#settler.restlessReason,
     })
   }
@@ -251,7 +258,18 @@ export class FolderSource implements Child {
     if (look.kind === 'absent' || reason !== undefined) this.#loseRoot(reason ?? 'absent', 'root-missing')
     else if (this.#root === undefined || this.#isRootLost || !isSameRoot(this.#root.identity, look.identity))
       await this.#gainRoot(look)
+    else await this.#checkMounts(this.#root.id)
     this.#isRootChecked = true
+  }
+
+  /** No event tells of a mount (F14). */
+  async #checkMounts(id: number): Promise<void> {
+    const mounts = await this.#scanner.call('mounts', { id })
+    if (this.#root?.id !== id) return
+    for (const folder of this.#mounts.see(mounts)) {
+      this.#watch.extend(folder)
+      this.#want(folder)
+    }
   }
 
   #loseRoot(reason: string, event: string): void {
@@ -263,6 +281,7 @@ export class FolderSource implements Child {
     this.#missingReason = reason
     if (root === undefined) return
     this.#root = undefined
+    this.#mounts.clear()
     this.#watch.end()
     this.#settler.clear()
     this.#scans.clear()
@@ -274,6 +293,7 @@ export class FolderSource implements Child {
     const id = this.#scanner.newId()
     const { ignore, oneFileSystem } = this.#config
     await this.#scanner.call('open', { id, identity, ignore, oneFileSystem })
+    this.#mounts.see(await this.#scanner.call('mounts', { id }))
     const pollsBecause = whyPolled(this.#config.watch, fsType)
     this.#root = { id, identity, pollsBecause }
     this.#memory.firstDevice ??= identity.device
@@ -339,7 +359,8 @@ export class FolderSource implements Child {
 
   #wholeScanEnded(found: ScanFindings): void {
     this.#skipped.scanned(found.skippedCounts)
-    if (this.#scanReason === 'periodic' && found.settledCount > 0 && this.#condition().state === 'watching') {
+    const isAllWatched = this.#mounts.polled.size === 0 && this.#condition().state === 'watching'
+    if (this.#scanReason === 'periodic' && found.settledCount > 0 && isAllWatched) {
       const detail = `${found.settledCount} ${found.settledCount === 1 ? 'change' : 'changes'} raised no event`
       this.#deps.note({ source: this.name, event: 'missed', ...found.example(), detail })
     }
@@ -369,13 +390,9 @@ export class FolderSource implements Child {
     for (;;) {
       await this.#deps.clock.sleep(Math.max(pollMs, this.#scans.tookMs * (pollShare - 1)), signal)
       if (this.#root === undefined || this.#scans.isScanning) continue
-      if (this.#root.pollsBecause !== undefined || this.#watch.unavailable !== undefined || this.#isRootDoubted())
-        this.#want('')
-      for (const folder of this.#watch.unwatched.keys()) this.#want(folder)
+      const isDoubted = this.#suspectReason !== undefined && !this.#watch.isWalking
+      if (this.#root.pollsBecause !== undefined || this.#watch.unavailable !== undefined || isDoubted) this.#want('')
+      for (const folder of [...this.#watch.unwatched.keys(), ...this.#mounts.polled.keys()]) this.#want(folder)
     }
-  }
-
-  #isRootDoubted(): boolean {
-    return this.#suspectReason !== undefined && !this.#watch.isWalking
   }
 }

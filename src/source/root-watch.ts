@@ -97,6 +97,11 @@ export class RootWatch {
     return true
   }
 
+  /** Another file system lies at a folder now; where that is watched, `onDirty` follows for it. */
+  extend(folder: string): void {
+    if (this.#id !== undefined) this.#options.watch.extend(this.#id, folder)
+  }
+
   /** Tries again, ever more rarely, to watch what could not be watched. Runs until aborted. */
   async keepExtending(signal: AbortSignal): Promise<void> {
     for (;;) {

@@ -15,6 +15,21 @@ const blindTypes: ReadonlyMap<number, string> = new Map([
   [0x5346414f, 'AFS'],
 ])
 
+/** The same by the names that the kernel's table of mounts has for them; what FUSE serves has one of its own behind a point. */
+const blindNames: ReadonlyMap<string, string> = new Map([
+  ['nfs', 'NFS'],
+  ['nfs4', 'NFS'],
+  ['smbfs', 'SMB'],
+  ['smb3', 'SMB'],
+  ['cifs', 'CIFS'],
+  ['9p', '9p'],
+  ['fuse', 'FUSE'],
+  ['fuseblk', 'FUSE'],
+  ['virtiofs', 'virtiofs'],
+  ['ceph', 'Ceph'],
+  ['afs', 'AFS'],
+])
+
 /** Why nothing is to be concluded from what is seen at `path`; undefined where it is the folder it was. */
 export function whyNoRoot(path: string, look: RootLook, firstDevice: bigint | undefined): string | undefined {
   if (look.kind === 'absent') return `${path}: ${look.reason}`
@@ -33,6 +48,11 @@ export function whyPolled(watch: SourceConfig['watch'], fsType: number): string 
 function blindFileSystem(fsType: number): string | undefined {
   // Node gives the magic number as a signed or an unsigned word, by platform.
   return blindTypes.get(fsType >>> 0)
+}
+
+/** Name of a kind of file system, where it does not tell of all changes. @param fsType as the kernel's table of mounts has it. */
+export function blindMount(fsType: string): string | undefined {
+  return blindNames.get(fsType) ?? (fsType.startsWith('fuse.') ? `FUSE (${fsType.slice(5)})` : undefined)
 }
 
 export function isSameRoot(one: RootIdentity, other: RootIdentity): boolean {

@@ -4,6 +4,7 @@ import { asError, assert, errnoOf } from '../base/errors.ts'
 import { decodeName, folderOf, fsPath, joinPath } from '../base/path.ts'
 import { serveThread } from '../base/thread.ts'
 import { IgnoreRules } from './ignore-rules.ts'
+import { mountsBelow } from './mount-table.ts'
 import { Mounts } from './mounts.ts'
 import {
   looksMax,
@@ -14,6 +15,7 @@ import {
   type RootLook,
   type ScanVerbs,
 } from './scan.ts'
+import { writersOf } from './writers.ts'
 import { fileStat, isElsewhere, kindOf, Walk, type WalkedRoot } from './walk.ts'
 
 interface OpenRoot extends WalkedRoot {
@@ -137,6 +139,15 @@ serveThread<ScanVerbs>({
     for (const [number, walk] of walks) if (walk.id === id) leave(number)
     roots.delete(id)
     return null
+  },
+  mounts({ id }) {
+    const { path, rules } = rootOf(id)
+    return mountsBelow(path).filter(({ folder }) => rules.why(folder, true) === undefined)
+  },
+  writers({ id, paths }) {
+    const { path: root } = rootOf(id)
+    const { who, hiddenCount } = writersOf(paths.map((path) => `${root}/${path}`))
+    return { who, hiddenCount }
   },
   look: ({ id, paths }) => look(rootOf(id), paths),
   walk({ id, folder }) {

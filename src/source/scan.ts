@@ -80,6 +80,18 @@ export type RootLook =
   | { readonly kind: 'folder'; readonly identity: RootIdentity; readonly fsType: number }
   | { readonly kind: 'absent'; readonly reason: string }
 
+/** Another file system, mounted at a folder of a source; `fsType` is the kernel's name of its kind. */
+export interface NestedMount {
+  readonly folder: string
+  readonly fsType: string
+}
+
+/** Of each file asked for, a program that has it open for writing; `hiddenCount`: programs that could not be looked into. */
+export interface Writers {
+  readonly who: readonly (string | undefined)[]
+  readonly hiddenCount: number
+}
+
 /** `blind`: the root is not the folder it was, so nothing below it means anything (F11). */
 export type Looks = { readonly kind: 'seen'; readonly looks: readonly Look[] } | { readonly kind: 'blind' }
 export type Pieces =
@@ -94,6 +106,9 @@ export type ScanVerbs = {
   /** Makes a root known under `id`; a second time replaces it. */
   open: { in: { id: number; identity: RootIdentity } & Coverage; out: null }
   close: { in: { id: number }; out: null }
+  /** What is mounted below the root, but for what is ignored. */
+  mounts: { in: { id: number }; out: readonly NestedMount[] }
+  writers: { in: { id: number; paths: readonly string[] }; out: Writers }
   look: { in: { id: number; paths: readonly string[] }; out: Looks }
   /** Starts a walk below `folder` and answers its number. */
   walk: { in: { id: number; folder: string }; out: number }

@@ -94,12 +94,15 @@ function nextLookMs(before: Settling, { nowMs, settleMs, unsettledMsMax }: Now):
   return nowMs >= overdueMs ? before.dueMs : Math.min(nowMs + settleMs, overdueMs)
 }
 
-function isOverdue({ sinceMs }: Settling, { nowMs, unsettledMsMax }: Pick<Now, 'nowMs' | 'unsettledMsMax'>): boolean {
+export function isOverdue(
+  { sinceMs }: Settling,
+  { nowMs, unsettledMsMax }: Pick<Now, 'nowMs' | 'unsettledMsMax'>,
+): boolean {
   return nowMs - sinceMs >= unsettledMsMax
 }
 
 /** Has its owner to be told? Where snapshots are wanted, only once a moment for one was looked for as long again. */
-export function isRestless(settling: Settling, { nowMs, unsettledMsMax, unsettled }: Moment): boolean {
+export function isRestless(settling: Settling, { nowMs, unsettledMsMax, unsettled }: Omit<Moment, 'wallNs'>): boolean {
   return isOverdue(settling, { nowMs, unsettledMsMax: unsettled === 'snapshot' ? unsettledMsMax * 2 : unsettledMsMax })
 }
 

@@ -77,9 +77,12 @@ export class Settler {
 
   /** What the path waits for; undefined where it does not. */
   whyUnsettled(path: SourcePath): string | undefined {
-    const { clock, patience } = this.#options
+    const { clock, patience, writers } = this.#options
     const settling = this.#collector.settlingOf(path)
-    return settling && unsettledReason(settling.sinceMs, clock.monotonicMs(), patience)
+    if (settling === undefined) return undefined
+    const writer = writers?.whoHolds(path)
+    const held = writer === undefined ? '' : `; open for writing by ${writer}`
+    return `${unsettledReason(settling.sinceMs, clock.monotonicMs(), patience)}${held}`
   }
 
   /** Is the path being settled, or was it since the scan last asked? */

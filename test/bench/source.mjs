@@ -83,6 +83,7 @@ async function latency() {
     unsettledMsMax: 600_000,
     unsettled: 'wait',
     oneFileSystem: false,
+    checkWriters: false,
     rescanMs: 3_600_000,
   }
   const source = await sources.add({ name: 'bench', path: root, ignore: [], watch: 'auto', ...rest })

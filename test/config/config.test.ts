@@ -37,6 +37,7 @@ test('what is left out has its default, and relative paths are relative to the f
         settleMs: 2000,
         unsettledMsMax: 600_000,
         unsettled: 'wait',
+        checkWriters: false,
         rescanMs: 3_600_000,
         watch: 'auto',
       },
@@ -59,6 +60,7 @@ test('what is left out has its default, and relative paths are relative to the f
         onConflict: 'overwrite',
         formerly: undefined,
         removeAfterMs: 86_400_000,
+        cooldownMs: 0,
         verify: { everyMs: 2_592_000_000, share: 0 },
         pace: {
           concurrency: 64,

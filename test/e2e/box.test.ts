@@ -1,9 +1,9 @@
 /** The built program with a Box target, against the emulator: what its owner sees. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Status } from '../../src/control/control.ts'
 import { treeOf } from '../tree.ts'
 import type { BoxRig } from '../emulator/box-rig.ts'
@@ -168,4 +168,31 @@ describe('its owner sees', () => {
 
     expect(targetOf(status, 'cloud').reason).toContain(word)
   })
+})
+
+test.each([
+  ['while its parts are sent, has its session ended', 'sessions/part', 2],
+  ['while it is given its name, is removed there again', 'sessions/commit', 1],
+])('F38: a file that is removed during its upload, %s', async (_what, route, nth) => {
+  const bench = await aBoxBench(', on-remove: remove, remove-after: 0s')
+  bench.login()
+  const { emulator } = bench.rig
+  const big = join(bench.inbox, 'big')
+  const work = (): void => {
+    rmSync(big)
+  }
+  const struck = emulator.fault({ route, nth, fault: { do: 'call', when: 'before', work } })
+  writeFileSync(big, randomBytes(40 * mebibyte))
+  const daemon = await startDaemon(bench)
+
+  await vi.waitUntil(() => struck.struck === 1, { timeout: 20_000 })
+  await daemon.until(({ sources, targets: [cloud] }) => {
+    const open = cloud && cloud.leaving + cloud.waiting + cloud.active
+    return sources[0]?.files === 0 && open === 0
+  })
+
+  expect(emulator.provider.account.sessions.openCount).toBe(0)
+  expect(bench.held('big')?.length).toBeUndefined()
+  expect(targetOf(await daemon.status(), 'cloud')).toMatchObject({ delivered: 0, parked: 0 })
+  expect(emulator.recorder.count('sessions/commit')).toBe(nth === 1 ? 1 : 0)
 })

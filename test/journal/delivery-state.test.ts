@@ -125,6 +125,7 @@ class Pair {
       { kind: 'released' },
       { kind: 'interrupted' },
       { kind: 'postponed', delayMs: 500, reason, isCounted: this.#random() < 0.5 },
+      { kind: 'deferred', delayMs: 500, reason },
       { kind: 'parked', reason, againInMs: this.#random() < 0.5 ? null : 700 },
       ...(delivery.look === 'remove' ? [{ kind: 'kept', reason } as const] : []),
     ]

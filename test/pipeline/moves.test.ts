@@ -72,6 +72,21 @@ describe('a file that moved', () => {
     expect(bytesSent(world)).toBe(sent)
   })
 
+  test('F33: in a long chain each goes as soon as its place is free, and not when it looks again', async () => {
+    const names = Array.from({ length: 81 }, (_, n) => `f${n}`)
+    const world = await aWorldWith(Object.fromEntries(names.slice(0, -1).map((name) => [name, `of ${name}`])))
+    const sent = bytesSent(world)
+    const startMs = performance.now()
+
+    await world.move(...names.slice(0, -1).map((name, n) => [name, names[n + 1] ?? ''] as const))
+    await settled(world)
+
+    // One look after the other, each a fifth of a second after the one before, would take 16 s.
+    expect(performance.now() - startMs).toBeLessThan(8_000)
+    expect(names.slice(1).map((name) => copy(world, name))).toEqual(names.slice(0, -1).map((name) => `of ${name}`))
+    expect([existsSync(join(world.copies('nas'), 'f0')), bytesSent(world)]).toEqual([false, sent])
+  })
+
   test('F33: swaps and chains end as they are at the source, and nothing is sent', async () => {
     const world = await aWorldWith({ a: 'A', b: 'B', c: 'C', d: 'D', e: 'E' })
     const sent = bytesSent(world)
@@ -134,6 +149,21 @@ describe('a file that moved', () => {
     await settled(world)
 
     expect([copy(world, 'a'), copy(world, 'private/a')]).toEqual([undefined, undefined])
+    expect(world.journal.counts(world.seat('nas').targetId)).toMatchObject({ delivered: 0, parked: 0 })
+  })
+
+  test('F35: so it is where the file was taken for removed before it was found elsewhere', async () => {
+    const select = allBut('private/**')
+    const configs = { nas: { onRemove: 'remove', removeAfterMs: 200, select } } as const
+    const world = await aWorldWith({ a: 'content' }, configs)
+    const inbox = join(world.folder, 'inbox')
+    mkdirSync(join(inbox, 'private'))
+    renameSync(join(inbox, 'a'), join(inbox, 'private/a'))
+
+    await world.take([{ kind: 'remove', source: 'inbox', path: sourcePath('a') }, aMoved(inbox, 'a', 'private/a')])
+    await settled(world)
+
+    expect(copy(world, 'a')).toBeUndefined()
     expect(world.journal.counts(world.seat('nas').targetId)).toMatchObject({ delivered: 0, parked: 0 })
   })
 

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { aWorld, type World } from './rig.ts'
+import { aWorld, forwarded, type World } from './rig.ts'
 
 const soon = { timeout: 10_000, interval: 10 }
 
@@ -147,4 +147,73 @@ describe('F37: very many removals at once', () => {
     await vi.waitUntil(() => counts(world, 'nas').delivered === 0, soon)
     expect(names.some((name) => held(world, 'nas', name))).toBe(false)
   })
+})
+
+describe('F38: a file that is removed during its upload', () => {
+  const bytes = 24 * 2 ** 20
+
+  /** Everything at a target but the note that says whose it is. */
+  const lying = (world: World, target: string): string[] =>
+    readdirSync(world.copies(target), { recursive: true, encoding: 'utf8' }).filter(
+      (name) => statSync(join(world.copies(target), name)).isFile() && !name.endsWith('.fanfold-owner'),
+    )
+
+  test.each(['remove', 'keep'] as const)(
+    'is given up before its end, and nothing of it stays, with on-remove: %s',
+    async (onRemove) => {
+      const told: number[] = []
+      const world = await aWorld({
+        targets: ['nas'],
+        configs: { nas: { onRemove } },
+        wrap: (target) => ({
+          ...forwarded(target),
+          put: (copy, at, work, signal) => {
+            let steps = 0
+            const allow = (): Promise<void> => (++steps === 2 ? world.remove('big') : Promise.resolve())
+            return target.put(copy, at, { ...work, allow, progress: (done) => told.push(done) }, signal)
+          },
+        }),
+      })
+
+      await world.put('big', Buffer.alloc(bytes, 'x'))
+      await vi.waitUntil(() => told.length > 0 && !existsSync(join(world.folder, 'inbox/big')), soon)
+      await settled(world, 'nas')
+      await vi.waitUntil(() => counts(world, 'nas').leaving === 0, soon)
+
+      expect(Math.max(...told)).toBeLessThan(bytes)
+      expect(lying(world, 'nas')).toEqual([])
+      expect(counts(world, 'nas')).toMatchObject({ waiting: 0, postponed: 0, parked: 0, delivered: 0 })
+    },
+  )
+
+  test.each([
+    ['remove', []],
+    ['keep', ['big']],
+  ] as const)(
+    'that had its name there already is a copy like any other, with on-remove: %s',
+    async (onRemove, left) => {
+      let isGone = false
+      const world = await aWorld({
+        targets: ['nas'],
+        configs: { nas: { onRemove } },
+        wrap: (target) => ({
+          ...forwarded(target),
+          put: async (copy, at, work, signal) => {
+            const receipt = await target.put(copy, at, work, signal)
+            await world.remove('big')
+            isGone = true
+            return receipt
+          },
+        }),
+      })
+
+      await world.put('big', Buffer.alloc(bytes, 'x'))
+      await vi.waitUntil(() => isGone, soon)
+      await settled(world, 'nas')
+      await vi.waitUntil(() => counts(world, 'nas').leaving === 0, soon)
+      await vi.waitUntil(() => counts(world, 'nas').delivered === left.length, soon)
+
+      expect(lying(world, 'nas')).toEqual(left)
+    },
+  )
 })

@@ -45,6 +45,7 @@ export function aTargetConfig(folder: string, name: string, some: Partial<Direct
     onConflict: 'overwrite',
     formerly: undefined,
     removeAfterMs: 0,
+    cooldownMs: 0,
     verify: { everyMs: undefined, share: 0 },
     pace: {
       concurrency: 8,

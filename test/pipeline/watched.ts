@@ -24,7 +24,7 @@ export async function watched(world: World, sourceNames: readonly string[]): Pro
     log: silentLog,
   })
   onTestFinished(() => sources.stop())
-  const calm = { unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false } as const
+  const calm = { unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false, checkWriters: false } as const
   const common = { ignore: [], settleMs: 100, rescanMs: 3_600_000, watch: 'auto', ...calm } as const
   const all = await Promise.all(
     sourceNames.map((name) => sources.add({ name, path: join(world.folder, name), ...common })),

@@ -141,7 +141,13 @@ describe('stopping', () => {
   test('two sources on overlapping folders both see a file, and removing one leaves the other watching', async () => {
     const world = await aWorld()
     mkdirSync(join(world.root, 'inner'))
-    const rest = { settleMs: 300, unsettledMsMax: 600_000, unsettled: 'wait' as const, oneFileSystem: false }
+    const rest = {
+      settleMs: 300,
+      unsettledMsMax: 600_000,
+      unsettled: 'wait' as const,
+      oneFileSystem: false,
+      checkWriters: false,
+    }
     const config = { ignore: [], ...rest, rescanMs: 3_600_000, watch: 'auto' as const }
     const inner = await world.sources.add({ ...config, name: 'inner', path: join(world.root, 'inner') })
     await inner.firstScan

@@ -46,6 +46,7 @@ function addAnother(world: World, name: string): Promise<Source> {
     unsettledMsMax: 600_000,
     unsettled: 'wait',
     oneFileSystem: false,
+    checkWriters: false,
     rescanMs: 3_600_000,
   } as const
   return world.sources.add({ name, path, ignore: [], ...rest, watch: 'auto' })

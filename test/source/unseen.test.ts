@@ -15,7 +15,8 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { sourcePath } from '../../src/base/path.ts'
-import { unwatchedReason } from '../../src/source/root.ts'
+import { mountsBelow } from '../../src/source/mount-table.ts'
+import { blindMount, unwatchedReason } from '../../src/source/root.ts'
 import { aWorld, atRest, endWorlds, until } from './world.ts'
 
 afterEach(endWorlds)
@@ -165,10 +166,66 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     await atRest(again, 500)
 
     const state = again.source.state()
+    const told = again.notes.filter(({ event }) => event === 'mounted')
     unmountings.get(inside)?.()
 
     expect(again.ledger.lines).toEqual(['put disk/a', 'put c'])
     expect(state).toMatchObject({ state: 'watching', watched: 1 })
     expect(state.skipped.get('mount')).toBe(1)
+    const detail = 'tmpfs is mounted there; it is left out, since one-file-system is set'
+    expect(told).toEqual([{ source: 'papers', event: 'mounted', path: 'disk', detail }])
   })
+
+  test('F8: is polled where it does not tell of changes, from when it is mounted, while the rest is watched', async () => {
+    const blindMount = (fsType: string): string | undefined => (fsType === 'tmpfs' ? 'a blind one' : undefined)
+    const world = await aWorld({ clock: aClock(), blindMount, ignore: ['/disk/hidden/'], settleMs: 100 })
+    writeFileSync(join(world.root, 'near'), 'x')
+    await until(() => world.ledger.paths.join() === 'near')
+    await atRest(world, 300)
+
+    const place = mounted(world.root)
+    mkdirSync(join(place, 'hidden'))
+    writeFileSync(join(place, 'a'), 'one')
+    linkSync(join(place, 'a'), join(place, 'hidden/a'))
+    await until(() => world.ledger.paths.join() === 'disk/a,near')
+    // Under a name that is not watched, as another machine would.
+    writeFileSync(join(place, 'hidden/a'), 'other')
+    await until(() => world.ledger.file('papers', sourcePath('disk/a'))?.size === 5)
+    const polled = world.source.state()
+    unmountings.get(place)?.()
+    await until(
+      () => world.source.state().reason === null,
+      () => world.source.state(),
+    )
+    await atRest(world, 300)
+
+    expect(polled).toMatchObject({ state: 'watching', watched: 2 })
+    expect(polled.reason).toBe('polled, since they do not tell of changes: disk (a blind one)')
+    expect(world.notes.map(({ event }) => event)).toEqual(['mounted', 'unmounted'])
+    expect(world.ledger.paths).toEqual(['disk/a', 'near'])
+  })
+})
+
+test('F14: mounts are read from the kernel’s table: by their own names, the uppermost at each place, without those of the same file system', () => {
+  const table = Buffer.from(
+    [
+      '20 1 8:1 / / rw - ext4 /dev/sda1 rw',
+      '21 20 8:2 / /srv rw,relatime shared:1 - xfs /dev/sdb1 rw',
+      '22 21 0:40 / /srv/papers/a\\040b rw - nfs4 host:/x rw',
+      '23 21 8:2 /other /srv/papers/same rw - xfs /dev/sdb1 rw',
+      '24 21 0:41 / /srv/papers/twice rw - tmpfs none rw',
+      '25 24 0:42 / /srv/papers/twice rw - fuse.sshfs host: rw',
+      '26 21 0:43 / /srv/papers2 rw - tmpfs none rw',
+      'what this is nobody knows',
+    ].join('\n'),
+  )
+
+  const found = mountsBelow('/srv/papers', table)
+
+  expect(found).toEqual([
+    { folder: 'a b', fsType: 'nfs4' },
+    { folder: 'twice', fsType: 'fuse.sshfs' },
+  ])
+  expect(found.map(({ fsType }) => blindMount(fsType))).toEqual(['NFS', 'FUSE (sshfs)'])
+  expect(blindMount('ext4')).toBeUndefined()
 })

@@ -120,6 +120,7 @@ export type WorldOptions = Partial<SourceConfig> & {
   readonly ledger?: Ledger
   readonly before?: (root: string) => void
   readonly clock?: Clock
+  readonly blindMount?: (fsType: string) => string | undefined
 }
 
 const worlds = new Set<World>()
@@ -141,7 +142,7 @@ export async function aWorld(options: WorldOptions = {}): Promise<World> {
 
 /** The same without waiting for the scan. */
 export async function aStartingWorld(options: WorldOptions = {}): Promise<World> {
-  const { before, ledger = new Ledger(), clock = systemClock, ...config } = options
+  const { before, ledger = new Ledger(), clock = systemClock, blindMount, ...config } = options
   const root = config.path ?? join(tempFolder(), 'root')
   if (config.path === undefined) mkdirSync(root)
   before?.(root)
@@ -155,10 +156,11 @@ export async function aStartingWorld(options: WorldOptions = {}): Promise<World>
     clock,
     random: systemRandom,
     log: silentLog,
+    ...(blindMount === undefined ? {} : { blindMount }),
   })
   const source = await sources.add({
     ...{ name: 'papers', path: root, ignore: [], settleMs: 300, rescanMs: 3_600_000, watch: 'auto' },
-    ...{ unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false },
+    ...{ unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false, checkWriters: false },
     ...config,
   })
   const stop = async (): Promise<void> => {
