@@ -4,6 +4,7 @@ import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
 import type { Change, Move } from './change.ts'
 import type { Counters } from './counters.ts'
 import { Debts } from './debts.ts'
+import { GoneCopies } from './gone-copies.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
@@ -105,6 +106,7 @@ export class Feed {
   readonly #history: History
   readonly #newFiles: NewFiles
   readonly moves: Moves
+  readonly gone: GoneCopies
   readonly #debts: Debts
   readonly #clock: Clock
   readonly #statements
@@ -121,6 +123,7 @@ export class Feed {
     this.#history = parts.history
     this.#newFiles = new NewFiles(connection, parts.counters)
     this.moves = new Moves(connection, parts)
+    this.gone = new GoneCopies(connection, parts)
     this.#clock = parts.clock
     this.#statements = {
       head: connection.prepare<[], { seq: number }>(sql.head),
@@ -279,6 +282,7 @@ export class Feed {
     const seq = ++this.#head
     const fileId = Number(known.id)
     this.#statements.removeFile.run(seq, known.id)
+    this.gone.went(fileId)
     const owedTo = this.#debts.leave(fileId, seq, removers)
     for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#debts.disown(id, fileId, seq)
     return { seq, fileId, owedTo }

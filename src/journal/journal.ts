@@ -65,6 +65,7 @@ export class Journal {
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly moves: Feed['moves']
+  readonly gone: Feed['gone']
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
@@ -94,10 +95,11 @@ export class Journal {
     const guarded = <T>(look: () => T): T => this.#guarded(look)
     this.#feed = new Feed(connection, { ...parts, isLeased, guarded })
     this.moves = this.#feed.moves
+    this.gone = this.#feed.gone
     this.#spool = new Spool(connection, { ...parts, left: this.moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
     this.holdings = new Holdings(connection, { ...parts, file, feed: this.#feed, written, guarded })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
-    this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
+    this.#care = new Care(connection, { ...rooms, gone: this.gone, absent, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */

@@ -146,3 +146,14 @@ CREATE INDEX file_by_inode ON file (inode);
 CREATE INDEX receipt_moving ON receipt (target_id, moving_to) WHERE moving_to IS NOT NULL;
 
 CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
+
+CREATE TABLE gone_copy (
+  sha256 BLOB NOT NULL,
+  file_id INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (sha256, file_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX gone_copy_by_time ON gone_copy (at_ms);
+
+CREATE INDEX file_large ON file (size) WHERE size >= 1048576;
