@@ -19,17 +19,18 @@ const whereaboutsMax = 8
 const racyNs = 2_000_000_000n
 const nsPerSecond = 1_000_000_000n
 
+// Target by target, in this order: read the other way round, every receipt there is would be looked at.
 const sql = {
   // Gone files are worth knowing where a target may still have their copy.
   whereabouts: `
     SELECT folder_id AS folderId, name FROM file INDEXED BY file_by_inode
     WHERE inode = ? AND size = ? AND mtime_ns = ? AND source_id = ? AND (present = 1 OR EXISTS (
-      SELECT 1 FROM target JOIN receipt ON receipt.target_id = target.id AND receipt.file_id = file.id))
+      SELECT 1 FROM target CROSS JOIN receipt ON receipt.target_id = target.id AND receipt.file_id = file.id))
     ORDER BY present DESC, seq DESC LIMIT ${whereaboutsMax}`,
   isBound: `
-    SELECT EXISTS (SELECT 1 FROM target JOIN receipt ON receipt.target_id = target.id WHERE receipt.file_id = @id)
-      OR EXISTS (SELECT 1 FROM target JOIN delivery ON delivery.target_id = target.id WHERE delivery.file_id = @id)
-      OR EXISTS (SELECT 1 FROM target JOIN upload_session s ON s.target_id = target.id WHERE s.file_id = @id)`,
+    SELECT EXISTS (SELECT 1 FROM target CROSS JOIN receipt ON receipt.target_id = target.id WHERE receipt.file_id = @id)
+      OR EXISTS (SELECT 1 FROM target CROSS JOIN delivery ON delivery.target_id = target.id WHERE delivery.file_id = @id)
+      OR EXISTS (SELECT 1 FROM target CROSS JOIN upload_session s ON s.target_id = target.id WHERE s.file_id = @id)`,
   detach: 'UPDATE file SET name = ? WHERE id = ?',
   place: `
     UPDATE file SET folder_id = ?, name = ?, seq = ?, present = 1, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ? WHERE id = ?`,
