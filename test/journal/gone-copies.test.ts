@@ -130,9 +130,10 @@ describe('the copy of a file that went, and a new file of its content', () => {
     ['it is too small to be worth it', (story) => story.record(aRemove('old/x')), { size: 65_535 }],
     [
       'an attempt at its removal is under way',
-      ({ journal, nas, claim }) => {
+      (story) => {
+        const { journal, nas } = story
         journal.record([aRemove('old/x')], () => [nas], [{ targetId: nas, graceMs: 0 }])
-        claim()
+        story.claim()
       },
     ],
   ])('are two where %s', async (_where, happens, some = {}) => {
