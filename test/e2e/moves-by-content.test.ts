@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Status } from '../../src/control/control.ts'
 import { treeOf } from '../tree.ts'
 import { aCloudBench } from './dropbox-bench.ts'
 import { fanfold, isAtRest, isCopy, startDaemon, targetOf } from './rig.ts'
@@ -21,38 +22,50 @@ test('F30, F34: moved from one source to another, live and while the daemon was 
   writeFileSync(bench.config, yaml)
   const at = (place: string): string => join(bench.folder, place)
   for (const folder of ['inbox/z', 'inbox/a', 'outbox']) mkdirSync(at(folder), { recursive: true })
-  const treeBelow = (source: string) =>
-    [...treeOf(at(source))].map(([path, file]) => [`${source}/${path}`, file] as const)
-  const files = ['inbox/z/renamed', 'inbox/z/restored', 'inbox/live', 'inbox/kept']
+  const files = ['inbox/z/renamed', 'inbox/z/restored', 'inbox/live', 'inbox/Letter', 'inbox/kept']
   for (const place of files) writeFileSync(at(place), randomBytes(2 * mebibyte))
   const first = await startDaemon(bench)
-  await first.until((status) => isAtRest(status) && status.targets.every(({ delivered }) => delivered === 4))
-  const { recorder, provider } = bench.rig.emulator
-  const sent = (): number => recorder.count('files/upload') + recorder.count('files/upload_session/start')
+  const full = await first.until(
+    (status) => isAtRest(status) && status.targets.every(({ delivered }) => delivered === 5),
+  )
+  const { provider } = bench.rig.emulator
   const inodes = (...places: string[]) => places.map((place) => statSync(join(bench.copies('nas'), place)).ino)
-  const before = [sent(), ...inodes('inbox/live', 'inbox/z/renamed', 'inbox/z/restored')]
+  const before = inodes('inbox/live', 'inbox/z/renamed', 'inbox/z/restored', 'inbox/Letter')
+  const treeBelow = (source: string) =>
+    [...treeOf(at(source))].map(([path, file]) => [`${source}/${path}`, file] as const)
+  const copies = () => new Map([...treeOf(bench.copies('nas'))].filter(([path]) => !path.startsWith('.fanfold')))
+  const held = () => provider.owner.list().filter(isCopy)
+  const arrived = (status: Status, ...places: readonly string[]): boolean =>
+    isAtRest(status) &&
+    places.every((place) => copies().has(place) && held().some(({ path }) => path === `/Archive/${place}`))
+  const sent = ({ targets }: Status) => targets.map(({ bytesSent }) => bytesSent)
 
   // The new place is seen at once, the old one missed when that has settled.
   renameSync(at('inbox/live'), at('outbox/live'))
-  await first.until((status) => isAtRest(status) && bench.held('outbox/live') !== undefined)
+  const live = await first.until((status) => arrived(status, 'outbox/live'))
   await first.end('SIGTERM')
   renameSync(at('inbox/z/renamed'), at('outbox/renamed'))
   // Before its old place in the order of a scan.
   copyFileSync(at('inbox/z/restored'), at('inbox/a/restored'))
   utimesSync(at('inbox/a/restored'), 1_600_000_000, 1_600_000_000)
   rmSync(at('inbox/z/restored'))
-  const second = await startDaemon(bench)
-  const status = await second.until((seen) => isAtRest(seen) && seen.sources.every(({ files }) => files === 2))
-
+  // One place at the cloud, two at the disk.
+  copyFileSync(at('inbox/Letter'), at('inbox/letter'))
+  rmSync(at('inbox/Letter'))
   const wanted = new Map([...treeBelow('inbox'), ...treeBelow('outbox')])
-  expect([...wanted.keys()].sort()).toEqual(['inbox/a/restored', 'inbox/kept', 'outbox/live', 'outbox/renamed'])
-  const copies = [...treeOf(bench.copies('nas'))].filter(([path]) => !path.startsWith('.fanfold'))
-  expect(new Map(copies)).toEqual(wanted)
-  const held = provider.owner.list().filter(isCopy)
-  expect(held.map(({ path }) => path.replace('/Archive/', '')).sort()).toEqual([...wanted.keys()].sort())
+  const second = await startDaemon(bench)
+  const status = await second.until((seen) => arrived(seen, ...wanted.keys()))
+
+  expect(wanted.size).toBe(files.length)
+  expect(copies()).toEqual(wanted)
+  expect(
+    held()
+      .map(({ path }) => path.replace('/Archive/', ''))
+      .sort(),
+  ).toEqual([...wanted.keys()].sort())
   for (const place of wanted.keys()) expect(bench.held(place)?.equals(readFileSync(at(place))), place).toBe(true)
-  expect([sent(), ...inodes('outbox/live', 'outbox/renamed', 'inbox/a/restored')]).toEqual(before)
-  expect(before[0]).toBeGreaterThan(0)
-  expect(targetOf(status, 'nas')).toMatchObject({ delivered: 4, parked: 0 })
+  expect(inodes('outbox/live', 'outbox/renamed', 'inbox/a/restored', 'inbox/letter')).toEqual(before)
+  expect([sent(live), sent(status)]).toEqual([sent(full), [0, 0]])
+  expect(targetOf(status, 'nas')).toMatchObject({ delivered: 5, parked: 0 })
   expect((await fanfold(bench, 'verify')).code).toBe(0)
 })

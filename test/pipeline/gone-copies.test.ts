@@ -145,6 +145,20 @@ test('a second file of the same content is sent, and the first one keeps its cop
   expectTrueReceipts(world)
 })
 
+test('F10: a source that is not there at all is no reason to wait for what became of its files', async () => {
+  const asked: string[] = []
+  const world = await aWorldWithCopy({ onStale: (source, path) => asked.push(`${source}/${path}`) })
+  mkdirSync(join(world.folder, 'outbox'))
+
+  renameSync(join(world.folder, 'inbox'), join(world.folder, 'elsewhere'))
+  renameSync(join(world.folder, 'elsewhere/old/x'), join(world.folder, 'outbox/x'))
+  await world.take([seen(world, 'outbox/x')])
+  await settled(world)
+
+  expect(target(world).files()).toEqual(['old/x', 'x'])
+  expect(asked).toEqual([])
+})
+
 test('F35: each target moves what it has; one that did not take the old place gets the content', async () => {
   const select = { include: [], exclude: [], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
   const configs = {
