@@ -39,7 +39,7 @@ export interface AttemptParts {
   /** The file is not what its source believes it to be. */
   readonly onStale: (source: string, path: SourcePath) => void
   /** Has a file just gone that its source believes to be there? */
-  readonly isGone: (source: string, path: SourcePath) => Promise<boolean>
+  readonly isGone: (source: string, path: SourcePath, signal: AbortSignal) => Promise<boolean>
   readonly placeAt: (delivery: Delivery) => RemotePath
   readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove

@@ -16,7 +16,7 @@ const triesMax = 3
 export interface GoneCopyParts {
   readonly target: Target
   readonly journal: Journal
-  readonly isGone: (source: string, path: SourcePath) => Promise<boolean>
+  readonly isGone: (source: string, path: SourcePath, signal: AbortSignal) => Promise<boolean>
   readonly onStale: (source: string, path: SourcePath) => void
 }
 
@@ -29,7 +29,7 @@ export async function goneCopy(
 ): Promise<Outcome | undefined> {
   const { target, journal } = parts
   const gone = journal.gone.find(delivery, sha256)
-  if (gone === undefined) return soon(delivery, sha256, parts)
+  if (gone === undefined) return soon(delivery, sha256, parts, signal)
   const there = await target.look(at, { hash: false }, signal)
   // Nothing is moved over what somebody has there. On a target that takes both names for one, it is the very copy.
   if (there !== undefined && there.remoteId !== gone.remoteId) return undefined
@@ -38,10 +38,15 @@ export async function goneCopy(
 }
 
 /** A rename from one source to another is seen at its new place at once, and at its old one only when that has settled. */
-async function soon(delivery: Delivery, sha256: string, parts: GoneCopyParts): Promise<Outcome | undefined> {
+async function soon(
+  delivery: Delivery,
+  sha256: string,
+  parts: GoneCopyParts,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
   if (delivery.attempts >= triesMax) return undefined
   for (const { source, path } of parts.journal.gone.believed(delivery, sha256)) {
-    if (!(await parts.isGone(source, path))) continue
+    if (!(await parts.isGone(source, path, signal))) continue
     parts.onStale(source, path)
     const reason = `its content is that of ${source}/${showPath(path)}, which has just gone: its copy is waited for`
     return { kind: 'postponed', delayMs: waitMsMin * 2 ** delivery.attempts, reason, isCounted: true }

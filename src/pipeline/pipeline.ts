@@ -115,7 +115,7 @@ export class Pipeline {
     const slotsFirst = slotsFirstOf(config.kind)
     const surveyed = new SurveyedTarget(target, { ...this.#parts, name })
     const parts = { name, targetId, target: surveyed, pace, slotsFirst, order, heldBecause }
-    const isGone: LaneParts['isGone'] = (source, path) => this.#vanished.isGone(source, path)
+    const isGone: LaneParts['isGone'] = (...asked) => this.#vanished.isGone(...asked)
     const lane = new Lane(parts, this.#intake.accepted, { ...this.#parts, isGone })
     return seat.begin(lane, { target, pace }, (reason) => this.#laneEnded(seat, reason))
   }

@@ -3,6 +3,7 @@
  * anything. One look at a time into each source, so that one whose storage does not answer holds up one thread of this process and nobody for long.
  */
 import { lstat } from 'node:fs/promises'
+import { orAbort } from '../base/abort.ts'
 import type { Clock } from '../base/clock.ts'
 import { fsPath, type SourcePath } from '../base/path.ts'
 
@@ -23,9 +24,13 @@ export class Vanished {
     this.#clock = clock
   }
 
-  /** Is the file certainly not there now, although its source is? */
-  isGone(source: string, path: SourcePath): Promise<boolean> {
+  /** Is the file certainly not there now, although its source is? An abort ends the wait, not the look. */
+  isGone(source: string, path: SourcePath, signal: AbortSignal): Promise<boolean> {
     if (this.#silent.has(source)) return Promise.resolve(false)
+    return orAbort(this.#asked(source, path), signal)
+  }
+
+  #asked(source: string, path: SourcePath): Promise<boolean> {
     const look = (this.#last.get(source) ?? Promise.resolve(false)).then(() => this.#look(source, path))
     this.#last.set(source, look)
     return new Promise((resolve) => {

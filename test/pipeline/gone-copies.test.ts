@@ -159,6 +159,26 @@ test('F10: a source that is not there at all is no reason to wait for what becam
   expect(asked).toEqual([])
 })
 
+test('a resync at the same time costs looks and no bytes', async () => {
+  const world = await aWorldWithCopy()
+  const { lane, name } = world.seat('nas')
+  const sent = target(world).sent()
+
+  copyAndRemove(world, 'inbox/old/x', 'inbox/new/y')
+  const taken = world.take([seen(world, 'inbox/old/x'), seen(world, 'inbox/new/y')])
+  world.journal.offerAgain(name, { source: null, glob: null, look: 'hash' })
+  lane?.offer()
+  await taken
+  world.journal.offerAgain(name, { source: null, glob: null, look: 'hash' })
+  lane?.offer()
+  await vi.waitUntil(() => lane?.offering.isRunning === false, soon)
+  await settled(world)
+
+  expect(target(world).files()).toEqual(['new/y'])
+  expect(target(world).sent()).toBe(sent)
+  expectTrueReceipts(world)
+})
+
 test('F35: each target moves what it has; one that did not take the old place gets the content', async () => {
   const select = { include: [], exclude: [], sizeMin: 0, sizeMax: undefined, newerThanMs: undefined }
   const configs = {
