@@ -4,8 +4,8 @@
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Absent } from './absent.ts'
-import type { GoneCopies } from './gone-copies.ts'
 import type { History } from './history.ts'
+import type { Moves } from './moves.ts'
 import type { Connection } from './connection.ts'
 import type { Transactions } from './transactions.ts'
 import { isFull, type WriteGate } from './write-gate.ts'
@@ -21,7 +21,7 @@ const freePagesStep = 256
 
 interface CareParts {
   readonly history: History
-  readonly gone: GoneCopies
+  readonly moves: Moves
   readonly absent: Absent
   readonly transactions: Transactions
   readonly gate: WriteGate
@@ -37,7 +37,9 @@ export class Care {
   constructor(connection: Connection, parts: CareParts) {
     this.#connection = connection
     this.#parts = parts
-    this.#prune = parts.transactions.of(() => parts.history.prune() || parts.gone.prune() || parts.absent.forget())
+    this.#prune = parts.transactions.of(
+      () => parts.history.prune() || parts.moves.gone.prune() || parts.absent.forget(),
+    )
     this.#timer = parts.clock.after(lookMs, () => this.#step())
   }
 

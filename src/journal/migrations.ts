@@ -43,6 +43,18 @@ const moves = `
   CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
   `
 
+/** Folders that were renamed, as targets have still to rename theirs; in the order of `id`. */
+const folderMoves = `
+  CREATE TABLE folder_move (
+    id INTEGER PRIMARY KEY,
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    folder_id INTEGER NOT NULL REFERENCES folder (id),
+    from_path ANY NOT NULL,
+    to_path ANY NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  `
+
 /**
  * Copies of files that went, by content, and which large files there are of a size: what a file of the same content may have instead of being sent. Rows
  * come with removals only and go after a week; the index knows none of the many small files.
@@ -209,5 +221,6 @@ export const migrations: readonly string[] = [
   targetPaceMonth,
   alteredCopies,
   moves,
+  folderMoves,
   goneCopies,
 ]

@@ -7,7 +7,9 @@ import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
 import type { FileStat, Move } from './change.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
+import { GoneCopies } from './gone-copies.ts'
 import type { GroupCommit } from './group-commit.ts'
+import type { History } from './history.ts'
 import { LeftCopies } from './left-copies.ts'
 import { inodeCell, nameCell, type NameCell } from './rows.ts'
 import type { Targets } from './targets.ts'
@@ -51,6 +53,7 @@ export interface Sorted {
 
 interface MovesParts {
   readonly tree: Tree
+  readonly history: History
   readonly group: GroupCommit
   readonly counters: Counters
   readonly clock: Clock
@@ -63,12 +66,15 @@ interface MovesParts {
 export class Moves {
   /** Copies of files that moved, where those were. */
   readonly left: LeftCopies
+  /** Copies of files that went, for those of their content that came. */
+  readonly gone: GoneCopies
   readonly #parts: MovesParts
   readonly #statements
 
   constructor(connection: Connection, parts: MovesParts) {
     this.#parts = parts
     this.left = new LeftCopies(connection, parts)
+    this.gone = new GoneCopies(connection, parts)
     this.#statements = {
       whereabouts: connection
         .prepare<[bigint, number, bigint, number], { folderId: bigint; name: NameCell }>(sql.whereabouts)

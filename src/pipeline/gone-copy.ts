@@ -28,13 +28,13 @@ export async function goneCopy(
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
   const { target, journal } = parts
-  const gone = journal.gone.find(delivery, sha256)
+  const gone = journal.moves.gone.find(delivery, sha256)
   if (gone === undefined) return soon(delivery, sha256, parts, signal)
   const there = await target.look(at, { hash: false }, signal)
   // Nothing is moved over what somebody has there. On a target that takes both names for one, it is the very copy.
   if (there !== undefined && there.remoteId !== gone.remoteId) return undefined
   // Claimed anew, it has the turn at both places.
-  return (await journal.gone.handOver(delivery, gone)) ? { kind: 'released' } : undefined
+  return (await journal.moves.gone.handOver(delivery, gone)) ? { kind: 'released' } : undefined
 }
 
 /** A rename from one source to another is seen at its new place at once, and at its old one only when that has settled. */
@@ -45,7 +45,7 @@ async function soon(
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
   if (delivery.attempts >= triesMax) return undefined
-  for (const { source, path } of parts.journal.gone.believed(delivery, sha256)) {
+  for (const { source, path } of parts.journal.moves.gone.believed(delivery, sha256)) {
     if (!(await parts.isGone(source, path, signal))) continue
     parts.onStale(source, path)
     const reason = `its content is that of ${source}/${showPath(path)}, which has just gone: its copy is waited for`

@@ -142,10 +142,10 @@ async function tellOfGoneCopy(story: Story): Promise<void> {
   await story.finish(claimedAt(story, 'j/k'), delivered)
   await story.record(aRemove('j/k'), aPut('l/m', { size, inode: 78n }))
   const fresh = claimedAt(story, 'l/m')
-  const gone = journal.gone.find(fresh, 'ab'.repeat(32))
+  const gone = journal.moves.gone.find(fresh, 'ab'.repeat(32))
   if (gone === undefined) throw new Error('nothing went')
   promised.receipts.delete(`${nas} ${gone.fileId}`)
-  if (!(await story.done(journal.gone.handOver(fresh, gone)))) throw new Error('nothing was handed over')
+  if (!(await story.done(journal.moves.gone.handOver(fresh, gone)))) throw new Error('nothing was handed over')
   await story.finish(fresh, () => ({ kind: 'released' }))
 }
 

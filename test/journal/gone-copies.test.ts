@@ -40,7 +40,7 @@ async function aStory(some: Partial<FileStat> = {}): Promise<Story> {
     clock,
     nas,
     record: (...changes) => {
-      journal.record(changes, () => [nas], [{ targetId: nas, graceMs: dayMs }])
+      journal.record(changes, () => [nas], { removers: [{ targetId: nas, graceMs: dayMs }] })
     },
     claim: () => [...journal.claim(nas, 99)].sort((a, b) => a.seq - b.seq),
     done,
@@ -58,8 +58,8 @@ function claimedOne(story: Story, path: string): Delivery {
 }
 
 async function isHandedOver(story: Story, delivery: Delivery, sha256 = content): Promise<boolean> {
-  const gone = story.journal.gone.find(delivery, sha256)
-  return gone !== undefined && (await story.done(story.journal.gone.handOver(delivery, gone)))
+  const gone = story.journal.moves.gone.find(delivery, sha256)
+  return gone !== undefined && (await story.done(story.journal.moves.gone.handOver(delivery, gone)))
 }
 
 describe('the copy of a file that went, and a new file of its content', () => {
@@ -71,7 +71,7 @@ describe('the copy of a file that went, and a new file of its content', () => {
     story.record(aPut('new/y', { source: 'photos', size, inode: 2n }))
     const delivery = claimedOne(story, 'new/y')
 
-    expect(journal.gone.find(delivery, content)).toMatchObject({ source: 'papers', path: 'old/x', remoteId: '7' })
+    expect(journal.moves.gone.find(delivery, content)).toMatchObject({ source: 'papers', path: 'old/x', remoteId: '7' })
     expect(await isHandedOver(story, delivery)).toBe(true)
     await story.done(journal.finish(delivery, { kind: 'released' }))
 
@@ -104,12 +104,12 @@ describe('the copy of a file that went, and a new file of its content', () => {
     story.record(aRemove('old/x'), aPut('a', { size, inode: 2n }), aPut('b', { size, inode: 3n }))
     const [a, b] = story.claim()
     if (a === undefined || b === undefined) throw new Error('not claimed')
-    const found = story.journal.gone.find(b, content)
+    const found = story.journal.moves.gone.find(b, content)
     if (found === undefined) throw new Error('not found')
 
     expect(await isHandedOver(story, a)).toBe(true)
-    expect(await story.done(story.journal.gone.handOver(b, found))).toBe(false)
-    expect(story.journal.gone.find(b, content)).toBeUndefined()
+    expect(await story.done(story.journal.moves.gone.handOver(b, found))).toBe(false)
+    expect(story.journal.moves.gone.find(b, content)).toBeUndefined()
     story.journal.close()
   })
 
@@ -132,7 +132,7 @@ describe('the copy of a file that went, and a new file of its content', () => {
       'an attempt at its removal is under way',
       (story) => {
         const { journal, nas } = story
-        journal.record([aRemove('old/x')], () => [nas], [{ targetId: nas, graceMs: 0 }])
+        journal.record([aRemove('old/x')], () => [nas], { removers: [{ targetId: nas, graceMs: 0 }] })
         story.claim()
       },
     ],
@@ -189,9 +189,9 @@ describe('the copy of a file that went, and a new file of its content', () => {
     }
 
     after(7 * dayMs - minuteMs)
-    expect(story.journal.gone.find(delivery, content)).toBeDefined()
+    expect(story.journal.moves.gone.find(delivery, content)).toBeDefined()
     after(minuteMs)
-    expect(story.journal.gone.find(delivery, content)).toBeUndefined()
+    expect(story.journal.moves.gone.find(delivery, content)).toBeUndefined()
     story.journal.close()
   })
 })
@@ -205,7 +205,7 @@ test('F30: a file of the same content that is believed elsewhere is named, so th
   )
   const [renamed, copied, other] = story.claim()
   if (renamed === undefined || copied === undefined || other === undefined) throw new Error('not claimed')
-  const believed = (delivery: Delivery, sha256 = content) => story.journal.gone.believed(delivery, sha256)
+  const believed = (delivery: Delivery, sha256 = content) => story.journal.moves.gone.believed(delivery, sha256)
 
   expect(believed(renamed)).toEqual([{ source: 'papers', path: sourcePath('old/x') }])
   expect(believed(copied)).toEqual([{ source: 'papers', path: sourcePath('old/x') }])

@@ -147,6 +147,15 @@ CREATE INDEX receipt_moving ON receipt (target_id, moving_to) WHERE moving_to IS
 
 CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
 
+CREATE TABLE folder_move (
+  id INTEGER PRIMARY KEY,
+  target_id INTEGER NOT NULL REFERENCES target (id),
+  folder_id INTEGER NOT NULL REFERENCES folder (id),
+  from_path ANY NOT NULL,
+  to_path ANY NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE gone_copy (
   sha256 BLOB NOT NULL,
   file_id INTEGER NOT NULL,
