@@ -1,10 +1,11 @@
 /**
- * Keeps the journal's file small, in steps of a few milliseconds between everything else: old history goes, what a target was owed
+ * Keeps the journal's file small, in steps of a few milliseconds between everything else: old history goes, what is known of files that went long ago, what a target was owed
  * that left the configuration long ago goes, free pages go back to the disk.
  */
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Absent } from './absent.ts'
 import type { History } from './history.ts'
+import type { Moves } from './moves.ts'
 import type { Connection } from './connection.ts'
 import type { Transactions } from './transactions.ts'
 import { isFull, type WriteGate } from './write-gate.ts'
@@ -20,6 +21,7 @@ const freePagesStep = 256
 
 interface CareParts {
   readonly history: History
+  readonly moves: Moves
   readonly absent: Absent
   readonly transactions: Transactions
   readonly gate: WriteGate
@@ -35,7 +37,9 @@ export class Care {
   constructor(connection: Connection, parts: CareParts) {
     this.#connection = connection
     this.#parts = parts
-    this.#prune = parts.transactions.of(() => parts.history.prune() || parts.absent.forget())
+    this.#prune = parts.transactions.of(
+      () => parts.history.prune() || parts.moves.gone.prune() || parts.absent.forget(),
+    )
     this.#timer = parts.clock.after(lookMs, () => this.#step())
   }
 

@@ -20,7 +20,7 @@ const sql = {
     UPDATE delivery SET wanted_seq = @seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = @bytes,
       look = CASE WHEN @look = 'trust' AND look <> 'trust' THEN 'entry' ELSE @look END
     WHERE target_id = @targetId AND file_id = @fileId`,
-  open: 'SELECT wanted_seq AS seq, look FROM delivery WHERE target_id = ? AND file_id = ?',
+  open: 'SELECT wanted_seq AS seq, look, state FROM delivery WHERE target_id = ? AND file_id = ?',
   disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? RETURNING state, bytes',
   doubt: `
     UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 2, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
@@ -57,7 +57,7 @@ export class Debts {
       >(sql.overtake),
       owe: connection.prepare<[number, number, number, Priority, number, number, Look]>(sql.owe),
       renew: connection.prepare<[Debt & { readonly look: Look }]>(sql.renew),
-      open: connection.prepare<[number, number], { seq: number; look: LookCell }>(sql.open),
+      open: connection.prepare<[number, number], { seq: number; look: LookCell; state: Counted }>(sql.open),
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
       disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
     }
@@ -70,13 +70,19 @@ export class Debts {
     { leaves = [] }: { readonly leaves?: readonly number[] } = {},
   ): void {
     for (const { id } of this.#parts.targets.all)
-      if (!owedTo.includes(id) && !leaves.includes(id)) this.disown(id, owed.fileId, owed.seq)
+      if (!owedTo.includes(id) && !leaves.includes(id)) this.#unwant(id, owed.fileId, owed.seq)
     for (const targetId of owedTo) {
       const debt = { ...owed, targetId }
       const priority = freshPriority(owed.bytes)
       const overtaken = this.#statements.overtake.run({ ...debt, ...this.#doubt(targetId, owed.fileId), priority })
       if (overtaken.changes === 0) this.#owe(debt, { priority, look: 'trust' })
     }
+  }
+
+  /** No newer copy is wanted. One that leaves since its file moved out of what the target takes goes on leaving, whatever becomes of that file there (F35). */
+  #unwant(targetId: number, fileId: number, seq: number): void {
+    const isLeaving = this.#statements.open.get(targetId, fileId)?.state === 'leaving'
+    if (!isLeaving || this.#parts.isLeased(targetId, fileId)) this.disown(targetId, fileId, seq)
   }
 
   /** What there is, renewed, or a new one. */

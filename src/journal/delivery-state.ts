@@ -41,6 +41,8 @@ export type DeliveryEvent =
   | { readonly kind: 'offered'; readonly isLooked: boolean }
   /** The target is to have no newer copy; what it has stays. */
   | { readonly kind: 'unowed' }
+  /** The file has a newer state, of which the target is to have no copy. */
+  | { readonly kind: 'unwanted' }
   /** The file is gone, and its copy is to follow it at this wall time. */
   | { readonly kind: 'leaves'; readonly dueMs: number; readonly hasCopy: boolean }
   | { readonly kind: 'claimed' }
@@ -70,6 +72,8 @@ function nextResting(state: Resting, event: DeliveryEvent): DeliveryState {
     case 'unowed':
       // A copy that was to leave is there still, but nobody knows since when as it is.
       return state.kind === 'leaving' || isDoubtful(state) ? waiting(true) : done
+    case 'unwanted':
+      return state.kind === 'leaving' ? state : nextResting(state, { kind: 'unowed' })
     case 'leaves':
       if (state.kind === 'done' && !event.hasCopy) return done
       return { kind: 'leaving', dueMs: event.dueMs, isDoubtful: isDoubtful(state) }
@@ -111,6 +115,7 @@ function nextActive(state: Active, event: DeliveryEvent): DeliveryState {
     case 'changed':
       return { kind: 'superseded', by: waiting(from.kind === 'leaving' || isDoubtful(from)) }
     case 'unowed':
+    case 'unwanted':
       return { kind: 'superseded', by: waiting(true) }
     case 'leaves':
       return { kind: 'superseded', by: { kind: 'leaving', dueMs: event.dueMs, isDoubtful: true } }
@@ -132,7 +137,7 @@ function nextSuperseded(by: Resting, event: DeliveryEvent): DeliveryState {
   if (event.kind === 'ended') return isCertain(event.outcome) ? by : doubted(by)
   if (event.kind === 'claimed') return { kind: 'superseded', by }
   // Under a lease nothing ends for good: the attempt may still write.
-  if (event.kind === 'unowed') return { kind: 'superseded', by: waiting(true) }
+  if (event.kind === 'unowed' || event.kind === 'unwanted') return { kind: 'superseded', by: waiting(true) }
   const next = atRest(nextResting(by, event))
   return { kind: 'superseded', by: event.kind === 'leaves' ? doubted(next) : next }
 }

@@ -300,6 +300,7 @@ export class Feed {
     const seq = ++this.#head
     const fileId = Number(known.id)
     this.#statements.removeFile.run(seq, known.id)
+    this.moves.gone.went(fileId)
     const owedTo = this.#debts.leave(fileId, seq, removers)
     for (const { id } of this.#targets.all) if (!owedTo.includes(id)) this.#debts.disown(id, fileId, seq)
     return { seq, fileId, owedTo }

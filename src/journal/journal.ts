@@ -100,7 +100,7 @@ export class Journal {
     this.#spool = new Spool(connection, { ...parts, left: this.moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
     this.holdings = new Holdings(connection, { ...parts, file, feed: this.#feed, written, guarded })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
-    this.#care = new Care(connection, { history: this.#history, absent, transactions, gate: this.#gate, clock })
+    this.#care = new Care(connection, { ...rooms, moves: this.moves, absent, transactions, gate: this.#gate, clock })
   }
 
   /** Declares who writes here, once for the journal's life. */

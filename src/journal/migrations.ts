@@ -55,6 +55,21 @@ const folderMoves = `
   ) STRICT;
   `
 
+/**
+ * Copies of files that went, by content, and which large files there are of a size: what a file of the same content may have instead of being sent. Rows
+ * come with removals only and go after a week; the index knows none of the many small files.
+ */
+const goneCopies = `
+  CREATE TABLE gone_copy (
+    sha256 BLOB NOT NULL,
+    file_id INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (sha256, file_id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX gone_copy_by_time ON gone_copy (at_ms);
+  CREATE INDEX file_large ON file (size) WHERE size >= 1048576;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -207,4 +222,5 @@ export const migrations: readonly string[] = [
   alteredCopies,
   moves,
   folderMoves,
+  goneCopies,
 ]

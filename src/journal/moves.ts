@@ -7,7 +7,9 @@ import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
 import type { FileStat, Move } from './change.ts'
 import type { Connection } from './connection.ts'
 import type { Counters } from './counters.ts'
+import { GoneCopies } from './gone-copies.ts'
 import type { GroupCommit } from './group-commit.ts'
+import type { History } from './history.ts'
 import { LeftCopies } from './left-copies.ts'
 import { inodeCell, nameCell, type NameCell } from './rows.ts'
 import type { Targets } from './targets.ts'
@@ -19,17 +21,18 @@ const whereaboutsMax = 8
 const racyNs = 2_000_000_000n
 const nsPerSecond = 1_000_000_000n
 
+// Target by target, in this order: read the other way round, every receipt there is would be looked at.
 const sql = {
   // Gone files are worth knowing where a target may still have their copy.
   whereabouts: `
     SELECT folder_id AS folderId, name FROM file INDEXED BY file_by_inode
     WHERE inode = ? AND size = ? AND mtime_ns = ? AND source_id = ? AND (present = 1 OR EXISTS (
-      SELECT 1 FROM target JOIN receipt ON receipt.target_id = target.id AND receipt.file_id = file.id))
+      SELECT 1 FROM target CROSS JOIN receipt ON receipt.target_id = target.id AND receipt.file_id = file.id))
     ORDER BY present DESC, seq DESC LIMIT ${whereaboutsMax}`,
   isBound: `
-    SELECT EXISTS (SELECT 1 FROM target JOIN receipt ON receipt.target_id = target.id WHERE receipt.file_id = @id)
-      OR EXISTS (SELECT 1 FROM target JOIN delivery ON delivery.target_id = target.id WHERE delivery.file_id = @id)
-      OR EXISTS (SELECT 1 FROM target JOIN upload_session s ON s.target_id = target.id WHERE s.file_id = @id)`,
+    SELECT EXISTS (SELECT 1 FROM target CROSS JOIN receipt ON receipt.target_id = target.id WHERE receipt.file_id = @id)
+      OR EXISTS (SELECT 1 FROM target CROSS JOIN delivery ON delivery.target_id = target.id WHERE delivery.file_id = @id)
+      OR EXISTS (SELECT 1 FROM target CROSS JOIN upload_session s ON s.target_id = target.id WHERE s.file_id = @id)`,
   detach: 'UPDATE file SET name = ? WHERE id = ?',
   place: `
     UPDATE file SET folder_id = ?, name = ?, seq = ?, present = 1, size = ?, mtime_ns = ?, ctime_ns = ?, inode = ? WHERE id = ?`,
@@ -50,6 +53,7 @@ export interface Sorted {
 
 interface MovesParts {
   readonly tree: Tree
+  readonly history: History
   readonly group: GroupCommit
   readonly counters: Counters
   readonly clock: Clock
@@ -62,12 +66,15 @@ interface MovesParts {
 export class Moves {
   /** Copies of files that moved, where those were. */
   readonly left: LeftCopies
+  /** Copies of files that went, for those of their content that came. */
+  readonly gone: GoneCopies
   readonly #parts: MovesParts
   readonly #statements
 
   constructor(connection: Connection, parts: MovesParts) {
     this.#parts = parts
     this.left = new LeftCopies(connection, parts)
+    this.gone = new GoneCopies(connection, parts)
     this.#statements = {
       whereabouts: connection
         .prepare<[bigint, number, bigint, number], { folderId: bigint; name: NameCell }>(sql.whereabouts)

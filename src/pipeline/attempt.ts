@@ -19,6 +19,7 @@ import { retryDelayMs } from './backoff.ts'
 import { BitRotSuspected, refuseRot, rotBehind } from './bit-rot.ts'
 import { cleared, type OnConflict } from './conflict.ts'
 import { deferral } from './cooldown.ts'
+import { goneCopy } from './gone-copy.ts'
 import { copyLeft, isAsReceipted, ownCopy, type OwnCopy, type Waits } from './own-copy.ts'
 import { removal } from './removal.ts'
 import { troubleOf, type Trouble } from './lane-state.ts'
@@ -39,6 +40,8 @@ export interface AttemptParts {
   readonly rootOf: (source: string) => string
   /** The file is not what its source believes it to be. */
   readonly onStale: (source: string, path: SourcePath) => void
+  /** Has a file just gone that its source believes to be there? */
+  readonly isGone: (source: string, path: SourcePath, signal: AbortSignal) => Promise<boolean>
   readonly placeAt: (delivery: Delivery) => RemotePath
   readonly asideAt: (fileId: number) => RemotePath
   readonly onRemove: OnRemove
@@ -98,6 +101,9 @@ async function deliver(delivery: Delivery, parts: AttemptParts, signal: AbortSig
     const asks = { previous: held?.receipt, mayLook: isByHash && held !== undefined }
     const found = await parts.target.found(copy, at, asks, signal)
     if (found !== undefined) return alreadyThere(found, content.crc32)
+    const another =
+      delivery.receipt === undefined ? await goneCopy(delivery, at, { ...parts, ...content }, signal) : undefined
+    if (another !== undefined) return another
   }
   const previous = delivery.look === 'trust' || held?.isSeen === true ? held?.receipt : undefined
   if (previous !== undefined && previous.sha256 === content.sha256 && previous.mtimeNs === delivery.mtimeNs) {

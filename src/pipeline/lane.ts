@@ -53,11 +53,10 @@ export interface LaneConfig {
   readonly heldBecause: string | null
 }
 
-export interface LaneParts extends TrafficParts {
+export interface LaneParts extends TrafficParts, Pick<AttemptParts, 'onStale' | 'isGone'> {
   readonly journal: Journal
   readonly digest: Digest
   readonly rootOf: (source: string) => string
-  readonly onStale: AttemptParts['onStale']
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

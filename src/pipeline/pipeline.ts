@@ -23,6 +23,7 @@ import { LaneSeat } from './lane-seat.ts'
 import { RemovalBrake } from './removal-brake.ts'
 import type { LanePace } from './slots.ts'
 import { SurveyedTarget } from './surveyed-target.ts'
+import { Vanished } from './vanished.ts'
 
 export type { Lane } from './lane.ts'
 export type { LaneOrder } from './lane-order.ts'
@@ -39,7 +40,7 @@ export interface OpenedTarget {
   readonly pace: LanePace
 }
 
-export interface PipelineParts extends LaneParts {
+export interface PipelineParts extends Omit<LaneParts, 'isGone'> {
   /** Loads a kind of target. What it answers opens what stands behind a configuration, for one life of its lane, which closes it. */
   readonly openerOf: (kind: TargetConfig['kind']) => Promise<(config: TargetConfig) => OpenedTarget>
   /** This host's name, for templates. */
@@ -61,6 +62,7 @@ export class Pipeline {
   readonly #parts: PipelineParts
   readonly #intake: Intake
   readonly #brake: RemovalBrake
+  readonly #vanished: Vanished
   readonly #folders: FolderCheck
   readonly #seats = new Map<string, LaneSeat>()
   readonly #lanes: Promise<Supervisor>
@@ -73,6 +75,7 @@ export class Pipeline {
     const selection = (facts: Facts): number[] => this.#takers(facts)
     const removers = (): Remover[] => this.seats.flatMap(({ remover }) => (remover === undefined ? [] : [remover]))
     this.#brake = new RemovalBrake(parts.clock)
+    this.#vanished = new Vanished(parts.rootOf, parts.clock)
     this.#folders = new FolderCheck({ journal: parts.journal, seats: () => this.seats })
     const places = (move: FolderMove): FolderPlace[] => this.#folders.places(move)
     this.#intake = new Intake({ ...parts, selection, removers, places, brake: this.#brake })
@@ -123,7 +126,8 @@ export class Pipeline {
     const slotsFirst = slotsFirstOf(config.kind)
     const surveyed = new SurveyedTarget(target, { ...this.#parts, name })
     const parts = { name, targetId, target: surveyed, pace, slotsFirst, order, heldBecause }
-    const lane = new Lane(parts, this.#intake.accepted, this.#parts)
+    const isGone: LaneParts['isGone'] = (...asked) => this.#vanished.isGone(...asked)
+    const lane = new Lane(parts, this.#intake.accepted, { ...this.#parts, isGone })
     return seat.begin(lane, { target, pace }, (reason) => this.#laneEnded(seat, reason))
   }
 

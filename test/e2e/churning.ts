@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   chmodSync,
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -68,6 +69,7 @@ class Churn {
       () => this.#saveAtomically(path),
       () => existsSync(path) && renameSync(path, this.#path()),
       () => this.#swap(path, this.#path()),
+      () => this.#moveByCopy(path, this.#path()),
       () => rmSync(path, { force: true }),
       () => existsSync(path) && chmodSync(path, 0o600 + this.#pick(64)),
       () => this.#link(path, this.#path()),
@@ -80,6 +82,13 @@ class Churn {
   #saveAtomically(path: string): void {
     writeFileSync(`${path}.tmp`, this.#content())
     renameSync(`${path}.tmp`, path)
+  }
+
+  #moveByCopy(from: string, to: string): void {
+    if (!existsSync(from) || from === to) return
+    copyFileSync(from, `${to}.tmp`)
+    renameSync(`${to}.tmp`, to)
+    rmSync(from)
   }
 
   #link(one: string, other: string): void {

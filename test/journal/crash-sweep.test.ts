@@ -130,7 +130,29 @@ async function tell(story: Story): Promise<void> {
     const aside = receipt && { ...receipt, path: 'aside' }
     return { kind: 'postponed', delayMs: 9, reason: 'in the way', isCounted: false, ...(aside && { aside }) }
   })
+  await tellOfGoneCopy(story)
   clock.advance(20_000)
+}
+
+/** A new file gets the copy of one that went. */
+async function tellOfGoneCopy(story: Story): Promise<void> {
+  const { journal, nas, promised } = story
+  const size = 70_000
+  await story.record(aPut('j/k', { size, inode: 77n }))
+  await story.finish(claimedAt(story, 'j/k'), delivered)
+  await story.record(aRemove('j/k'), aPut('l/m', { size, inode: 78n }))
+  const fresh = claimedAt(story, 'l/m')
+  const gone = journal.moves.gone.find(fresh, 'ab'.repeat(32))
+  if (gone === undefined) throw new Error('nothing went')
+  promised.receipts.delete(`${nas} ${gone.fileId}`)
+  if (!(await story.done(journal.moves.gone.handOver(fresh, gone)))) throw new Error('nothing was handed over')
+  await story.finish(fresh, () => ({ kind: 'released' }))
+}
+
+function claimedAt({ journal, nas }: Story, path: string): Delivery {
+  const delivery = journal.claim(nas, 9).find((one) => one.path === path)
+  if (delivery === undefined) throw new Error(`${path} was not claimed`)
+  return delivery
 }
 
 /** Where files of the story go that leave nothing behind. */
@@ -190,6 +212,7 @@ function contentOf(file: string): unknown {
     'delivery',
     'receipt',
     'upload_session',
+    'gone_copy',
     'lane_count',
     'history',
   ]

@@ -71,7 +71,7 @@ class Pair {
     const [accepted] = this.#journal.record([aPut('a', { size: ++this.#size })], () => (isOwed ? [this.#id] : []))
     this.#fileId = accepted?.fileId ?? 0
     this.#isPresent = true
-    this.#happened({ kind: isOwed ? 'changed' : 'unowed' })
+    this.#happened({ kind: isOwed ? 'changed' : 'unwanted' })
   }
 
   #remove(isFollowed: boolean): void {

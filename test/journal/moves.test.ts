@@ -117,6 +117,21 @@ describe('a file that moved', () => {
     ])
   })
 
+  test('F35: out of what a target takes, its copy goes, whatever becomes of the file there', async () => {
+    const rig = await held('in/a', 'in/b')
+    const selection = ({ path }: Facts): number[] => (path.startsWith('in/') ? [rig.nas] : [])
+    const removers = [{ targetId: rig.nas, graceMs: 60_000 }]
+    const record = (...changes: Parameters<typeof rig.journal.record>[0]) =>
+      rig.journal.record(changes, selection, { removers })
+
+    record(aMove('in/a', 'out/a', { inode: 0n }), aMove('in/b', 'out/b', { inode: 1n }))
+    record(aPut('out/a', { inode: 0n, size: 99 }), aMove('out/b', 'out/c', { inode: 1n }))
+
+    expect(rig.journal.counts(rig.nas)).toMatchObject({ leaving: 2, waiting: 0 })
+    record(aMove('out/c', 'in/b', { inode: 1n }))
+    expect(ways(rig)).toEqual(['in/b <- in/b'])
+  })
+
   test('while a delivery is under way: what that writes is where the file was, and the move is still owed', async () => {
     const rig = aJournal()
     rig.journal.record([aPut('a')], toNas(rig))

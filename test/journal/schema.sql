@@ -155,3 +155,14 @@ CREATE TABLE folder_move (
   to_path ANY NOT NULL,
   at_ms INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE gone_copy (
+  sha256 BLOB NOT NULL,
+  file_id INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (sha256, file_id)
+) WITHOUT ROWID, STRICT;
+
+CREATE INDEX gone_copy_by_time ON gone_copy (at_ms);
+
+CREATE INDEX file_large ON file (size) WHERE size >= 1048576;
