@@ -38,7 +38,11 @@ export async function resync(targets: readonly string[], flags: ResyncFlags): Pr
       }
       const answer = await open.desk.resync(request, signal)
       printOffered(answer, terminal, flags)
-      if (!open.isRunning) terminal.remark('fanfold: no daemon is running; the files are sent once it is started')
+      if (!open.isRunning)
+        terminal.remark(
+          'fanfold: no daemon is running; what is missing or different is found and sent once "fanfold run" is started' +
+            (flags.wait === true ? ', and nothing can be waited for until then' : ''),
+        )
       if (flags.wait !== true) return exitCode.done
       return open.isRunning ? waitFor(answer, open, terminal, signal) : exitCode.failed
     }),

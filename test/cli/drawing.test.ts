@@ -253,12 +253,20 @@ test('status is two tables, with the reasons whole below them', () => {
     'SOURCE  STATE     FILES  FOLDERS  SETTLING',
     'papers  watching   1204       12         0',
     '',
-    'TARGET  KIND       STATE    DELIVERED  WAITING  ACTIVE  PARKED  BYTES WAITING  OLDEST',
-    'nas     directory  running        620      380       2       2        1.0 GiB   12.5s',
-    'stick   directory  missing          0     1204       0       0            0 B       -',
+    'TARGET  KIND       STATE    DELIVERED  WAITING  ACTIVE  PARKED    BYTES  OLDEST',
+    'nas     directory  running        620      380       2       2  1.0 GiB   12.5s',
+    'stick   directory  missing          0     1204       0       0      0 B       -',
     '',
     'stick: /media/stick is not there; plug the stick in, or give this target another path and run "fanfold check"',
   ])
+})
+
+test('F110: a target whose reason begins with its name is named once', () => {
+  const lane = aLane({ name: 'nas', reason: 'nas: a folder stands where the file a must be' })
+
+  const lines = statusLines({ ...view.status, targets: [lane] }, true).map((line) => renderLine(line, Infinity, false))
+
+  expect(lines.at(-1)).toBe('nas: a folder stands where the file a must be')
 })
 
 test('columns line up by their width on the screen', () => {

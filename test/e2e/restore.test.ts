@@ -91,6 +91,7 @@ test('one file, a glob, a dry run, a file that is gone, and a question that make
   expect(readdirSync(to('one'))).toEqual(['a[1].txt'])
   expect(readdirSync(to('glob')).sort()).toEqual(['b.pdf', 'gone.pdf'])
   expect([dry.code, one.code, glob.code, none.code, nowhere.code, missing.code]).toEqual([0, 0, 0, 1, 2, 2])
+  expect(none.stderr).toContain('nothing matches "*.doc"')
   expect(nowhere.stderr).toContain('there are: nas')
 }, 60_000)
 
