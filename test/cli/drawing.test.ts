@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { frameOf, plainLine, type View } from '../../src/cli/frame.ts'
 import { owedLines, owedOf } from '../../src/cli/owed.ts'
 import { Speedometer } from '../../src/cli/rates.ts'
+import { resyncOf } from '../../src/cli/resync.ts'
 import { bar, fit, fitEnd, harmless, percent, renderLine, span, widthOf, wrap } from '../../src/cli/spans.ts'
 import { statusLines } from '../../src/cli/status.ts'
 import { table } from '../../src/cli/table.ts'
@@ -267,6 +268,21 @@ test('F110: a target whose reason begins with its name is named once', () => {
   const lines = statusLines({ ...view.status, targets: [lane] }, true).map((line) => renderLine(line, Infinity, false))
 
   expect(lines.at(-1)).toBe('nas: a folder stands where the file a must be')
+})
+
+test('F110: the bar of a resync counts what was offered, and begins at nothing though all of it was delivered once', () => {
+  const lane = {
+    ...aLane({ name: 'nas', delivered: 40, offering: 30, waiting: 10, active: 0, parked: 0 }),
+    listing: null,
+  }
+  const later = { ...lane, offering: 0, waiting: 8, active: 2 }
+  const shown = [lane, later].map((one) => {
+    const { delivered, waiting, active } =
+      resyncOf(aStatus({ targets: [one] }), new Map([['nas', 40]])).targets[0] ?? one
+    return `${delivered}/${delivered + waiting + active}`
+  })
+
+  expect(shown).toEqual(['0/40', '30/40'])
 })
 
 test('columns line up by their width on the screen', () => {
