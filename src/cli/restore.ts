@@ -156,9 +156,23 @@ function remarks({ begin, skips, failures, troubles, skipped, failed }: Tally, t
     terminal.remark('fanfold: no journal knows these copies; names and times are as the target has them')
   for (const trouble of troubles) terminal.remark(`fanfold: ${harmless(trouble)}`)
   const named = [...failures, ...skips].slice(0, namedMax)
-  for (const { source, path, reason } of named)
-    terminal.remark(`  ${harmless(source === null ? path : `${source}: ${path}`)}: ${harmless(reason)}`)
+  for (const line of reasonLines(named)) terminal.remark(harmless(line))
   const unnamed = skipped + failed - named.length
   if (unnamed > 0) terminal.remark(`  … and ${unnamed} more; --json names up to ${namedInJsonMax}`)
   if (failed > 0) terminal.remark('fanfold: not everything is back; the same command tries the rest again')
+}
+
+/** A reason that many files share stands once, above them. */
+function reasonLines(named: Tally['failures']): readonly string[] {
+  const byReason = new Map<string, string[]>()
+  for (const { source, path, reason } of named) {
+    const places = byReason.get(reason) ?? []
+    places.push(source === null ? path : `${source}: ${path}`)
+    byReason.set(reason, places)
+  }
+  return [...byReason].flatMap(([reason, [first = '', ...others]]) =>
+    others.length === 0
+      ? [`  ${first}: ${reason}`]
+      : [`  ${reason}:`, ...[first, ...others].map((place) => `    ${place}`)],
+  )
 }

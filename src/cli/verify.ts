@@ -159,6 +159,7 @@ function tallyTable(ends: readonly End[], isRepair: boolean): Line[] {
     'OWED AGAIN',
   ]
   const rows = ends.flatMap((end) => (end.kind === 'done' ? [[end.target, ...cellsOf(end.tally)]] : []))
+  if (rows.length === 0) return []
   const isShown = (at: number): boolean =>
     at < alwaysShown || (isRepair && at === titles.length - 1) || rows.some((row) => row[at] !== 0)
   const columns = titles.map((title, at) => (at === 0 ? { title } : { title, align: 'right' as const }))
@@ -207,6 +208,7 @@ export async function dryRun(
 function wouldSendTable(
   rows: readonly (WouldSend & { target: string; owedFiles: number; owedBytes: number })[],
 ): Line[] {
+  if (rows.length === 0) return []
   const columns = ['TARGET', 'WOULD SEND', 'BYTES', 'OWED ANYWAY', 'BYTES']
   return table(
     columns.map((title, at) => (at === 0 ? { title } : { title, align: 'right' })),
