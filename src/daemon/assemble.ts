@@ -89,6 +89,7 @@ async function assembled(
   const sources = await openSources({
     believed: journal,
     take: (changes) => pipeline.take(changes),
+    mayMoveFolder: (move) => pipeline.mayMoveFolder(move),
     note: ({ source, event, path, detail }) =>
       journal.note({ source, ...(path === undefined ? {} : { path }), event, detail: showPath(detail) }),
     clock,

@@ -13,6 +13,7 @@ export type Change =
   | { readonly kind: 'put'; readonly source: string; readonly path: SourcePath; readonly stat: FileStat }
   | { readonly kind: 'remove'; readonly source: string; readonly path: SourcePath }
   | Move
+  | FolderMove
 
 /** The file that was at `from` is at `path` now. */
 export interface Move {
@@ -21,4 +22,20 @@ export interface Move {
   readonly from: SourcePath
   readonly path: SourcePath
   readonly stat: FileStat
+}
+
+/** The folder that was at `from` is at `path` now, with all that lies below it. What that is in truth is looked at behind it. */
+export interface FolderMove {
+  readonly kind: 'move-folder'
+  readonly source: string
+  readonly from: SourcePath
+  readonly path: SourcePath
+}
+
+/** What a selector may look at. */
+export interface Facts {
+  readonly source: string
+  readonly path: SourcePath
+  readonly size: number
+  readonly mtimeNs: bigint
 }

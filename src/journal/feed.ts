@@ -1,9 +1,10 @@
 /** The feed of changes: accepts them, owes them to targets, and offers them to a target again. */
 import type { Clock } from '../base/clock.ts'
-import { folderOf, nameOf, sourcePath, type SourcePath } from '../base/path.ts'
-import type { Change, Move } from './change.ts'
+import { folderOf, nameOf, sourcePath } from '../base/path.ts'
+import type { Change, Facts, FolderMove, Move } from './change.ts'
 import type { Counters } from './counters.ts'
 import { Debts } from './debts.ts'
+import { FolderMoves, type FolderPlaces } from './folder-moves.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { History } from './history.ts'
 import type { Connection } from './connection.ts'
@@ -17,25 +18,25 @@ import type { Look, Targets } from './targets.ts'
 import type { Transactions } from './transactions.ts'
 import { required, type FileRow, type Tree } from './tree.ts'
 
-/** What a selector may look at. */
-export interface Facts {
-  readonly source: string
-  readonly path: SourcePath
-  readonly size: number
-  readonly mtimeNs: bigint
-}
-
 /** Which targets take a file: their ids. */
 export type Selection = (facts: Facts) => readonly number[]
 
 /** A change that is in the journal, with the targets that it is owed to. */
 export interface Accepted {
   readonly seq: number
-  readonly fileId: number
+  /** Null of a folder. */
+  readonly fileId: number | null
   readonly owedTo: readonly number[]
   /** A copy is to leave a target that does not take the file where it is now. */
   readonly isGivenUp?: boolean
 }
+
+/** What follows where files went or their folder moved. */
+export interface Following {
+  readonly removers?: readonly Remover[]
+  readonly places?: FolderPlaces
+}
+const nowhere: FolderPlaces = () => []
 
 /** Says of a file whether a target is to have it, see Feed.offer. */
 export type Takes = (facts: Facts) => 'take' | 'leave' | 'pass'
@@ -105,6 +106,7 @@ export class Feed {
   readonly #history: History
   readonly #newFiles: NewFiles
   readonly moves: Moves
+  readonly folderMoves: FolderMoves
   readonly #debts: Debts
   readonly #clock: Clock
   readonly #statements
@@ -133,10 +135,11 @@ export class Feed {
     this.#head = required(this.#statements.head.get()).seq
     this.#doubtfulSeq = this.#head
     this.#debts = new Debts(connection, { ...parts, doubtfulSeq: this.#head })
+    this.folderMoves = new FolderMoves(connection, { ...parts, debts: this.#debts })
     this.#recordAll = parts.transactions.of(
-      (changes: readonly Change[], selection: Selection, removers: readonly Remover[]) => {
+      (changes: readonly Change[], selection: Selection, { removers, places }: Required<Following>) => {
         const head = this.#head
-        const accepted = this.#recordInOrder(changes, selection, removers)
+        const accepted = this.#recordInOrder(changes, selection, { removers, places })
         this.#newFiles.write()
         this.#targets.advance(head, this.#head)
         return accepted
@@ -168,16 +171,17 @@ export class Feed {
   record(
     changes: readonly Change[],
     selection: Selection,
-    removers: readonly Remover[] = [],
+    { removers = [], places = nowhere }: Following = {},
   ): readonly (Accepted | undefined)[] {
     const head = this.#head
     try {
-      return this.#recordAll(changes, selection, removers)
+      return this.#recordAll(changes, selection, { removers, places })
     } catch (thrown) {
       this.#head = head
       this.#tree.forgetCached()
       this.#newFiles.forget()
       this.#targets.reload()
+      this.folderMoves.reload()
       throw thrown
     }
   }
@@ -186,13 +190,14 @@ export class Feed {
   #recordInOrder(
     changes: readonly Change[],
     selection: Selection,
-    removers: readonly Remover[],
+    { removers, places }: Required<Following>,
   ): (Accepted | undefined)[] {
     const accepted: (Accepted | undefined)[] = []
     for (let at = 0; at < changes.length; at = accepted.length) {
       const moves = movesFrom(changes, at)
       const change = changes[at]
       if (moves.length > 0) accepted.push(...this.#moveAll(moves, selection, removers))
+      else if (change?.kind === 'move-folder') accepted.push(this.#moveFolder(change, places))
       else if (change !== undefined && change.kind !== 'move')
         accepted.push(this.#recordOne(change, selection, removers))
     }
@@ -236,7 +241,22 @@ export class Feed {
     return { seq, fileId, owedTo: [...owedTo, ...leaves], isGivenUp: leaves.length > 0 }
   }
 
-  #recordOne(change: Exclude<Change, Move>, selection: Selection, removers: readonly Remover[]): Accepted | undefined {
+  /** No file is another one by that: none gets a new seq. */
+  #moveFolder(move: FolderMove, places: FolderPlaces): Accepted | undefined {
+    this.#newFiles.write()
+    const owedTo = this.folderMoves.take(move, places)
+    if (owedTo === undefined) return undefined
+    const sourceId = this.#tree.ensureSource(move.source)
+    const detail = `the folder ${move.from} is ${move.path} now`
+    this.#history.append({ sourceId, fileId: null, targetId: null, event: 'move', detail })
+    return { seq: this.#head, fileId: null, owedTo }
+  }
+
+  #recordOne(
+    change: Exclude<Change, Move | FolderMove>,
+    selection: Selection,
+    removers: readonly Remover[],
+  ): Accepted | undefined {
     const accepted = change.kind === 'put' ? this.#put(change, selection) : this.#remove(change, removers)
     if (accepted === undefined) return undefined
     const detail = change.kind === 'put' ? `${change.stat.size} bytes` : goneWords(accepted.owedTo.length)

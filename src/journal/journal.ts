@@ -9,7 +9,7 @@ import { Absent } from './absent.ts'
 import { Care } from './care.ts'
 import type { Connection } from './connection.ts'
 import { Counters } from './counters.ts'
-import { Feed, type Facts, type OfferStep, type Proves, type Takes } from './feed.ts'
+import { Feed, type OfferStep, type Proves, type Takes } from './feed.ts'
 import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Holdings } from './holdings.ts'
@@ -27,8 +27,9 @@ import { Transactions } from './transactions.ts'
 import { fileRecord, Tree, type FileRecord, type KnownFile } from './tree.ts'
 import { isFull, JournalFull, WriteGate } from './write-gate.ts'
 
-export type { Change, FileStat } from './change.ts'
-export type { Accepted, Facts, OfferStep, Proves, Selection, Takes } from './feed.ts'
+export type { Change, Facts, FileStat, FolderMove } from './change.ts'
+export type { Accepted, OfferStep, Proves, Selection, Takes } from './feed.ts'
+export type { FolderPlace, PendingFolderMove } from './folder-moves.ts'
 export { isLarge } from './priority.ts'
 export type { HistoryLine } from './history.ts'
 export type { AuditRecord, Holding, Repair } from './holdings.ts'
@@ -65,6 +66,7 @@ export class Journal {
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly moves: Feed['moves']
+  readonly folderMoves: Feed['folderMoves']
   readonly #feed: Feed
   readonly #care: Care
   readonly #spool: Spool
@@ -94,6 +96,7 @@ export class Journal {
     const guarded = <T>(look: () => T): T => this.#guarded(look)
     this.#feed = new Feed(connection, { ...parts, isLeased, guarded })
     this.moves = this.#feed.moves
+    this.folderMoves = this.#feed.folderMoves
     this.#spool = new Spool(connection, { ...parts, left: this.moves.left, doubtfulSeq: this.#feed.doubtfulSeq })
     this.holdings = new Holdings(connection, { ...parts, file, feed: this.#feed, written, guarded })
     const absent = new Absent(connection, { counters, targets: this.#targets, clock })
@@ -151,7 +154,7 @@ export class Journal {
   }
 
   /** The present files behind a seq, in the order of the feed, at most `limit`. */
-  filesAfter(seq: number, limit: number): readonly (Facts & { readonly seq: number })[] {
+  filesAfter(seq: number, limit: number): ReturnType<Feed['filesAfter']> {
     return this.#feed.filesAfter(seq, limit)
   }
 
@@ -216,7 +219,8 @@ export class Journal {
   }
 
   oldestSinceMs(targetId: number): number | null {
-    return this.#targets.oldestSinceMs(targetId)
+    const since = [this.#targets, this.folderMoves].flatMap((debts) => debts.oldestSinceMs(targetId) ?? [])
+    return since.length === 0 ? null : Math.min(...since)
   }
 
   /** What the pace of a target has to know after a restart; undefined where nothing was kept. */

@@ -43,6 +43,18 @@ const moves = `
   CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
   `
 
+/** Folders that were renamed, as targets have still to rename theirs; in the order of `id`. */
+const folderMoves = `
+  CREATE TABLE folder_move (
+    id INTEGER PRIMARY KEY,
+    target_id INTEGER NOT NULL REFERENCES target (id),
+    folder_id INTEGER NOT NULL REFERENCES folder (id),
+    from_path ANY NOT NULL,
+    to_path ANY NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -194,4 +206,5 @@ export const migrations: readonly string[] = [
   targetPaceMonth,
   alteredCopies,
   moves,
+  folderMoves,
 ]

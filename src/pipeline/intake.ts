@@ -6,6 +6,8 @@ import {
   JournalFull,
   type Accepted,
   type Change,
+  type FolderMove,
+  type FolderPlace,
   type Journal,
   type Remover,
   type Selection,
@@ -46,6 +48,8 @@ export interface IntakeParts {
   readonly selection: Selection
   /** Targets that give up copies of removed files. */
   readonly removers: () => readonly Remover[]
+  /** Where targets keep a folder's copies. */
+  readonly places: (move: FolderMove) => readonly FolderPlace[]
   readonly brake: RemovalBrake
   /** The journal could not record: nothing may go on. */
   readonly onFailure: (error: Error) => void
@@ -130,9 +134,9 @@ export class Intake {
 
   #recordNow(batch: readonly Arrival[]): readonly Accepted[] {
     const changes = batch.map((arrival) => arrival.change)
-    const { selection, removers } = this.#parts
+    const { selection, removers, places } = this.#parts
     const giving = removers()
-    const accepted = this.#journal.record(changes, selection, giving)
+    const accepted = this.#journal.record(changes, selection, { removers: giving, places })
     if (giving.length > 0) this.#watchRemovals(changes, accepted)
     this.#waiting -= batch.length
     for (const { batch: owner } of batch) if (--owner.unrecorded === 0) owner.resolve()

@@ -3,12 +3,14 @@ import type { RemotePath } from '../base/path.ts'
 import type { Delivery } from '../journal/journal.ts'
 import type { OnRemove } from './attempt.ts'
 import type { OnConflict } from './conflict.ts'
+import type { Layout } from './remote-path.ts'
 import type { Selector } from './selector.ts'
 
 /** What a lane does: replaced as a whole when the configuration changes, while the lane goes on. */
 export interface LaneOrder {
   readonly selector: Selector
   readonly placeAt: (delivery: Pick<Delivery, 'source' | 'path' | 'mtimeNs'>) => RemotePath
+  readonly layout: Layout
   /** Where a copy goes for a moment to make room for another one, among this Fanfold's own. */
   readonly asideAt: (fileId: number) => RemotePath
   /** Deliveries under way at once, at most. */

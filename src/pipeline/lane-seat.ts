@@ -8,7 +8,7 @@ import type { ReadableTarget } from '../target/target.ts'
 import type { Lane } from './lane.ts'
 import type { PaceSnapshot } from '../target/pace.ts'
 import type { LaneOrder } from './lane-order.ts'
-import { ownFolder, placeAt } from './remote-path.ts'
+import { layoutOf, ownFolder, placeAt } from './remote-path.ts'
 import { selector } from './selector.ts'
 import type { LanePace } from './slots.ts'
 
@@ -143,7 +143,7 @@ export class LaneSeat {
 
 export function laneOrder({ select, at, pace, onRemove, onConflict }: Ordered, { clock, host }: OrderParts): LaneOrder {
   const asideAt = (fileId: number): RemotePath => remotePath(joinPath(ownFolder(at, host), `fanfold-moves-${fileId}`))
-  const order = { selector: selector(select, clock), placeAt: placeAt(at, host), asideAt }
+  const order = { selector: selector(select, clock), placeAt: placeAt(at, host), layout: layoutOf(at, host), asideAt }
   return { ...order, slotsMax: pace.concurrency, onRemove, onConflict }
 }
 

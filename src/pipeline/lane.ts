@@ -14,7 +14,7 @@ import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { Digest } from '../digest/digest.ts'
-import { everything, isLarge, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
+import { isLarge, type Accepted, type Delivery, type Journal, type Outcome } from '../journal/journal.ts'
 import {
   consumer,
   producer,
@@ -26,10 +26,12 @@ import {
   type Subscription,
 } from '../stage/stage.ts'
 import { attempt, type AttemptParts, type Ending } from './attempt.ts'
+import { FolderMoving } from './folder-moving.ts'
 import type { LaneOrder } from './lane-order.ts'
 import { tellOfFailure, tellOfLane } from './lane-words.ts'
-import { nextLaneState, troubleOf, type LaneEvent, type LaneState } from './lane-state.ts'
+import { nextLaneState, type LaneEvent, type LaneState } from './lane-state.ts'
 import { Offering } from './offering.ts'
+import { opened } from './opening.ts'
 import { PlaceTurns } from './place-turns.ts'
 import { Probing } from './probing.ts'
 import type { Selector } from './selector.ts'
@@ -89,10 +91,11 @@ export class Lane implements Child {
   readonly #tasks: Tasks
   readonly #probing: Probing
   readonly #slots: Slots
-  readonly #turns = new PlaceTurns()
   readonly #streak = new Streak()
   /** Aborted when the grace of the stop is over: ends attempts under way. */
   readonly #hurry = new AbortController()
+  readonly #turns = new PlaceTurns(this.#hurry.signal)
+  readonly #folders: FolderMoving
   readonly traffic: Traffic
   #resolveStopped: (reason: Reason) => void = () => {}
   #ending: Promise<void> | undefined
@@ -143,8 +146,13 @@ export class Lane implements Child {
     this.#arrivals = consumer<Accepted>({ name: `arrivals ${config.name}`, handleEvents: () => this.#wake() })
     const { targetId } = config
     this.#arrivals.subscribe(accepted, { selector: ({ owedTo }) => owedTo.includes(targetId), cancel: 'permanent' })
-    const selector = (): Selector => config.order().selector
     const isReached = (): boolean => this.#state.kind === 'running'
+    this.#folders = new FolderMoving({
+      ...{ ...parts, ...config, turns: this.#turns, tasks: this.#tasks, isReached },
+      onTrouble: (trouble) => this.#happened({ kind: 'failed', ...trouble }),
+      onDone: () => this.#wake(),
+    })
+    const selector = (): Selector => config.order().selector
     this.offering = new Offering({ ...parts, ...config, selector, isReached, onOwed: () => this.#wake() })
     this.stages = [this.#spool, this.#uploader, this.#arrivals]
     this.#watchStages()
@@ -196,6 +204,7 @@ export class Lane implements Child {
     const free = this.#streak.isBroken ? this.#slots.freeOfOne : this.#slots.free
     const count = Math.min(this.#unmetDemand, free)
     if (this.#state.kind !== 'running' || count === 0 || !this.#isPaceOpen()) return []
+    if (this.#folders.begin()) return []
     const claimed = this.#parts.journal.claim(this.#config.targetId, count, this.#slots.large)
     this.#unmetDemand -= claimed.length
     this.#slots.begin(claimed.length, claimed.filter(({ size }) => isLarge(size)).length)
@@ -225,13 +234,13 @@ export class Lane implements Child {
     const { receipt, movingTo } = delivery
     const places = [this.#config.order().placeAt(delivery), receipt?.path, movingTo].flatMap((one) => one ?? [])
     this.#tasks.run('delivery', async () => {
-      await this.#turns.take(places, () => this.#deliver(delivery))
+      await this.#turns.take(places, (signal) => this.#deliver(delivery, signal))
       await this.#restWhenQuiet()
     })
   }
 
-  async #deliver(delivery: Delivery): Promise<void> {
-    const outcome = await this.#queue.add(() => this.#attempt(delivery))
+  async #deliver(delivery: Delivery, signal: AbortSignal): Promise<void> {
+    const outcome = await this.#queue.add(() => this.#attempt(delivery, signal))
     const isOverloaded = outcome.kind === 'postponed' && outcome.isOverload === true
     this.#slots.end({ isLarge: isLarge(delivery.size), isOverloaded })
     this.#uncommitted++
@@ -248,16 +257,16 @@ export class Lane implements Child {
     return restWhenQuiet({ ...this.#parts, ...this.#config }, this.#hurry.signal)
   }
 
-  async #attempt(delivery: Delivery): Promise<Outcome> {
+  async #attempt(delivery: Delivery, signal: AbortSignal): Promise<Outcome> {
     const { left } = this.#parts.journal.moves
     // Another file took its copy's place while it waited for its turn there: it is claimed anew, as things are now.
-    if (this.#state.kind !== 'running' || !left.isTrue(delivery)) return { kind: 'released' }
+    if (this.#state.kind !== 'running' || signal.aborted || !left.isTrue(delivery)) return { kind: 'released' }
     const { target, order } = this.#config
     const passage = this.traffic.begin(delivery)
     const progress = (bytesDone: number): void => passage.progress(bytesDone)
     const { placeAt, asideAt, onRemove, onConflict } = order()
     const parts = { ...this.#parts, name: this.name, target, placeAt, asideAt, onRemove, onConflict, progress }
-    const ending = await passage.until(attempt(delivery, parts, this.#hurry.signal))
+    const ending = await passage.until(attempt(delivery, parts, signal))
     if (ending.kind === 'target-paused') {
       this.#happened({ ...ending, kind: 'failed' })
       return { kind: 'interrupted' }
@@ -302,22 +311,8 @@ export class Lane implements Child {
   /** Opens the target, if it is still to be opened. Answers what to do with what came of it. */
   async #look(signal: AbortSignal): Promise<() => void> {
     if (this.#state.kind !== 'opening' && this.#state.kind !== 'paused') return () => {}
-    try {
-      await this.#open(signal)
-      return () => this.#happened({ kind: 'opened' })
-    } catch (thrown) {
-      if (signal.aborted) throw thrown
-      return () => this.#happened({ kind: 'unopened', ...troubleOf(asError(thrown)) })
-    }
-  }
-
-  async #open(signal: AbortSignal): Promise<void> {
-    const { journal } = this.#parts
-    const expected = journal.target(this.name).mark ?? undefined
-    const { mark, isSame } = await this.#config.target.open(expected, signal)
-    // In this order: killed between the two, the next start finds the new place again and offers once more.
-    if (!isSame) journal.offerAgain(this.name, { ...everything, look: 'entry' })
-    if (mark !== expected) journal.setMark(this.name, mark)
+    const event = await opened({ ...this.#config, ...this.#parts }, signal)
+    return () => this.#happened(event)
   }
 
   /** The owner asks: look at a paused target now, and do what waits. */
@@ -353,7 +348,7 @@ export class Lane implements Child {
     if (this.#state.kind === 'opening') return false
     if (this.#state.kind === 'paused') return this.#state.probes > 0
     if (this.#state.kind === 'held') return true
-    if (journal.counts(targetId).waiting > 0) return false
+    if (this.#folders.isPending || journal.counts(targetId).waiting > 0) return false
     const dueMs = journal.nextDueMs(targetId)
     return dueMs === null || dueMs - clock.wallMs() > idleHorizonMs
   }

@@ -5,10 +5,18 @@
 import type { Clock } from '../base/clock.ts'
 import { BrokenInvariant } from '../base/errors.ts'
 import type { TargetConfig } from '../config/config.ts'
-import { isDamage, type Change, type Facts, type Remover } from '../journal/journal.ts'
+import {
+  isDamage,
+  type Change,
+  type Facts,
+  type FolderMove,
+  type FolderPlace,
+  type Remover,
+} from '../journal/journal.ts'
 import { supervise, type Reason, type StageSnapshot, type Supervisor } from '../stage/stage.ts'
 import { slotsFirstOf } from '../target/catalogue.ts'
 import type { Target } from '../target/target.ts'
+import { FolderCheck } from './folder-check.ts'
 import { Intake } from './intake.ts'
 import { Lane, type LaneParts } from './lane.ts'
 import { LaneSeat } from './lane-seat.ts'
@@ -53,6 +61,7 @@ export class Pipeline {
   readonly #parts: PipelineParts
   readonly #intake: Intake
   readonly #brake: RemovalBrake
+  readonly #folders: FolderCheck
   readonly #seats = new Map<string, LaneSeat>()
   readonly #lanes: Promise<Supervisor>
 
@@ -64,7 +73,9 @@ export class Pipeline {
     const selection = (facts: Facts): number[] => this.#takers(facts)
     const removers = (): Remover[] => this.seats.flatMap(({ remover }) => (remover === undefined ? [] : [remover]))
     this.#brake = new RemovalBrake(parts.clock)
-    this.#intake = new Intake({ ...parts, selection, removers, brake: this.#brake })
+    this.#folders = new FolderCheck({ journal: parts.journal, seats: () => this.seats })
+    const places = (move: FolderMove): FolderPlace[] => this.#folders.places(move)
+    this.#intake = new Intake({ ...parts, selection, removers, places, brake: this.#brake })
     this.#lanes = supervise({
       name: 'lanes',
       restartsMax: Infinity,
@@ -173,6 +184,11 @@ export class Pipeline {
     const copies = this.#parts.journal.approve(source)
     for (const { lane } of this.#seats.values()) lane?.nudge()
     return copies
+  }
+
+  /** May a folder that was renamed be taken as one move, see FolderCheck? */
+  mayMoveFolder(move: FolderMove): Promise<boolean> {
+    return this.#folders.mayMove(move)
   }
 
   /** Takes settled changes; resolves once they are in the journal with all that they owe. At most some 1,000 a call. */

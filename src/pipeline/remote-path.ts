@@ -17,6 +17,24 @@ export function ownFolder(template: string, host: string): RemotePath {
   return remotePath((end < 0 ? folders : folders.slice(0, end)).join('/').replaceAll('{host}', host))
 }
 
+/** How a target's copies lie, as far as folders of a source are concerned. */
+export type Layout =
+  /** A folder of a source is a folder there, of its own or `shared` with what other sources have at that path. */
+  | { readonly kind: 'own' | 'shared'; readonly folderAt: (source: string, folder: SourcePath) => RemotePath }
+  /** The files of one folder lie in several. */
+  | { readonly kind: 'scattered' }
+  /** Where a file lies does not depend on its folder. */
+  | { readonly kind: 'regardless' }
+
+export function layoutOf(template: string, host: string): Layout {
+  if (!template.includes('{path}')) return { kind: 'regardless' }
+  const isWhole = /^(?:.*\/)?\{path\}$/.test(template) && !/\{(?!source\}|host\}|path\})\w+\}/.test(template)
+  if (!isWhole || template.indexOf('{path}') !== template.lastIndexOf('{path}')) return { kind: 'scattered' }
+  const at = placeAt(template, host)
+  const folderAt = (source: string, path: SourcePath): RemotePath => at({ source, path, mtimeNs: 0n })
+  return { kind: /(?:^|\/)\{source\}\//.test(template) ? 'own' : 'shared', folderAt }
+}
+
 /** Fills a template such as `{source}/{path}`. Dates are of the last modification, in UTC, so that a move of the host moves no copy. */
 export function placeAt(template: string, host: string): (file: Placed) => RemotePath {
   return ({ source, path, mtimeNs }) => {

@@ -9,7 +9,17 @@ import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { RemotePath } from '../base/path.ts'
 import type { Journal, Listed, Listing } from '../journal/journal.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target/target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target/target.ts'
 import { survey } from './survey.ts'
 
 /** A listing that fails is begun anew after these; then each copy is looked at by itself. Unit: ms. */
@@ -115,6 +125,12 @@ export class SurveyedTarget implements Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
     for (const path of [receipt.path, to]) this.#take(path)
     return this.#target.move(receipt, to, signal)
+  }
+
+  /** What was listed below either place is nothing to go by any more. */
+  async moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    this.#forget()
+    return this.#target.moveFolder(from, to, signal)
   }
 
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {

@@ -16,6 +16,15 @@ export type Change =
       readonly path: SourcePath
       readonly stat: FileStat
     }
+  | FolderMove
+
+/** The folder that was at `from` is at `path` now: a belief, of which whatever is not so is found out by looking at what lies there. */
+export interface FolderMove {
+  readonly kind: 'move-folder'
+  readonly source: string
+  readonly from: SourcePath
+  readonly path: SourcePath
+}
 
 /** Changes of one call: what a journal writes in one transaction of some ten milliseconds. */
 export const changesMax = 1_000

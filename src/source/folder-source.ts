@@ -12,6 +12,7 @@ import { HandOn } from './change.ts'
 import { conditionOf, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
+import { FolderMoves } from './folder-moves.ts'
 import { Moves } from './moves.ts'
 import type { ScanEnd } from './reconcile.ts'
 import { isSameRoot, whyNoRoot, whyPolled } from './root.ts'
@@ -97,6 +98,7 @@ export class FolderSource implements Child {
     this.#handOn = new HandOn({ take: (changes) => deps.take(changes), clock, log, signal })
     const rootId = (): number | undefined => this.#root?.id
     const moves = new Moves({ source: this.name, believed, scanner: parts.scanner, rootId })
+    const folderMoves = new FolderMoves({ ...deps, source: this.name, scanner: parts.scanner, rootId })
     const common = { source: this.name, settleMs: config.settleMs, believed, scanner: parts.scanner, clock, log }
     this.#settler = new Settler({
       ...{ ...common, patience: config, handOn: this.#handOn, moves, rootId },
@@ -107,7 +109,7 @@ export class FolderSource implements Child {
       onRestless: (path) => deps.note({ source: this.name, event: 'unsettled', path, detail: this.whyNot(path) ?? '' }),
     })
     this.#scans = new ScanQueue({
-      ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves },
+      ...{ ...common, settler: this.#settler, handOn: this.#handOn, moves, folderMoves },
       root: () => this.#root,
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),

@@ -30,10 +30,20 @@ export interface Believed {
   }
 }
 
+/** Files of a folder that nobody knew, to ask where they were before. */
+export const samplesMax = 16
+
+export interface FoundFile {
+  readonly name: string
+  readonly stat: FileStat
+}
+
 /** Believed files compared at a time, about 15 ms of SQLite. A folder with more is compared file by file instead. */
 const pageMax = 5_000
 
 export interface Differences {
+  /** A folder in which nothing is believed, with some of its files. Awaited: what is believed of it may be another thing after that. */
+  unknown(folder: SourcePath, files: readonly FoundFile[]): Promise<void>
   /** A file whose new state is old enough to be settled. */
   settled(path: SourcePath, stat: FileStat): void
   /** A file that differs and may still be changing. */
@@ -140,7 +150,7 @@ class Comparison {
       if (path !== '') this.#found.missing(path, true)
       return
     }
-    if (piece.isFirst) this.#open = this.#openFolder(path)
+    if (piece.isFirst) this.#open = await this.#openFolder(path, piece)
     const open = this.#open
     if (open?.path === path) this.#compare(open, piece)
     if (piece.failure !== undefined) this.#found.unreadable(path, piece.failure)
@@ -148,7 +158,17 @@ class Comparison {
     if (piece.isLast) this.#open = undefined
   }
 
-  #openFolder(path: SourcePath): OpenFolder {
+  async #openFolder(path: SourcePath, piece: Piece): Promise<OpenFolder> {
+    const open = this.#believedIn(path)
+    if (open.files?.size !== 0 || piece.names.length === 0 || path === '') return open
+    const files = piece.names
+      .slice(0, samplesMax)
+      .map((name, index) => ({ name, stat: unpackStat(piece.stats, index) }))
+    await this.#found.unknown(path, files)
+    return this.#believedIn(path)
+  }
+
+  #believedIn(path: SourcePath): OpenFolder {
     const { believed, source } = this.#view
     const page = believed.filesIn(source, path, undefined, pageMax)
     const files = page.length < pageMax ? new Map(page.map((file) => [file.name, file])) : undefined

@@ -1,8 +1,9 @@
 /** What one scan found: differences go to the settler or straight on, the rest is counted for the end of the scan. */
 import type { SourcePath } from '../base/path.ts'
 import { changesMax, type Change, type HandOn } from './change.ts'
+import type { FolderMoves } from './folder-moves.ts'
 import type { Moves } from './moves.ts'
-import type { Differences } from './reconcile.ts'
+import type { Differences, FoundFile } from './reconcile.ts'
 import type { FileStat } from './scan.ts'
 import type { Settler } from './settler.ts'
 
@@ -14,7 +15,10 @@ export interface ScanFindingsOptions {
   readonly settler: Settler
   readonly handOn: HandOn
   readonly moves: Moves
+  readonly folderMoves: FolderMoves
   readonly signal: AbortSignal
+  /** A folder moved of which a part was scanned before that was known. */
+  readonly onMovedAbove: (folder: SourcePath) => void
   /** Told as the scan goes on: files looked at so far. */
   readonly onScanned: (count: number) => void
 }
@@ -24,6 +28,8 @@ export class ScanFindings implements Differences {
   readonly #settler: Settler
   readonly #handOn: HandOn
   readonly #moves: Moves
+  readonly #folderMoves: FolderMoves
+  readonly #onMovedAbove: (folder: SourcePath) => void
   readonly #signal: AbortSignal
   readonly #onScanned: (count: number) => void
   #changes: Change[] = []
@@ -39,12 +45,24 @@ export class ScanFindings implements Differences {
     this.#settler = options.settler
     this.#handOn = options.handOn
     this.#moves = options.moves
+    this.#folderMoves = options.folderMoves
+    this.#onMovedAbove = options.onMovedAbove
     this.#signal = options.signal
     this.#onScanned = options.onScanned
   }
 
   example(): { path?: SourcePath } {
     return this.#example === undefined ? {} : { path: this.#example }
+  }
+
+  async unknown(folder: SourcePath, files: readonly FoundFile[]): Promise<void> {
+    const move = await this.#folderMoves.find(folder, files)
+    if (move === undefined) return
+    // What was found before it is handed on before it.
+    await this.endPiece()
+    await this.#handOn.take([move])
+    // What lies directly in one above was compared already.
+    if (move.path !== folder) this.#onMovedAbove(move.path)
   }
 
   asks(isFirst: boolean): void {

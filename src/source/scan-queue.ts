@@ -6,6 +6,7 @@ import { sourcePath, type SourcePath } from '../base/path.ts'
 import { Bell } from './bell.ts'
 import type { HandOn } from './change.ts'
 import { DirtyFolders } from './dirty-folders.ts'
+import type { FolderMoves } from './folder-moves.ts'
 import type { Moves } from './moves.ts'
 import { type Believed, reconcile, type ScanEnd } from './reconcile.ts'
 import { ScanFindings } from './scan-findings.ts'
@@ -28,6 +29,7 @@ export interface ScanQueueOptions {
   readonly settler: Settler
   readonly handOn: HandOn
   readonly moves: Moves
+  readonly folderMoves: FolderMoves
   readonly clock: Clock
   readonly log: Log
   /** Undefined while there is none, and nothing is scanned. */
@@ -111,9 +113,10 @@ export class ScanQueue {
 
   /** Answers undefined where the root is another one by now. */
   async #reconcile(root: ScannedRoot, folder: SourcePath, signal: AbortSignal): Promise<ScanEnd | undefined> {
-    const { source, settleMs, believed, scanner, settler, handOn, moves, clock } = this.#options
+    const { source, settleMs, believed, scanner, settler, handOn, moves, folderMoves, clock } = this.#options
     const found = new ScanFindings({
-      ...{ source, settler, handOn, moves, signal },
+      ...{ source, settler, handOn, moves, folderMoves, signal },
+      onMovedAbove: (moved) => this.want(moved),
       onScanned: (count) => (this.scannedCount = folder === '' ? count : this.scannedCount),
     })
     const view = { ...{ source, id: root.id, settleMs, believed, scanner, clock } }

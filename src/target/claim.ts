@@ -72,6 +72,7 @@ export function claimed(target: Target, parts: ClaimParts): Target {
       if (to === own) return Promise.reject(nameTaken(parts.name))
       return target.move(receipt, to, signal)
     },
+    moveFolder: (from, to, signal) => target.moveFolder(from, to, signal),
     remove: (receipt, how, signal) => target.remove(receipt, how, signal),
     look: (at, want, signal) => target.look(at, want, signal),
     recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),

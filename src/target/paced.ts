@@ -17,6 +17,7 @@ export function paced(target: Target, pace: Pace): Target {
     put: (copy, at, work, signal) =>
       pace.upload(signal, () => target.put(copy, at, pacedWork(work, pace, target.traits.chunkBytes), signal)),
     move: (receipt, to, signal) => pace.request(signal, () => target.move(receipt, to, signal)),
+    moveFolder: (from, to, signal) => pace.request(signal, () => target.moveFolder(from, to, signal)),
     remove: (receipt, how, signal) => pace.request(signal, () => target.remove(receipt, how, signal)),
     look: (at, want, signal) => pace.request(signal, () => target.look(at, want, signal)),
     recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),
@@ -39,6 +40,7 @@ export function gated(target: Target, pace: Pace): Target {
     },
     put: (copy, at, work, signal) => target.put(copy, at, pacedWork(work, freely, target.traits.chunkBytes), signal),
     move: (receipt, to, signal) => target.move(receipt, to, signal),
+    moveFolder: (from, to, signal) => target.moveFolder(from, to, signal),
     remove: (receipt, how, signal) => target.remove(receipt, how, signal),
     look: (at, want, signal) => target.look(at, want, signal),
     recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),

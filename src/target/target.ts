@@ -99,6 +99,11 @@ export interface Target {
   /** Stores one copy under its final name, whole or not at all, and proves it. */
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt>
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt>
+  /**
+   * Moves a folder with all that lies below it, at once: every object keeps its id, and its revision as far as it can. Whatever it remembers of
+   * places below either of the two is forgotten. May be repeated after an unknown outcome.
+   */
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved>
   /** Takes a copy away; `trash` keeps it where the target's owner can get it back. An object that is gone already is done. */
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void>
   /**
@@ -166,6 +171,12 @@ export type Next =
       /** How long it will not work for certain, where that is known; by the wall clock, which may be set. Unit: ms. */
       readonly againInMs?: number
     }
+
+/**
+ * What became of a folder that was to be moved. `absent`: no folder is there, as after a move of whose end nobody came to know.
+ * `refused`: it is where it was, since something has the new name already, or since it cannot be moved as one.
+ */
+export type FolderMoved = 'moved' | 'absent' | 'refused'
 
 /** Says what is wrong in words, with the next step for the owner. */
 export class TargetError extends FanfoldError {

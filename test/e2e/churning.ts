@@ -34,6 +34,8 @@ class Churn {
   readonly everSeen = new Set<string>()
   readonly #root: string
   readonly #random: Random
+  #newest = ''
+  #count = 0
 
   constructor(root: string, random: Random) {
     this.#root = root
@@ -45,7 +47,8 @@ class Churn {
   }
 
   #path(): string {
-    const folders = ['', 'a/', 'a/b/', 'c d/', 'ü/'][this.#pick(5)] ?? ''
+    const newest = this.#newest === '' ? '' : `${this.#newest}/`
+    const folders = ['', 'a/', 'a/b/', 'c d/', 'ü/', newest][this.#pick(6)] ?? ''
     const path = `${folders}f${this.#pick(25)}`
     mkdirSync(join(this.#root, folders), { recursive: true })
     this.everSeen.add(path)
@@ -69,6 +72,7 @@ class Churn {
       () => existsSync(path) && chmodSync(path, 0o600 + this.#pick(64)),
       () => this.#link(path, this.#path()),
       () => this.#renameFolder(),
+      () => this.#renameAnew(),
     ]
     operations[this.#pick(operations.length)]?.()
   }
@@ -87,8 +91,24 @@ class Churn {
     const [from = '', to = ''] = this.#pick(2) === 0 ? ['a/b', 'moved'] : ['moved', 'a/b']
     if (!existsSync(join(this.#root, from)) || existsSync(join(this.#root, to))) return
     mkdirSync(join(this.#root, 'a'), { recursive: true })
-    for (const name of readdirSync(join(this.#root, from))) this.everSeen.add(`${to}/${name}`)
+    this.#seeBelow(from, to)
     renameSync(join(this.#root, from), join(this.#root, to))
+  }
+
+  /** To a name that nothing ever had, with all that is below it; and some files go there. */
+  #renameAnew(): void {
+    const from = ['c d', 'a', 'ü', this.#newest][this.#pick(4)] ?? ''
+    if (from === '' || !existsSync(join(this.#root, from))) return
+    const to = `n${this.#count++}`
+    this.#newest = to
+    this.#seeBelow(from, to)
+    renameSync(join(this.#root, from), join(this.#root, to))
+  }
+
+  /** Copies of files that are gone go along with their folder. */
+  #seeBelow(from: string, to: string): void {
+    const below = [...this.everSeen].filter((path) => path.startsWith(`${from}/`))
+    for (const path of below) this.everSeen.add(`${to}${path.slice(from.length)}`)
   }
 
   #swap(one: string, other: string): void {

@@ -76,7 +76,8 @@ class Pair {
 
   #remove(isFollowed: boolean): void {
     if (!this.#isPresent) return
-    this.#journal.record([aRemove('a')], () => [], isFollowed ? [{ targetId: this.#id, graceMs }] : [])
+    const removers = isFollowed ? [{ targetId: this.#id, graceMs }] : []
+    this.#journal.record([aRemove('a')], () => [], { removers })
     this.#isPresent = false
     const dueMs = this.#clock.wallMs() + graceMs
     this.#happened(isFollowed ? { kind: 'leaves', dueMs, hasCopy: this.#hasCopy } : { kind: 'unowed' })

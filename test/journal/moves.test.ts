@@ -69,7 +69,7 @@ describe('a file that moved', () => {
     const { fileId } = rig.journal.recordOf('papers', sourcePath('b')) ?? {}
 
     const remover = { targetId: rig.nas, graceMs: 0 }
-    rig.journal.record([aMove('a', 'b', { inode: 0n })], toNas(rig), [remover])
+    rig.journal.record([aMove('a', 'b', { inode: 0n })], toNas(rig), { removers: [remover] })
 
     expect(rig.journal.recordOf('papers', sourcePath('b'))).toMatchObject({ fileId, isPresent: true })
     expect(rig.journal.recordOf('papers', sourcePath('a'))).toMatchObject({ isPresent: false })
@@ -89,7 +89,7 @@ describe('a file that moved', () => {
 
   test('F34: one that was gone and is found elsewhere takes its copy along, whatever was to become of that', async () => {
     const rig = await held('a')
-    rig.journal.record([aRemove('a')], toNas(rig), [{ targetId: rig.nas, graceMs: 60_000 }])
+    rig.journal.record([aRemove('a')], toNas(rig), { removers: [{ targetId: rig.nas, graceMs: 60_000 }] })
 
     expect(rig.journal.moves.whereabouts('papers', aStat({ inode: 0n }))).toEqual(['a'])
     rig.journal.record([aMove('a', 'b', { inode: 0n })], toNas(rig))
@@ -106,7 +106,7 @@ describe('a file that moved', () => {
     const remover = { targetId: rig.nas, graceMs: 0 }
 
     const moves = [aMove('in/a', 'out/a', { inode: 0n }), aMove('out/b', 'in/b', { inode: 5n })]
-    const [out, into] = rig.journal.record(moves, selection, [remover])
+    const [out, into] = rig.journal.record(moves, selection, { removers: [remover] })
 
     expect(out).toMatchObject({ owedTo: [rig.nas], isGivenUp: true })
     expect(into).toMatchObject({ owedTo: [rig.nas], isGivenUp: false })

@@ -146,3 +146,12 @@ CREATE INDEX file_by_inode ON file (inode);
 CREATE INDEX receipt_moving ON receipt (target_id, moving_to) WHERE moving_to IS NOT NULL;
 
 CREATE INDEX receipt_left ON receipt (target_id, path) WHERE is_left = 1;
+
+CREATE TABLE folder_move (
+  id INTEGER PRIMARY KEY,
+  target_id INTEGER NOT NULL REFERENCES target (id),
+  folder_id INTEGER NOT NULL REFERENCES folder (id),
+  from_path ANY NOT NULL,
+  to_path ANY NOT NULL,
+  at_ms INTEGER NOT NULL
+) STRICT;

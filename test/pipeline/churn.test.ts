@@ -13,15 +13,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import { silentLog } from '../../src/base/log.ts'
 import { sourcePath } from '../../src/base/path.ts'
-import { seededRandom, systemRandom, type Random } from '../../src/base/random.ts'
-import { openSources, type Source, type Sources } from '../../src/source/source.ts'
+import { seededRandom, type Random } from '../../src/base/random.ts'
 import { aFolder, aSeed } from '../builders.ts'
 import { canMount, smallDisk } from '../disk.ts'
 import { aWorld, type World } from './rig.ts'
+import { watched, type Life } from './watched.ts'
 
 /** More of them in a long run. */
 const seeds = Number(process.env['FANFOLD_CHURN_SEEDS'] ?? 50)
@@ -37,6 +36,7 @@ const patience = { timeout: 12_000, interval: 20 }
 class Churn {
   readonly #root: string
   readonly #random: Random
+  readonly #newFolders: string[] = []
   #count = 0
 
   constructor(root: string, random: Random) {
@@ -53,8 +53,15 @@ class Churn {
   }
 
   #folder(): string {
-    const folder = this.#pick(['a', 'b', 'a/c', 'a/c/d', 'b/a', 'e']) ?? 'a'
+    const folder = this.#pick(['a', 'b', 'a/c', 'a/c/d', 'b/a', 'e', ...this.#newFolders.slice(-3)]) ?? 'a'
     return `${this.#random() < 0.2 ? 'outbox' : 'inbox'}/${folder}`
+  }
+
+  /** A name that nothing ever had: a folder that gets it can move as a whole (F32). */
+  #newFolder(): string {
+    const folder = `${this.#pick(['', 'a/', 'b/', 'e/']) ?? ''}n${this.#count++}`
+    this.#newFolders.push(folder)
+    return `inbox/${folder}`
   }
 
   #file(): string {
@@ -96,6 +103,7 @@ class Churn {
       () => this.#renameFile(one, other),
       () => this.#swap(one, other),
       () => this.#renameFolder(this.#folder(), this.#folder()),
+      () => this.#renameFolder(this.#folder(), this.#newFolder()),
       () => this.#link(one, other),
       () => this.#isFile(one) && rmSync(this.#at(one)),
       () => this.#isFile(one) && chmodSync(this.#at(one), 0o600 + Math.floor(this.#random() * 64)),
@@ -153,32 +161,7 @@ function filesIn(root: string): Map<string, string> {
   )
 }
 
-/** One life of the sources. */
-interface Life {
-  readonly sources: Sources
-  readonly all: readonly Source[]
-}
-
 const sourceNames = ['inbox', 'outbox']
-
-async function watched(world: World): Promise<Life> {
-  const sources = await openSources({
-    believed: world.journal,
-    take: (changes) => world.take(changes),
-    note: () => {},
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-  })
-  onTestFinished(() => sources.stop())
-  const calm = { unsettledMsMax: 600_000, unsettled: 'wait', oneFileSystem: false } as const
-  const common = { ignore: [], settleMs: 100, rescanMs: 3_600_000, watch: 'auto', ...calm } as const
-  const all = await Promise.all(
-    sourceNames.map((name) => sources.add({ name, path: join(world.folder, name), ...common })),
-  )
-  return { sources, all }
-}
-
 const targetNames = ['nas', 'usb']
 
 function isQuiet(world: World, target: string): boolean {
@@ -243,7 +226,7 @@ async function churn(seed: number): Promise<void> {
   const world = await aChurnedWorld(lives)
   const churning = new Churn(world.folder, random)
   const begin = async (): Promise<Life> => {
-    const life = await watched(world)
+    const life = await watched(world, sourceNames)
     lives.push(life)
     return life
   }

@@ -221,7 +221,7 @@ function checkPromise(journal: Journal, path: string, change: Change): void {
   // It may have moved meanwhile, and another one with older times may have its name.
   if (renames.flat().includes(path)) return
   expect(record, `${path} was taken`).toBeDefined()
-  if (record === undefined || change.kind === 'remove') return
+  if (record === undefined || !('stat' in change)) return
   if (record.isPresent)
     expect(record.mtimeNs, `${path} is as new as what was taken`).toBeGreaterThanOrEqual(change.stat.mtimeNs)
 }
@@ -237,7 +237,7 @@ function asMove(journal: Journal, folder: string, change: Change): Change {
 
 function isNews(journal: Journal, change: Change): boolean {
   const record = journal.recordOf('inbox', change.path)
-  if (change.kind === 'remove') return record?.isPresent === true
+  if (!('stat' in change)) return record?.isPresent === true
   const known = journal.file('inbox', change.path)
   return (
     record?.isPresent !== true ||

@@ -77,6 +77,7 @@ export function forwarded(target: Target): Target {
     open: (expected, signal) => target.open(expected, signal),
     put: (copy, at, work, signal) => target.put(copy, at, work, signal),
     move: (receipt, to, signal) => target.move(receipt, to, signal),
+    moveFolder: (from, to, signal) => target.moveFolder(from, to, signal),
     remove: (receipt, how, signal) => target.remove(receipt, how, signal),
     look: (at, want, signal) => target.look(at, want, signal),
     recognise: (entry, copy, previous, signal) => target.recognise(entry, copy, previous, signal),

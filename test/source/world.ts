@@ -42,9 +42,9 @@ export class Ledger implements Believed {
       // As in the journal: what is not there is not removed.
       if (change.kind === 'remove' && !folder.has(name)) continue
       this.taken.push(change)
-      if (change.kind !== 'remove') this.#pathsOf(change.stat.inode).add(change.path)
-      if (change.kind === 'remove') folder.delete(name)
-      else folder.set(name, { name, ...change.stat })
+      if ('stat' in change) this.#pathsOf(change.stat.inode).add(change.path)
+      if ('stat' in change) folder.set(name, { name, ...change.stat })
+      else folder.delete(name)
     }
     return Promise.resolve()
   }
@@ -149,6 +149,8 @@ export async function aStartingWorld(options: WorldOptions = {}): Promise<World>
   const sources = await openSources({
     believed: ledger,
     take: (changes) => ledger.take(changes),
+    // A ledger knows files only.
+    mayMoveFolder: () => Promise.resolve(false),
     note: (note) => notes.push(note),
     clock,
     random: systemRandom,

@@ -15,6 +15,7 @@ import {
   TargetError,
   type UploadSession,
 } from '../../src/target/target.ts'
+import { folderContract } from './folder-contract.ts'
 
 /** A fresh target, and a way around it to what it holds. */
 export interface Fixture {
@@ -30,6 +31,8 @@ export interface Fixture {
   alter(path: string, content: string): Promise<void>
   /** Names of everything that is there, Fanfold's own things included. */
   names(): Promise<string[]>
+  /** Calls that arrived so far, by route; left out where nothing is called. */
+  readonly calls?: () => readonly string[]
   end(): Promise<void>
 }
 
@@ -405,6 +408,8 @@ export function contract(name: string, makeFixture: () => Promise<Fixture>): voi
       expect(space.usedBytes).toBeGreaterThanOrEqual(0)
       expect(space.freeBytes ?? Infinity).toBeGreaterThan(0)
     })
+
+    folderContract({ fixture: () => fixture, target: () => target, source: () => source })
 
     test('F17, F60: refuses names that leave its root', () => {
       for (const path of ['../x', '/x', 'a/../x', 'a\0b']) expect(() => remotePath(path)).toThrow(RangeError)

@@ -40,6 +40,7 @@ function aTarget(put: Target['put'], chunkBytes = 1): Target {
     put,
     open: unasked,
     move: unasked,
+    moveFolder: unasked,
     remove: unasked,
     look: () => Promise.resolve(undefined),
     recognise: unasked,

@@ -11,13 +11,24 @@ import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
 import { Finds } from '../finds.ts'
+import { unlessRefused } from '../folder-moves.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { BoxApi } from './api.ts'
-import { moved, purged, trashed } from './changes.ts'
+import { folderMoved, moved, purged, trashed } from './changes.ts'
 import { type FileNode, parseUser, type User } from './metadata.ts'
 import { Places } from './places.ts'
 import { Puts } from './puts.ts'
@@ -103,6 +114,12 @@ class BoxTarget implements Target {
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
     const parts = { api: this.#api, places: this.#places }
     return abortFirst(signal, async () => receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt))
+  }
+
+  /** What is below keeps its revisions: only the etag of what is moved itself is another one. */
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    const parts = { api: this.#api, places: this.#places }
+    return abortFirst(signal, () => unlessRefused(() => folderMoved(parts, from, to, signal)))
   }
 
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {

@@ -1,9 +1,10 @@
-/** Files that are at Box already, moved and taken away, by their id: wherever an attempt before left them, the next one finds them. */
+/** What is at Box already, moved and taken away, by its id: wherever an attempt before left a file, the next one finds it. */
 import { showPath, type RemotePath } from '../../base/path.ts'
-import { type Receipt, TargetError } from '../target.ts'
+import { folderMoveMs, isWithin } from '../folder-moves.ts'
+import { type FolderMoved, type Receipt, TargetError } from '../target.ts'
 import type { BoxApi } from './api.ts'
 import { isGone, Refused } from './errors.ts'
-import { type FileNode, fileFields, parseConflict, parseFile } from './metadata.ts'
+import { type FileNode, fileFields, parseConflict, parseFile, parseFolder } from './metadata.ts'
 import { inTheWay, type Places, type Spot } from './places.ts'
 import { readRevision } from './revision.ts'
 
@@ -50,6 +51,46 @@ async function movedTo(
     const held = parseConflict(api.what(verb), thrown)
     if (held.name === spot.name) throw inTheWay(api.what(verb), `another ${held.kind} of that name is`)
     return 'twin'
+  }
+}
+
+/** A folder with all that is below it. A name that is taken is told by Box, and nothing is made where one can be. */
+export async function folderMoved(
+  { api, places }: ChangeParts,
+  from: RemotePath,
+  to: RemotePath,
+  signal: AbortSignal,
+): Promise<FolderMoved> {
+  const held = isWithin(to, from) ? undefined : await places.at(from, signal)
+  if (held?.kind !== 'folder') return held === undefined && !isWithin(to, from) ? 'absent' : 'refused'
+  const verb = `move of the folder ${showPath(from)} to ${showPath(to)}`
+  const move = (spot: Spot): Promise<'moved' | 'taken' | 'twin'> => folderMovedTo(api, held.id, { spot, verb }, signal)
+  return places.whileMoving([from, to], async () => {
+    const plain = await places.atPlain(to, move, signal)
+    const end = plain === 'twin' ? await places.besideTwin(to, move, signal) : plain
+    return end === 'moved' ? 'moved' : 'refused'
+  })
+}
+
+async function folderMovedTo(
+  api: BoxApi,
+  id: string,
+  { spot, verb }: { readonly spot: Spot; readonly verb: string },
+  signal: AbortSignal,
+): Promise<'moved' | 'taken' | 'twin'> {
+  const request = {
+    method: 'PUT',
+    host: 'api',
+    path: `/folders/${encodeURIComponent(id)}?fields=id,name`,
+    json: { name: spot.name, parent: { id: spot.folderId } },
+    times: { answerMs: folderMoveMs },
+  } as const
+  try {
+    parseFolder(api.what(verb), await api.request(verb, request, signal))
+    return 'moved'
+  } catch (thrown) {
+    if (!(thrown instanceof Refused) || thrown.code !== 'item_name_in_use') throw thrown
+    return parseConflict(api.what(verb), thrown).name === spot.name ? 'taken' : 'twin'
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { folderOf, nameOf, type RemotePath, showPath } from '../../base/path.ts'
 import type { FolderMemory } from '../folder-memory.ts'
+import { MovingFolders } from '../folder-moves.ts'
 import { nameRules } from '../name-rules.ts'
 import { chooseName, encodeName, encodeTwin, type EncodedName } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
@@ -36,6 +37,7 @@ type Resolve = (path: string, signal: AbortSignal) => Promise<string | undefined
 export class Places {
   readonly #parts: PlacesParts
   readonly #turns = new PathTurns()
+  readonly #moving = new MovingFolders()
 
   constructor(parts: PlacesParts) {
     this.#parts = parts
@@ -75,6 +77,16 @@ export class Places {
       return parseFolder(api.what(verb), answer).id
     }
     return this.#within(path, this.#found, look, signal)
+  }
+
+  /** What has a path's name now, whatever is remembered of it. */
+  at(path: RemotePath, signal: AbortSignal): Promise<Held | undefined> {
+    return this.#within(folderOf(path), this.#found, (id) => this.#heldAs(id, path, signal), signal)
+  }
+
+  /** Runs `work`, which moves a folder, while nothing is remembered of either place: an id that is remembered is believed wherever it lies. */
+  whileMoving<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+    return this.#moving.during(paths, (path) => this.#parts.memory.forget(path), work)
   }
 
   /** The file of this id, undefined where it is gone or in the trash. */
@@ -182,11 +194,12 @@ export class Places {
     if (path === '') return root()
     const known = memory.get(path)
     if (known !== undefined) return known
+    const { since } = this.#moving
     return this.#turns.take(path, signal, async () => {
       const meanwhile = memory.get(path)
       if (meanwhile !== undefined) return meanwhile
       const id = await this.#within(folderOf(path), above, within, signal)
-      if (id !== undefined) await memory.keep(path, id)
+      if (id !== undefined && this.#moving.mayRemember(path, since)) await memory.keep(path, id)
       return id
     })
   }
@@ -201,11 +214,16 @@ export class Places {
   }
 
   async #search(folderId: string, path: string, signal: AbortSignal): Promise<string | undefined> {
+    const held = await this.#heldAs(folderId, path, signal)
+    return held?.kind === 'folder' ? held.id : undefined
+  }
+
+  async #heldAs(folderId: string, path: string, signal: AbortSignal): Promise<Held | undefined> {
     for (const encoded of [encodeName(nameOf(path), rules, anywhere), encodeTwin(nameOf(path), rules, anywhere)]) {
       const name = spelled(encoded)
       const held = await this.held({ folderId, name }, signal)
       if (held === undefined) return undefined
-      if (held.name === name) return held.kind === 'folder' ? held.id : undefined
+      if (held.name === name) return held
     }
     return undefined
   }

@@ -5,7 +5,7 @@ import { type Handlers, serveThread } from '../../base/thread.ts'
 import { putBatch } from './batch.ts'
 import { below, Folders } from './folders.ts'
 import { LargeCopy, removeLarge } from './large-copy.ts'
-import { checkName, look, move, purge, type Stored, storedAfter, toTrash } from './objects.ts'
+import { checkName, look, move, moveFolder, purge, type Stored, storedAfter, toTrash } from './objects.ts'
 import { OpenObject } from './open-object.ts'
 import { openPlace } from './opening.ts'
 import { readNote, writeNote } from './owner-note.ts'
@@ -160,6 +160,10 @@ const handlers: Handlers<DirectoryVerbs> = {
   move: ({ place, from, to }) => {
     using folders = new Folders(place)
     return move(folders, from, to)
+  },
+  moveFolder: ({ place, from, to }) => {
+    using folders = new Folders(place)
+    return moveFolder(folders, from, to)
   },
   trash: ({ place, path, day }) => {
     using folders = new Folders(place)

@@ -11,7 +11,7 @@ import type { Log } from '../../base/log.ts'
 import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { startThread } from '../../base/thread.ts'
 import type { OwnerNotes } from '../claim.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry } from '../target.ts'
+import type { FolderMoved, Identity, LocalCopy, PutWork, Receipt, RemoteEntry } from '../target.ts'
 import type { Space, Target, TargetError, Traits } from '../target.ts'
 import type { DirectoryVerbs } from './verbs.ts'
 import { asDirectoryError, directoryError } from './errors.ts'
@@ -104,6 +104,10 @@ class DirectoryTarget implements Target, Noting {
       const from = { path: receipt.path, revision: receipt.revision }
       return receiptOf(await this.#thread.call('move', { place: this.#place(), from, to }, signal), receipt.sha256)
     })
+  }
+
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    return this.#judged(signal, () => this.#thread.call('moveFolder', { place: this.#place(), from, to }, signal))
   }
 
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {

@@ -2,7 +2,8 @@
 import { type BigIntStats, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { errnoOf } from '../../base/errors.ts'
 import { folderOf, showPath } from '../../base/path.ts'
-import { during, Failure } from './failure.ts'
+import type { FolderMoved } from '../target.ts'
+import { asFailure, during, Failure } from './failure.ts'
 import { type Folders, isReserved, trashFolder } from './folders.ts'
 
 /** An object as it lies at the target. */
@@ -69,6 +70,28 @@ export function move(folders: Folders, from: { path: string; revision: string },
   folders.removeEmpty(folderOf(from.path))
   folders.sync()
   return storedAfter(folders, to)
+}
+
+/** Files of another file system mounted below it, or a name that is too long: then it is not moved as one. */
+const notAsOne = new Set(['EXDEV', 'EBUSY', 'ENOTEMPTY', 'EEXIST', 'EINVAL', 'ENOTDIR', 'ENAMETOOLONG', 'EMLINK'])
+
+export function moveFolder(folders: Folders, from: string, to: string): FolderMoved {
+  for (const path of [from, to]) checkName(path)
+  const stat = statAt(folders, from)
+  if (stat === undefined) return 'absent'
+  if (!stat.isDirectory() || statAt(folders, to) !== undefined) return 'refused'
+  try {
+    renameSync(folders.inside(from, false), folders.inside(to, true))
+  } catch (thrown) {
+    if (notAsOne.has(errnoOf(thrown) ?? '')) return 'refused'
+    throw asFailure('object', to, thrown)
+  }
+  folders.changed(folderOf(to))
+  folders.changed(folderOf(from))
+  folders.sync()
+  folders.removeEmpty(folderOf(from))
+  folders.sync()
+  return 'moved'
 }
 
 /** Renaming one hard link over another does nothing (rename(2)); where the names differ only in case they may be the same one. */

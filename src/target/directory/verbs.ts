@@ -4,6 +4,7 @@ import type { Place } from './folders.ts'
 import type { Begun, LargePut } from './large-copy.ts'
 import type { Stored } from './objects.ts'
 import type { OpenAsked, Opened } from './opening.ts'
+import type { FolderMoved } from '../target.ts'
 
 /** How far a large copy is; while it is proving, `begun` is what was proved. */
 export interface Progress {
@@ -44,6 +45,7 @@ export type DirectoryVerbs = {
     in: { readonly place: Place; readonly from: { path: string; revision: string }; readonly to: string }
     out: Stored
   }
+  moveFolder: { in: { readonly place: Place; readonly from: string; readonly to: string }; out: FolderMoved }
   trash: { in: At & { readonly day: string }; out: undefined }
   purge: { in: At & { readonly revision: string }; out: undefined }
   /** The note that says whose place a folder is. */

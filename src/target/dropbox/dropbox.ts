@@ -9,9 +9,20 @@ import { abortReason } from '../../base/clock.ts'
 import { remotePath, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import { Finds } from '../finds.ts'
+import { unlessRefused } from '../folder-moves.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { DropboxApi } from './api.ts'
@@ -26,10 +37,11 @@ import {
   parseSpace,
   type Node,
 } from './metadata.ts'
-import { moved } from './moves.ts'
+import { folderMoved, moved, type MoveParts } from './moves.ts'
 import { Places, rootOf } from './places.ts'
 import { fileBytesMax, Puts } from './puts.ts'
 import { entryOf, gotten, listed } from './reading.ts'
+import { revisionOf, Revs } from './revision.ts'
 import { chunkBytes } from './session.ts'
 
 export interface DropboxOptions {
@@ -57,6 +69,7 @@ class DropboxTarget implements Target {
   readonly #puts: Puts
   readonly #turns = new PathTurns()
   readonly #finds = new Finds()
+  readonly #revs = new Revs()
 
   constructor(options: DropboxOptions) {
     this.#options = options
@@ -64,7 +77,7 @@ class DropboxTarget implements Target {
     this.#api = new DropboxApi(options)
     const lookUp = (path: string, signal: AbortSignal): Promise<Node | undefined> => this.#lookUp(path, signal)
     this.#places = new Places(this.#root, lookUp)
-    this.#puts = new Puts({ api: this.#api, places: this.#places, lookUp, finds: this.#finds })
+    this.#puts = new Puts({ api: this.#api, places: this.#places, lookUp, finds: this.#finds, revs: this.#revs })
   }
 
   open(expected: string | undefined, signal: AbortSignal): Promise<Identity> {
@@ -89,22 +102,34 @@ class DropboxTarget implements Target {
 
   put(copy: LocalCopy, at: RemotePath, work: PutWork, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, () =>
-      this.#turns.take(at, signal, async () => receiptOf(await this.#puts.put(copy, at, work, signal), at, copy)),
+      this.#turns.take(at, signal, async () => {
+        const node = await this.#puts.put(copy, at, work, signal)
+        this.#revs.note(node)
+        return receiptOf(node, at, copy)
+      }),
     )
   }
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
-    return abortFirst(signal, async () => {
-      const parts = { api: this.#api, places: this.#places, lookUp: this.#lookUp.bind(this) }
-      return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
+    return abortFirst(signal, async () =>
+      receiptOf(await moved(this.#moves, receipt.remoteId, to, signal), to, receipt),
+    )
+  }
+
+  /** What is below keeps its revisions, which are its content. */
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    return abortFirst(signal, () => {
+      this.#revs.forget()
+      return unlessRefused(() => folderMoved(this.#moves, from, to, signal))
     })
   }
 
   /** Only business accounts may purge; elsewhere what was purged stays in the trash for its time. */
   remove(receipt: Receipt, how: 'trash' | 'purge', signal: AbortSignal): Promise<void> {
     return abortFirst(signal, async () => {
-      const arg = { path: receipt.remoteId, ...(how === 'purge' ? { parent_rev: receipt.revision } : {}) }
       const verb = `removal of ${showPath(receipt.path)}`
+      const rev = how === 'purge' ? await this.#revOf(verb, receipt, signal) : undefined
+      const arg = { path: receipt.remoteId, ...(rev === undefined ? {} : { parent_rev: rev }) }
       try {
         await this.#api.rpc(verb, (sdk) => sdk.filesDeleteV2(arg), signal)
       } catch (thrown) {
@@ -169,6 +194,10 @@ class DropboxTarget implements Target {
     return this.#options.transport.close()
   }
 
+  get #moves(): MoveParts {
+    return { api: this.#api, places: this.#places, lookUp: this.#lookUp.bind(this) }
+  }
+
   async #account(signal: AbortSignal): Promise<{ readonly id: string; readonly email: string }> {
     const verb = 'question for the account'
     return parseAccount(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.usersGetCurrentAccount(), signal))
@@ -196,6 +225,15 @@ class DropboxTarget implements Target {
     return parseCreated(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.filesCreateFolderV2(arg), signal))
   }
 
+  /** undefined where it is gone already. */
+  async #revOf(verb: string, receipt: Receipt, signal: AbortSignal): Promise<string | undefined> {
+    const node = await this.#lookUp(receipt.remoteId, signal)
+    if (node === undefined) return undefined
+    if (node.kind === 'file' && revisionOf(node) === receipt.revision) return node.rev
+    const step = 'remove it yourself, then run "fanfold retry"'
+    throw new TargetError({ kind: 'park' }, `${this.#api.what(verb)}: somebody changed it; ${step}`)
+  }
+
   async #listable(under: RemotePath, signal: AbortSignal): Promise<Pick<FolderNode, 'id' | 'pathLower'> | undefined> {
     const path = await this.#places.folder(under, signal)
     // Dropbox's own root has no metadata, and its path is nothing.
@@ -207,7 +245,10 @@ class DropboxTarget implements Target {
   async #lookUp(path: string, signal: AbortSignal): Promise<Node | undefined> {
     const verb = `look at ${path}`
     try {
-      return parseNode(this.#api.what(verb), await this.#api.rpc(verb, (sdk) => sdk.filesGetMetadata({ path }), signal))
+      const answer = await this.#api.rpc(verb, (sdk) => sdk.filesGetMetadata({ path }), signal)
+      const node = parseNode(this.#api.what(verb), answer)
+      if (node?.kind === 'file') this.#revs.note(node)
+      return node
     } catch (thrown) {
       const isNothing =
         thrown instanceof Refused && (thrown.says('path/not_found') || thrown.says('path/malformed_path'))
@@ -229,6 +270,6 @@ class DropboxTarget implements Target {
 
 /** Dropbox keeps whole seconds, and no other time for content that it has: the receipt says what the copy's time is. */
 function receiptOf(node: FileNode, path: RemotePath, of: Pick<Receipt, 'sha256' | 'mtimeNs'>): Receipt {
-  const { id, rev, size } = node
-  return { path, remoteId: id, revision: rev, size, sha256: of.sha256, mtimeNs: of.mtimeNs }
+  const { id, size } = node
+  return { path, remoteId: id, revision: revisionOf(node), size, sha256: of.sha256, mtimeNs: of.mtimeNs }
 }

@@ -15,6 +15,7 @@ const retryCommand = 'then run "fanfold retry"'
 const report = `this is a mistake of Fanfold: report it, ${retryCommand}`
 const rights = `the account may not write there: see its rights at Dropbox, ${retryCommand}`
 const wayClear = `move it away at Dropbox, ${retryCommand}`
+const shared = `it is shared, or would be there: move it yourself at Dropbox, ${retryCommand}`
 const name = `Dropbox refuses the name: rename the file at its source, ${retryCommand}`
 
 /** `{login}` is the command that ends a login's trouble. Source: the Stone description, files and auth. */
@@ -33,6 +34,7 @@ export const answers: AnswerTable = new Map<string, AnswerRule>([
   ['5xx', { next: retry, step: again }],
   ['409 too_many_write_operations', { next: { kind: 'wait', waitMs: 1000 }, step: alone }],
   ['409 insufficient_space', { next: full, step: `free space there or buy more; ${alone}` }],
+  ['409 insufficient_quota', { next: full, step: `free space there or buy more; ${alone}` }],
   ['409 conflict/file', { next: retry, step: again }],
   ['409 conflict/folder', { next: park, step: `a folder of that name is in the way: ${wayClear}` }],
   ['409 conflict/file_ancestor', { next: park, step: `a file is where a folder has to be: ${wayClear}` }],
@@ -49,6 +51,12 @@ export const answers: AnswerTable = new Map<string, AnswerRule>([
   ['409 too_large', { next: park, step: `Dropbox takes no file so large: select smaller files, ${retryCommand}` }],
   ['409 payload_too_large', { next: park, step: report }],
   ['409 too_many_files', { next: park, step: report }],
+  ['409 cant_move_folder_into_itself', { next: park, step: report }],
+  ['409 cant_move_shared_folder', { next: park, step: shared }],
+  ['409 cant_nest_shared_folder', { next: park, step: shared }],
+  ['409 cant_transfer_ownership', { next: park, step: shared }],
+  ['409 cant_move_into_vault', { next: park, step: shared }],
+  ['409 cant_move_into_family', { next: park, step: shared }],
   ['409 content_hash_mismatch', { next: retry, step: 'the bytes were damaged on their way; it is sent again' }],
   ['409 path/not_found', { next: retry, step: again }],
   ['409 from_lookup/not_found', { next: retry, step: again }],

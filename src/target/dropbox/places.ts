@@ -3,6 +3,7 @@
  * beside what is there (F53, F54). Folders are looked at once and remembered; nothing here writes.
  */
 import { folderOf, joinPath, nameOf, type RemotePath, remotePath } from '../../base/path.ts'
+import { isWithin, MovingFolders } from '../folder-moves.ts'
 import { nameRules, type NameRules } from '../name-rules.ts'
 import { chooseName, decodeName, encodeName, encodeTwin, nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
@@ -31,6 +32,7 @@ export class Places {
   readonly #root: string
   readonly #lookUp: LookUp
   readonly #turns = new PathTurns()
+  readonly #moving = new MovingFolders()
   readonly #spelled = new Map<string, string>()
   /** Which of our folders has what Dropbox takes for one name, by that name's key. */
   readonly #owners = new Map<string, string>()
@@ -46,6 +48,27 @@ export class Places {
   forget(): void {
     this.#spelled.clear()
     this.#owners.clear()
+  }
+
+  /** Runs `work`, which moves a folder, while nothing is remembered of either place. */
+  whileMoving<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+    return this.#moving.during(paths, (path) => this.#forgetBelow(path), work)
+  }
+
+  #forgetBelow(path: string): void {
+    for (const [known, spelled] of this.#spelled) {
+      if (!isWithin(known, path)) continue
+      this.#spelled.delete(known)
+      const key = keyOf(folderOf(spelled), nameOf(spelled))
+      if (this.#owners.get(key) === spelled) this.#owners.delete(key)
+    }
+  }
+
+  /** Whether Dropbox takes both for one place, as it does `Docs` and `docs`. */
+  async isOne(path: string, other: string, signal: AbortSignal): Promise<boolean> {
+    if (folderOf(path) !== folderOf(other)) return false
+    const plain = await this.plain(remotePath(other), signal)
+    return keyOf('', nameOf(await this.folder(path, signal))) === keyOf('', plain.name)
   }
 
   /** The account refused a name as malformed. Answers whether another spelling is worth a try, which all names have from now on. */
@@ -90,8 +113,10 @@ export class Places {
     const parent = await this.folder(folderOf(path), signal)
     // Twins take turns, so that the second finds the first even where neither is at Dropbox yet.
     const key = keyOf(parent, nameOf(path))
+    const { since } = this.#moving
     return this.#turns.take(key, signal, async () => {
       const spelled = this.#spelled.get(path) ?? (await this.#chooseFolder(parent, path, signal))
+      if (!this.#moving.mayRemember(path, since)) return spelled
       if (this.#spelled.size >= foldersMax) this.forget()
       this.#spelled.set(path, spelled)
       this.#owners.set(keyOf(parent, nameOf(spelled)), spelled)

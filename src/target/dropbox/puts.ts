@@ -7,7 +7,7 @@ import type { Finds } from '../finds.ts'
 import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { SourceFile } from '../source-file.ts'
-import { type LocalCopy, type PutWork, TargetError } from '../target.ts'
+import { type LocalCopy, type PutWork, type Receipt, TargetError } from '../target.ts'
 import { TransportError } from '../transport/transport.ts'
 import type { DropboxApi } from './api.ts'
 import { commitInfo, type Mode } from './commit.ts'
@@ -15,6 +15,7 @@ import { nothingYet, type Proof } from './content-hash.ts'
 import { Refused } from './errors.ts'
 import { type FileNode, parseFile } from './metadata.ts'
 import type { LookUp, Places, Spot } from './places.ts'
+import { revisionOf, type Revs } from './revision.ts'
 import { fillSession, type Filled } from './session.ts'
 import { SmallUploads } from './small-uploads.ts'
 
@@ -32,6 +33,7 @@ export interface PutsParts {
   readonly places: Places
   readonly lookUp: LookUp
   readonly finds: Finds
+  readonly revs: Revs
 }
 
 /** One copy on its way. */
@@ -81,9 +83,8 @@ export class Puts {
     const isKnown = work.previous?.sha256 === copy.sha256
     // To look first costs a call, a small file's bytes hardly more: only who may save some looks.
     const mayBeThere = copy.bytes === undefined || work.session !== undefined || isKnown || this.#parts.finds.isLikely
-    if (!mayBeThere) {
-      const { previous } = work
-      const mode: Mode = previous === undefined ? { kind: 'add' } : { kind: 'update', rev: previous.revision }
+    const mode = this.#modeOver(work.previous)
+    if (!mayBeThere && mode !== undefined) {
       return this.#send(errand, { ...(await this.#parts.places.plain(at, signal)), mode }, signal)
     }
     const spot = await this.#parts.places.find(at, signal)
@@ -94,12 +95,19 @@ export class Puts {
     return there
   }
 
+  /** What may be written over without a look; undefined where only that tells. */
+  #modeOver(previous: Receipt | undefined): Mode | undefined {
+    if (previous === undefined) return { kind: 'add' }
+    const rev = this.#parts.revs.of(previous)
+    return rev === undefined ? undefined : { kind: 'update', rev }
+  }
+
   /** What is there already, if it is this content (F64, F115). */
   async #adopt(held: FileNode | undefined, errand: Errand, signal: AbortSignal): Promise<FileNode | undefined> {
     const { copy, work, source } = errand
     if (held?.size !== copy.size || held.contentHash === undefined) return undefined
-    // A revision never changes its content: what is known of it saves reading the file.
-    if (work.previous?.revision === held.rev) return work.previous.sha256 === copy.sha256 ? held : undefined
+    // A revision is its content: what is known of it saves reading the file.
+    if (work.previous?.revision === revisionOf(held)) return work.previous.sha256 === copy.sha256 ? held : undefined
     const proof = await source.prove(nothingYet, copy.size, signal)
     return proof.hash.hex() === held.contentHash ? held : undefined
   }

@@ -7,15 +7,16 @@ import type { DropboxApi } from './api.ts'
 import { ContentHash } from './content-hash.ts'
 import { type FileNode, type FolderNode, parseFile, parsePage } from './metadata.ts'
 import { Reading } from './places.ts'
+import { revisionOf } from './revision.ts'
 
 /** Most that Dropbox gives. */
 const pageEntriesMax = 2000
-/** A file on its way between two spellings of its name, see `moves.ts`. */
+/** A file or a folder on its way between two spellings of its name, see `moves.ts`. In small letters, as paths are compared. */
 export const onItsWay = '.fanfold-move-'
 
 export function entryOf(node: FileNode, path: RemotePath): RemoteEntry {
-  const { id, rev, size, mtimeNs, contentHash } = node
-  return { path, remoteId: id, revision: rev, size, mtimeNs, sha256: undefined, contentHash }
+  const { id, size, mtimeNs, contentHash } = node
+  return { path, remoteId: id, revision: revisionOf(node), size, mtimeNs, sha256: undefined, contentHash }
 }
 
 /** All files below a folder. @param under the folder's path to us. */
@@ -33,7 +34,7 @@ export async function* listed(
   for (;;) {
     for (const node of page.nodes) {
       if (node.kind === 'folder') reading.folder(node)
-      else if (!node.name.startsWith(onItsWay)) yield entryOf(node, reading.file(node))
+      else if (!node.pathLower.includes(`/${onItsWay}`)) yield entryOf(node, reading.file(node))
     }
     if (!page.hasMore) return
     const { cursor } = page
@@ -55,7 +56,7 @@ export async function gotten(
   const { metadata, stream } = await api.download(verb, entry.remoteId, range, signal)
   try {
     const node = parseFile(api.what(verb), metadata)
-    if (node.rev !== entry.revision) throw failed(api.what(verb), 'it is not the version that was listed')
+    if (revisionOf(node) !== entry.revision) throw failed(api.what(verb), 'it is not the version that was listed')
     const { contentHash } = node
     if (start > 0 || contentHash === undefined) return stream
     const hash = new ContentHash()

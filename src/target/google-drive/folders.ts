@@ -5,6 +5,7 @@
 import type { Log } from '../../base/log.ts'
 import { folderOf, nameOf, showPath } from '../../base/path.ts'
 import type { FolderMemory } from '../folder-memory.ts'
+import { isWithin, MovingFolders } from '../folder-moves.ts'
 import { nameRules } from '../name-rules.ts'
 import { encodeName } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
@@ -13,7 +14,7 @@ import { allDrives, type DriveApi, rootAlias } from './api.ts'
 import { Refused } from './errors.ts'
 import type { IdPool } from './id-pool.ts'
 import type { Inventory } from './inventory.ts'
-import { type DriveNode, folderType, nodeFields } from './metadata.ts'
+import { type DriveNode, type FolderNode, folderType, nodeFields } from './metadata.ts'
 
 /** Looked at since the target was opened; beyond, they are looked at again. */
 const checkedMax = 50_000
@@ -40,6 +41,7 @@ export class Folders {
   readonly #turns = new PathTurns()
   /** Key -> id. */
   readonly #checked = new Map<string, string>()
+  readonly #moving = new MovingFolders()
   #root = ''
   /** Whether a folder may have an id that was made before: not documented, so it is found out. */
   #areIdsTaken = true
@@ -68,6 +70,26 @@ export class Folders {
     const parent = await this.find(folderOf(path), signal)
     if (parent === undefined) return undefined
     return this.#turns.take(path, signal, () => this.#found(placed(parent, path), signal))
+  }
+
+  /** The folder of a path as it is now, and not as it was when it was used last. */
+  async node(path: string, signal: AbortSignal): Promise<FolderNode | undefined> {
+    const parent = await this.find(folderOf(path), signal)
+    const id = parent === undefined ? undefined : await this.find(path, signal)
+    if (parent === undefined || id === undefined) return undefined
+    const node = await this.#nodeAt(id, placed(parent, path), signal)
+    if (node === undefined) await this.#forget(path)
+    return node
+  }
+
+  /** Runs `work`, which moves a folder, while nothing is remembered of either place. */
+  whileMoving<T>(paths: readonly string[], work: () => Promise<T>): Promise<T> {
+    return this.#moving.during(paths, (path) => this.#forget(path), work)
+  }
+
+  async #forget(path: string): Promise<void> {
+    for (const key of [...this.#checked.keys()]) if (isWithin(key, path)) this.#checked.delete(key)
+    await this.#parts.memory.forget(path)
   }
 
   /** The folder of a path, made where none is. */
@@ -115,29 +137,32 @@ export class Folders {
     const { inventory, memory } = this.#parts
     const known = this.#checked.get(key)
     if (known !== undefined) return known
+    const { since } = this.#moving
     const named = (await inventory.named(parent, spelled, signal)).filter(({ kind }) => kind === 'folder')
     if (named.length > 1) this.#warn(key, named)
     const kept = memory.get(key)
     if (kept !== undefined) {
-      if (named.some(({ id }) => id === kept) || (await this.#isThere(kept, { parent, spelled, key }, signal)))
-        return this.#check(key, kept)
+      if (named.some(({ id }) => id === kept) || (await this.#nodeAt(kept, { parent, spelled, key }, signal)))
+        return this.#check(key, kept, since)
       await memory.forget(key)
     }
     const [oldest] = named
     if (oldest === undefined) return undefined
-    await memory.keep(key, oldest.id)
-    return this.#check(key, oldest.id)
+    if (this.#moving.mayRemember(key, since)) await memory.keep(key, oldest.id)
+    return this.#check(key, oldest.id, since)
   }
 
   /** By its id, since a listing may not know it yet. Trashed, moved or renamed by somebody it stands for this path no more (F79). */
-  async #isThere(id: string, { parent, spelled, key }: Place, signal: AbortSignal): Promise<boolean> {
-    const node = await this.#parts.api.node(`look at the folder ${showPath(key)}`, id, signal)
-    if (node?.kind !== 'folder' || node.isTrashed || node.name !== spelled) return false
-    return this.#parts.api.isIn(node, parent)
+  async #nodeAt(id: string, { parent, spelled, key }: Place, signal: AbortSignal): Promise<FolderNode | undefined> {
+    const { api } = this.#parts
+    const node = await api.node(`look at the folder ${showPath(key)}`, id, signal)
+    if (node?.kind !== 'folder' || node.isTrashed || node.name !== spelled) return undefined
+    return api.isIn(node, parent) ? node : undefined
   }
 
   async #made(place: Place, signal: AbortSignal): Promise<string> {
     const { ids, memory, inventory } = this.#parts
+    const { since } = this.#moving
     const id = this.#areIdsTaken ? await ids.take(signal) : undefined
     if (id !== undefined) await memory.keep(place.key, id)
     const node = await this.#create(place, id, signal)
@@ -145,7 +170,7 @@ export class Folders {
     if (node.id !== id) await memory.keep(place.key, node.id)
     inventory.note(node)
     inventory.isEmpty(node.id)
-    return this.#check(place.key, node.id)
+    return this.#check(place.key, node.id, since)
   }
 
   async #create({ parent, spelled, key }: Place, id: string | undefined, signal: AbortSignal): Promise<DriveNode> {
@@ -190,7 +215,9 @@ export class Folders {
     return new TargetError({ kind: 'pause-target', state: 'missing' }, text)
   }
 
-  #check(key: string, id: string): string {
+  /** @param since before it was looked for: its folder may have gone elsewhere meanwhile. */
+  #check(key: string, id: string, since: number): string {
+    if (!this.#moving.mayRemember(key, since)) return id
     if (this.#checked.size >= checkedMax) this.#checked.clear()
     this.#checked.set(key, id)
     return id

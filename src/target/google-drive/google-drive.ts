@@ -10,9 +10,20 @@ import type { Log } from '../../base/log.ts'
 import { folderOf, type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
 import type { FolderMemory } from '../folder-memory.ts'
+import { unlessRefused } from '../folder-moves.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { allDrives, DriveApi, rootAlias } from './api.ts'
@@ -23,7 +34,7 @@ import { IdPool } from './id-pool.ts'
 import { Inventory } from './inventory.ts'
 import { Md5 } from './md5.ts'
 import { type About, aboutFields, type FileNode, parseAbout } from './metadata.ts'
-import { moved } from './moves.ts'
+import { folderMoved, moved, type MoveParts } from './moves.ts'
 import { fileBytesMax, Puts } from './puts.ts'
 import { entryOf, gotten, listed } from './reading.ts'
 
@@ -106,10 +117,25 @@ class GoogleDriveTarget implements Target {
 
   move(receipt: Receipt, to: RemotePath, signal: AbortSignal): Promise<Receipt> {
     return abortFirst(signal, async () => {
-      const parts = { api: this.#api, folders: this.#folders, inventory: this.#inventory }
       this.#puts.movedAway(receipt.remoteId)
-      return receiptOf(await moved(parts, receipt.remoteId, to, signal), to, receipt)
+      return receiptOf(await moved(this.#moves, receipt.remoteId, to, signal), to, receipt)
     })
+  }
+
+  /** What is below keeps its revisions, which are of content alone. */
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    return abortFirst(signal, () =>
+      unlessRefused(async () => {
+        try {
+          const answer = await folderMoved(this.#moves, from, to, signal)
+          if (answer === 'moved') this.#puts.folderMoved(from, to)
+          return answer
+        } catch (thrown) {
+          this.#puts.folderMoved(from, undefined)
+          throw thrown
+        }
+      }),
+    )
   }
 
   /** By id alone, never by name. */
@@ -191,6 +217,10 @@ class GoogleDriveTarget implements Target {
 
   close(): Promise<void> {
     return this.#options.transport.close()
+  }
+
+  get #moves(): MoveParts {
+    return { api: this.#api, folders: this.#folders, inventory: this.#inventory }
   }
 
   async #about(signal: AbortSignal): Promise<About> {

@@ -3,6 +3,7 @@
  * id before its first byte, and the id is saved, so that a lost answer never makes a twin (F55); what Google says it has is held against what was sent.
  */
 import { folderOf, showPath, type RemotePath } from '../../base/path.ts'
+import { isWithin } from '../folder-moves.ts'
 import { Mismatches } from '../mismatches.ts'
 import { risingProgress } from '../progress.ts'
 import { nothingRead, type Proof, SourceFile } from '../source-file.ts'
@@ -186,6 +187,15 @@ export class Puts {
   /** A file that was given another place is nothing that an upload may go on with, whatever came of it. */
   movedAway(id: string): void {
     for (const [at, open] of this.#openEnds) if (open === id) this.#openEnds.delete(at)
+  }
+
+  /** @param to undefined where it is not known: then only listings tell what came. */
+  folderMoved(from: RemotePath, to: RemotePath | undefined): void {
+    for (const [at, id] of [...this.#openEnds]) {
+      if (!isWithin(at, from)) continue
+      this.#openEnds.delete(at)
+      if (to !== undefined) this.#openEnds.set(`${to}${at.slice(from.length)}`, id)
+    }
   }
 
   #mayCome(at: RemotePath, id: string): void {

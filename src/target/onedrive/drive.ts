@@ -53,8 +53,14 @@ export class Drive {
     return madeFolder(this.#api, { verb, path: this.path(parentId, '/children'), name }, signal)
   }
 
-  async change(verb: string, id: string, body: GraphCall['body'], signal: AbortSignal): Promise<Node> {
-    const call = { method: 'PATCH', path: this.path(id), body } as const
+  async change(
+    verb: string,
+    id: string,
+    body: GraphCall['body'],
+    signal: AbortSignal,
+    times: NonNullable<GraphCall['times']> = {},
+  ): Promise<Node> {
+    const call = { method: 'PATCH', path: this.path(id), body, times } as const
     return parseNode(this.#api.what(verb), await this.#api.json(verb, call, signal))
   }
 }

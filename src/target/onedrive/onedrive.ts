@@ -10,11 +10,22 @@ import { BrokenInvariant } from '../../base/errors.ts'
 import type { Log } from '../../base/log.ts'
 import { type RemotePath, showPath } from '../../base/path.ts'
 import { sha256Of } from '../content-check.ts'
+import { unlessRefused } from '../folder-moves.ts'
 import { nameRules } from '../name-rules.ts'
 import { nameKey } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
 import { recognised } from '../recognition.ts'
-import type { Identity, LocalCopy, PutWork, Receipt, RemoteEntry, Space, Target, Traits } from '../target.ts'
+import type {
+  FolderMoved,
+  Identity,
+  LocalCopy,
+  PutWork,
+  Receipt,
+  RemoteEntry,
+  Space,
+  Target,
+  Traits,
+} from '../target.ts'
 import { TargetError } from '../target.ts'
 import type { Transport } from '../transport/transport.ts'
 import { GraphApi } from './api.ts'
@@ -22,7 +33,7 @@ import { Drive } from './drive.ts'
 import { isRefused } from './errors.ts'
 import { Listing } from './listing.ts'
 import { type FileNode, isVersion } from './metadata.ts'
-import { moved } from './moves.ts'
+import { folderMoved, moved } from './moves.ts'
 import { type DriveChoice, driveFacts, foundRoot, markOf } from './opening.ts'
 import { Places } from './places.ts'
 import { fileBytesMax, Puts, rewrittenKinds } from './puts.ts'
@@ -104,6 +115,13 @@ class OneDriveTarget implements Target {
       const node = await moved({ api: this.#api, ...this.#open }, receipt.remoteId, to, signal)
       return receiptOf(node, to, receipt)
     })
+  }
+
+  /** What is below keeps its revisions: a folder that moves changes no content. */
+  moveFolder(from: RemotePath, to: RemotePath, signal: AbortSignal): Promise<FolderMoved> {
+    return abortFirst(signal, () =>
+      unlessRefused(() => folderMoved({ api: this.#api, ...this.#open }, from, to, signal)),
+    )
   }
 
   /** A personal drive purges nothing: what was purged there stays in the recycle bin for its time. */

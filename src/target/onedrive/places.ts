@@ -3,6 +3,7 @@
  * beside what is there (F53, F54). Folders are known by id: looked for once, made where they are missing, remembered until the next `open`.
  */
 import { folderOf, joinPath, nameOf, showPath, type RemotePath } from '../../base/path.ts'
+import { isWithin, MovingFolders } from '../folder-moves.ts'
 import { type NameRules, nameRules } from '../name-rules.ts'
 import { chooseName, decodeName, encodeName, type EncodedName, nameKey, type NamePlace } from '../names.ts'
 import { PathTurns } from '../path-turns.ts'
@@ -32,6 +33,7 @@ export class Places {
   readonly #drive: Drive
   readonly #rules: NameRules
   readonly #turns = new PathTurns()
+  readonly #moving = new MovingFolders()
   readonly #folders = new Map<string, Place>()
   /** Spellings that our folders have, by the key of the name in its parent: what was made a moment ago may not be found yet. */
   readonly #spelled = new Map<string, string>()
@@ -39,6 +41,11 @@ export class Places {
   constructor(drive: Drive) {
     this.#drive = drive
     this.#rules = rulesOf(drive)
+  }
+
+  /** From the drive's root on, or the host's. */
+  get pathUnitsMax(): number {
+    return this.#rules.pathUnitsMax
   }
 
   /** Somebody may have been there since. */
@@ -65,6 +72,31 @@ export class Places {
     return spelledAs(encodeName(nameOf(at), this.#rules, this.#placeIn(folder)))
   }
 
+  /** Looks where a folder lies or would lie in its parent, whatever is remembered of it. @param isItself whose other spelling is no twin. */
+  async folderSpot(parent: Place, path: string, isItself: string | undefined, signal: AbortSignal): Promise<Spot> {
+    const place = this.#placeOfFolder(parent)
+    const spot = await this.#choose(parent, nameOf(path), place, signal)
+    const plain = spelledAs(encodeName(nameOf(path), this.#rules, place))
+    if (isItself === undefined || spot.name === plain) return { folder: parent, ...spot }
+    const twin = await this.#drive.at(`look at ${showPath(path)}`, this.#drive.named(parent.id, plain), signal)
+    return { folder: parent, ...(twin?.id === isItself ? { name: plain, held: undefined } : spot) }
+  }
+
+  /** Runs `work`, which moves a folder away from a spot, while nothing is remembered of either place. */
+  whileMoving<T>(paths: readonly string[], { folder, name }: Spot, work: () => Promise<T>): Promise<T> {
+    const forget = (path: string): void => {
+      for (const known of this.#folders.keys()) if (isWithin(known, path)) this.#folders.delete(known)
+    }
+    // Names of what is below are remembered by ids, which stay.
+    this.#spelled.delete(this.#key(folder, name))
+    return this.#moving.during(paths, forget, work)
+  }
+
+  /** A folder came to be there: a look may be behind. */
+  came({ folder, name }: Spot): void {
+    this.#spelled.set(this.#key(folder, name), name)
+  }
+
   /** @param mayMake false: undefined for one that is not there. */
   async folder(path: string, mayMake: boolean, signal: AbortSignal): Promise<Place | undefined> {
     const { root } = this.#drive
@@ -73,10 +105,12 @@ export class Places {
     if (known !== undefined) return known
     const parent = await this.folder(folderOf(path), mayMake, signal)
     if (parent === undefined) return undefined
+    const { since } = this.#moving
     // Twins take turns, so that the second finds the first even where neither is there yet.
     return this.#turns.take(this.#key(parent, nameOf(path)), signal, async () => {
       const found = this.#folders.get(path) ?? (await this.#found(parent, path, mayMake, signal))
       if (found === undefined) return undefined
+      if (!this.#moving.mayRemember(path, since)) return found
       if (this.#folders.size >= foldersMax) this.forget()
       this.#folders.set(path, found)
       return found
@@ -84,9 +118,7 @@ export class Places {
   }
 
   async #found(parent: Place, path: string, mayMake: boolean, signal: AbortSignal): Promise<Place | undefined> {
-    // A folder is called the same whatever lies in it: its name is never cut for the path's length.
-    const place = { ...this.#placeIn(parent), unitsMax: Number.POSITIVE_INFINITY }
-    const { name, held } = await this.#choose(parent, nameOf(path), place, signal)
+    const { name, held } = await this.#choose(parent, nameOf(path), this.#placeOfFolder(parent), signal)
     const verb = `folder ${showPath(path)}`
     const node = held ?? (mayMake ? await this.#made(verb, parent, name, signal) : undefined)
     if (node === undefined) return undefined
@@ -145,6 +177,11 @@ export class Places {
     const { root } = this.#drive
     const unitsMax = this.#rules.pathUnitsMax - folder.units - 1
     return { unitsMax, isAtRoot: root.isDriveRoot && folder.id === root.id }
+  }
+
+  /** A folder is called the same whatever lies in it: its name is never cut for the path's length. */
+  #placeOfFolder(parent: Place): NamePlace {
+    return { ...this.#placeIn(parent), unitsMax: Number.POSITIVE_INFINITY }
   }
 
   #key(parent: Place, spelled: string): string {

@@ -24,6 +24,7 @@ export const rulesByDefault: DropboxRules = {
   filesPerCallMax: 10_000,
   updateOfMissing: 'conflict',
   caseRename: 'conflict',
+  movesRevise: true,
   doubleFinish: 'not_found',
   resentPart: 'concurrent_session_invalid_offset',
   requestBytesMax: 150 * 1024 * 1024,

@@ -101,6 +101,7 @@ const rulesChange = z
     filesPerCallMax: z.number(),
     updateOfMissing: z.enum(['conflict', 'write']),
     caseRename: z.enum(['conflict', 'rename']),
+    movesRevise: z.boolean(),
     doubleFinish: z.enum(['not_found', 'closed', 'success']),
     resentPart: z.enum(['concurrent_session_invalid_offset', 'concurrent_session_invalid_data_size']),
     requestBytesMax: z.number(),

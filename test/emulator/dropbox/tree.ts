@@ -68,6 +68,8 @@ export interface TreeRules extends PathRules {
   readonly updateOfMissing: 'conflict' | 'write'
   /** What a move does that changes letters' case only; documented as not supported, not how. Default 'conflict'. */
   readonly caseRename: 'conflict' | 'rename'
+  /** Whether a file that is moved has another revision there, as was seen; with a folder above it that is not documented. Default true. */
+  readonly movesRevise: boolean
 }
 
 /** Changes a cursor can still be continued over. */
@@ -188,6 +190,7 @@ export class Tree {
     parent.children.set(writtenKey(name), node)
     this.#log(lower, display)
     this.#logAll(node)
+    if (this.rules.movesRevise) for (const each of below(node)) if (each.kind === 'file') this.#reviseUnchanged(each)
     return node
   }
 
@@ -301,6 +304,11 @@ export class Tree {
     if (node.revisions.length > revisionsMax) this.#revs.delete(node.revisions.shift()?.rev ?? '')
     this.#revs.set(rev, { node, revision })
     this.#log(lowerOf(node), displayOf(node))
+  }
+
+  #reviseUnchanged(file: FileNode): void {
+    const { bytes, clientModified } = lastRevision(file)
+    this.#revise(file, bytes, clientModified)
   }
 
   #duplicate(node: Node, parent: FolderNode, name: string): Node {
