@@ -109,12 +109,16 @@ function accountLines(accounts: Status['accounts'], columns: number): Line[] {
 }
 
 function sourceLines(source: SourceStatus, widths: Widths): Line[] {
-  const facts = [`${source.files} files`, `${source.watched} folders`]
+  const facts = [counted(source.files, 'file'), counted(source.watched, 'folder')]
   if (source.settling > 0) facts.push(`${source.settling} settling`)
   return [
     [...heading(source, widths, sourceTone(source.state)), span(`  ${facts.join(separator)}`, 'dim')],
     ...reasonLines(source.reason, widths.columns),
   ]
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function laneLines(lane: TargetStatus, speed: Speed, widths: Widths, copiesMax: number): Line[] {

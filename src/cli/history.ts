@@ -4,7 +4,7 @@ import { withDesk } from './desk-access.ts'
 import { exitCode, type ExitCode } from './exit-code.ts'
 import { configOf, type FactFlags } from './flags.ts'
 import { interruptible } from './interrupt.ts'
-import { renderLine, span, type Line } from './spans.ts'
+import { harmless, renderLine, span, type Line } from './spans.ts'
 import { table } from './table.ts'
 import { systemTerminal, type Tone } from './terminal.ts'
 import { pathMeant } from './why.ts'
@@ -20,11 +20,16 @@ export async function history(path: string | undefined, flags: HistoryFlags): Pr
     withDesk(config, signal, async ({ desk }) => {
       const lines = await desk.history(path === undefined ? null : pathMeant(path), flags.limit, signal)
       if (flags.json === true) terminal.print(JSON.stringify(lines, null, 2))
-      else if (lines.length === 0) terminal.print('nothing happened yet')
+      else if (lines.length === 0) terminal.print(nothing(path))
       else for (const line of historyLines(lines)) terminal.print(renderLine(line, Infinity, terminal.hasColour))
       return exitCode.done
     }),
   )
+}
+
+function nothing(path: string | undefined): string {
+  if (path === undefined) return 'nothing happened yet'
+  return `nothing is known of ${harmless(path)}: it was never seen, or so long ago that it is forgotten; "fanfold why" says where it is looked for`
 }
 
 export function historyLines(lines: readonly HistoryLine[]): Line[] {

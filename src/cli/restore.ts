@@ -44,7 +44,7 @@ export async function restore(from: string, glob: string | undefined, flags: Res
         clock: systemClock,
       })
       const isStopped = await shown(restoring, desk.restorable(wish, signal), { terminal, signal, flags })
-      return told(restoring.tally, { terminal, flags, isStopped })
+      return told(restoring.tally, { terminal, flags, isStopped, glob: wish.glob })
     }),
   )
 }
@@ -108,9 +108,15 @@ interface Telling {
   readonly terminal: Terminal
   readonly flags: RestoreFlags
   readonly isStopped: boolean
+  readonly glob: string | null
 }
 
-function told(tally: Tally, { terminal, flags, isStopped }: Telling): ExitCode {
+function unmatched(glob: string | null): string {
+  if (glob === null) return ''
+  return `: nothing matches "${harmless(glob)}". A glob is held against paths below a source; --removed takes what is gone there, too`
+}
+
+function told(tally: Tally, { terminal, flags, isStopped, glob }: Telling): ExitCode {
   const { begin, restored, restoredBytes, alreadyThere, skipped, failed, skips, failures, troubles, from } = tally
   const isNothing = restored + alreadyThere + skipped + failed === 0
   const isDone = !isStopped && !isNothing && skipped + failed + troubles.length === 0
@@ -126,7 +132,7 @@ function told(tally: Tally, { terminal, flags, isStopped }: Telling): ExitCode {
   for (const line of summary(tally, flags)) terminal.print(renderLine(line, Infinity, terminal.hasColour))
   remarks(tally, terminal)
   if (isNothing && troubles.length === 0 && !isStopped)
-    terminal.remark('fanfold: there is nothing there to restore that matches')
+    terminal.remark(`fanfold: there is nothing there to restore${unmatched(glob)}`)
   if (isStopped) terminal.remark('fanfold: stopped; the same command goes on where it was')
   return code
 }
@@ -150,9 +156,23 @@ function remarks({ begin, skips, failures, troubles, skipped, failed }: Tally, t
     terminal.remark('fanfold: no journal knows these copies; names and times are as the target has them')
   for (const trouble of troubles) terminal.remark(`fanfold: ${harmless(trouble)}`)
   const named = [...failures, ...skips].slice(0, namedMax)
-  for (const { source, path, reason } of named)
-    terminal.remark(`  ${harmless(source === null ? path : `${source}: ${path}`)}: ${harmless(reason)}`)
+  for (const line of reasonLines(named)) terminal.remark(harmless(line))
   const unnamed = skipped + failed - named.length
   if (unnamed > 0) terminal.remark(`  … and ${unnamed} more; --json names up to ${namedInJsonMax}`)
   if (failed > 0) terminal.remark('fanfold: not everything is back; the same command tries the rest again')
+}
+
+/** A reason that many files share stands once, above them. */
+function reasonLines(named: Tally['failures']): readonly string[] {
+  const byReason = new Map<string, string[]>()
+  for (const { source, path, reason } of named) {
+    const places = byReason.get(reason) ?? []
+    places.push(source === null ? path : `${source}: ${path}`)
+    byReason.set(reason, places)
+  }
+  return [...byReason].flatMap(([reason, [first = '', ...others]]) =>
+    others.length === 0
+      ? [`  ${first}: ${reason}`]
+      : [`  ${reason}:`, ...[first, ...others].map((place) => `    ${place}`)],
+  )
 }

@@ -38,7 +38,11 @@ export async function resync(targets: readonly string[], flags: ResyncFlags): Pr
       }
       const answer = await open.desk.resync(request, signal)
       printOffered(answer, terminal, flags)
-      if (!open.isRunning) terminal.remark('fanfold: no daemon is running; the files are sent once it is started')
+      if (!open.isRunning)
+        terminal.remark(
+          'fanfold: no daemon is running; what is missing or different is found and sent once "fanfold run" is started' +
+            (flags.wait === true ? ', and nothing can be waited for until then' : ''),
+        )
       if (flags.wait !== true) return exitCode.done
       return open.isRunning ? waitFor(answer, open, terminal, signal) : exitCode.failed
     }),
@@ -53,7 +57,7 @@ function printOffered(answer: Resynced, terminal: Terminal, flags: ResyncFlags):
 }
 
 async function waitFor(answer: Resynced, open: OpenDesk, terminal: Terminal, signal: AbortSignal): Promise<ExitCode> {
-  const names = new Set(answer.offered.map(({ target }) => target))
+  const offered = new Map(answer.offered.map(({ target, files }) => [target, files]))
   // Standard output carries the answer, so that --json stays one document: progress is shown on a terminal only.
   const display = terminal.isLive
     ? new StatusDisplay(terminal, systemClock, { head: ['resync'], foot: waitingFoot })
@@ -61,8 +65,8 @@ async function waitFor(answer: Resynced, open: OpenDesk, terminal: Terminal, sig
   let last: Status | undefined
   try {
     for await (const now of open.desk.watch(signal)) {
-      last = onlyTargets(now, names)
-      display?.show(last)
+      last = onlyTargets(now, offered)
+      display?.show(resyncOf(last, offered))
       if (last.targets.every((lane) => isRested(lane) || stuckStates.includes(lane.state))) break
     }
   } finally {
@@ -89,6 +93,16 @@ function isRested(lane: TargetStatus): boolean {
   return lane.offering === 0 && lane.waiting === 0 && lane.active === 0
 }
 
-function onlyTargets(now: Status, names: ReadonlySet<string>): Status {
-  return { ...now, targets: now.targets.filter(({ name }) => names.has(name)) }
+function onlyTargets(now: Status, offered: ReadonlyMap<string, number>): Status {
+  return { ...now, targets: now.targets.filter(({ name }) => offered.has(name)) }
+}
+
+/** Counts what was offered instead of what was ever delivered: a bar that begins at nothing, and a rate of files that were looked at. */
+export function resyncOf(now: Status, offered: ReadonlyMap<string, number>): Status {
+  const targets = now.targets.map((lane): TargetStatus => {
+    const waiting = lane.waiting + lane.offering
+    const left = waiting + lane.active + lane.parked
+    return { ...lane, waiting, offering: 0, delivered: Math.max(0, (offered.get(lane.name) ?? 0) - left) }
+  })
+  return { ...now, targets }
 }

@@ -13,7 +13,8 @@ export async function retry(targets: readonly string[], flags: FactFlags): Promi
       const answer = await open.desk.retry(targets, signal)
       if (flags.json === true) terminal.print(JSON.stringify(answer, null, 2))
       else terminal.print(`${answer.retried} ${answer.retried === 1 ? 'delivery is' : 'deliveries are'} due again`)
-      if (!open.isRunning) terminal.remark('fanfold: no daemon is running; they are tried once it is started')
+      if (!open.isRunning && answer.retried > 0)
+        terminal.remark('fanfold: no daemon is running; they are tried once it is started')
       return exitCode.done
     }),
   )

@@ -67,7 +67,7 @@ export function statusLines(now: Status, isRunning: boolean): Line[] {
   const ending = now.accounts.filter(({ state }) => state === 'ends-soon' || state === 'ends-today')
   const journal = { name: now.journal.state, reason: now.journal.reason }
   const remarks = [journal, ...now.sources, ...now.targets, ...ending].flatMap(({ name, reason }): Line[] =>
-    reason === null ? [] : [[span(`${harmless(name)}: `, 'bold'), span(harmless(reason), 'warn')]],
+    reason === null ? [] : [[span(`${harmless(name)}: `, 'bold'), span(harmless(withoutName(name, reason)), 'warn')]],
   )
   return [
     ...(isRunning ? [] : [[span('not running', 'bad'), span(' · start it with "fanfold run"', 'dim')]]),
@@ -78,6 +78,11 @@ export function statusLines(now: Status, isRunning: boolean): Line[] {
     ...targetTable(now),
     ...(remarks.length > 0 ? [[], ...remarks] : []),
   ]
+}
+
+/** A target's errors begin with its name, since they also stand alone. */
+function withoutName(name: string, reason: string): string {
+  return reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason
 }
 
 function sourceTable(now: Status): Line[] {
@@ -109,7 +114,7 @@ function targetTable(now: Status): Line[] {
     { title: 'WAITING', align: 'right' },
     { title: 'ACTIVE', align: 'right' },
     { title: 'PARKED', align: 'right' },
-    { title: 'BYTES WAITING', align: 'right' },
+    { title: 'BYTES', align: 'right' },
     { title: 'OLDEST', align: 'right' },
   ] as const
   return table(

@@ -28,6 +28,12 @@ export async function verify(targets: readonly string[], flags: VerifyFlags): Pr
         flags.json === true
           ? await printed(open, request, terminal, signal)
           : await shown(open, request, terminal, signal)
+      if (isEmpty(request, ends)) {
+        terminal.remark(`fanfold: nothing was compared: ${scopeOf(request)}; is it spelled as below its source?`)
+        return exitCode.failed
+      }
+      if (!repair && ends.some(isRepairable))
+        terminal.remark('fanfold: --repair sends again what is missing or different, and moves back what was renamed')
       if (repair && !open.isRunning && ends.some((end) => end.kind === 'done' && end.tally.repaired > 0))
         terminal.remark('fanfold: no daemon is running; what is owed again is sent once it is started')
       return ends.every(isClean) ? exitCode.done : exitCode.failed
@@ -45,6 +51,23 @@ function isClean(end: End): boolean {
   if (end.kind === 'failed') return false
   const { missing, different, renamed, extra } = end.tally.counts
   return missing + different + renamed + extra === 0
+}
+
+function isRepairable(end: End): boolean {
+  if (end.kind === 'failed') return false
+  const { missing, different, renamed } = end.tally.counts
+  return missing + different + renamed > 0
+}
+
+/** A glob with a slip in it would otherwise find every copy well. */
+function isEmpty({ source, glob }: VerifyRequest, ends: readonly End[]): boolean {
+  if (source === null && glob === null) return false
+  return ends.every((end) => end.kind === 'done' && end.tally.checked + end.tally.owed === 0)
+}
+
+function scopeOf({ source, glob }: VerifyRequest): string {
+  const files = source === null ? 'no file' : `no file of ${harmless(source)}`
+  return glob === null ? `${files} is at a target` : `${files} at a target matches "${harmless(glob)}"`
 }
 
 /** One JSON value a line, as they come. */
@@ -67,7 +90,7 @@ async function shown(open: OpenDesk, request: VerifyRequest, terminal: Terminal,
   const ends = await followed(open, request, terminal, signal, (event, above) => {
     if (event.kind === 'difference') above(`${told(differenceLine(event.target, event.difference))}\n`)
   })
-  for (const line of tallyTable(ends)) terminal.print(told(line))
+  for (const line of tallyTable(ends, request.repair)) terminal.print(told(line))
   for (const end of ends)
     if (end.kind === 'failed') terminal.remark(`fanfold: ${end.target} was not compared: ${harmless(end.reason)}`)
   return ends
@@ -120,8 +143,11 @@ function differenceLine(target: string, { kind, source, path, at, detail }: Veri
   ]
 }
 
-function tallyTable(ends: readonly End[]): Line[] {
-  const columns = [
+/** What counts nothing anywhere is left out beside these, so that the table fits on a screen. */
+const alwaysShown = 6
+
+function tallyTable(ends: readonly End[], isRepair: boolean): Line[] {
+  const titles = [
     'TARGET',
     'COMPARED',
     'MISSING',
@@ -133,9 +159,13 @@ function tallyTable(ends: readonly End[]): Line[] {
     'OWED AGAIN',
   ]
   const rows = ends.flatMap((end) => (end.kind === 'done' ? [[end.target, ...cellsOf(end.tally)]] : []))
+  if (rows.length === 0) return []
+  const isShown = (at: number): boolean =>
+    at < alwaysShown || (isRepair && at === titles.length - 1) || rows.some((row) => row[at] !== 0)
+  const columns = titles.map((title, at) => (at === 0 ? { title } : { title, align: 'right' as const }))
   return table(
-    columns.map((title, at) => (at === 0 ? { title } : { title, align: 'right' })),
-    rows,
+    columns.filter((_column, at) => isShown(at)),
+    rows.map((row) => row.filter((_cell, at) => isShown(at))),
   )
 }
 
@@ -178,6 +208,7 @@ export async function dryRun(
 function wouldSendTable(
   rows: readonly (WouldSend & { target: string; owedFiles: number; owedBytes: number })[],
 ): Line[] {
+  if (rows.length === 0) return []
   const columns = ['TARGET', 'WOULD SEND', 'BYTES', 'OWED ANYWAY', 'BYTES']
   return table(
     columns.map((title, at) => (at === 0 ? { title } : { title, align: 'right' })),

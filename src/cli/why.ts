@@ -41,19 +41,17 @@ function verdictLines(verdict: PathVerdict): Line[] {
   if (verdict.size !== null) facts.push(showBytes(verdict.size))
   if (verdict.sha256 !== null) facts.push(`sha256 ${verdict.sha256}`)
   const columns = [{ title: 'TARGET' }, { title: 'STATE' }, { title: 'WHERE' }, { title: 'REASON' }]
+  const rows = verdict.targets.map((lane) => [
+    lane.target,
+    span(lane.state, toneOf(lane.state)),
+    lane.at ?? '-',
+    reasonOf(lane),
+  ])
   return [
     [span(`${harmless(verdict.source)}: ${harmless(verdict.path)}`, 'bold')],
     [span(`  ${facts.join(' · ')}`, 'dim')],
     ...(verdict.reason === '' ? [] : [[span(`  ${harmless(verdict.reason)}`)]]),
-    ...table(
-      columns,
-      verdict.targets.map((lane) => [
-        lane.target,
-        span(lane.state, toneOf(lane.state)),
-        lane.at ?? '-',
-        reasonOf(lane),
-      ]),
-    ),
+    ...(rows.length === 0 ? [] : table(columns, rows)),
   ]
 }
 

@@ -341,7 +341,7 @@ function verdict(target: string, located: Located, record: FileRecord, parts: De
     declared === undefined ? undefined : selector(declared.select, parts.clock)({ ...located, ...record })
   const at = receipt === undefined ? null : showPath(receipt.path)
   const base = { target, attempts: open?.attempts ?? 0, nextTryMs: null, at }
-  if (open !== undefined) return { ...base, ...openVerdict(open, selected?.rule ?? '', parts) }
+  if (open !== undefined) return { ...base, ...openVerdict(open, `selected by ${selected?.rule ?? ''}`, parts) }
   if (receipt !== undefined && receipt.seq >= record.seq)
     return { ...base, state: 'delivered', reason: `sha256 ${receipt.sha256}${alteration(receipt.size, record.size)}` }
   if (!record.isPresent) return { ...base, state: 'not-selected', reason: 'the file is gone; nothing is owed' }
@@ -352,10 +352,14 @@ function verdict(target: string, located: Located, record: FileRecord, parts: De
 function openVerdict(
   open: OpenDelivery,
   rule: string,
-  { clock }: DeskParts,
+  { clock, target }: DeskParts,
 ): Pick<Verdict, 'state' | 'reason' | 'nextTryMs'> {
   const nextTryMs = open.dueMs === null ? null : Math.max(0, open.dueMs - clock.wallMs())
-  return { state: open.state, reason: showPath(open.reason ?? `selected by ${rule}`), nextTryMs }
+  const lane = target(open.target)
+  // What keeps the whole target keeps this file, too; a running one has the reason of another file.
+  const isKept = lane !== undefined && lane.state !== 'running' && lane.reason !== null && open.reason === null
+  const kept = isKept ? `; the target is ${lane.state}: ${lane.reason}` : ''
+  return { state: open.state, reason: showPath(`${open.reason ?? rule}${kept}`), nextTryMs }
 }
 
 function history(parts: DeskParts, path: string | null, limit: number): readonly HistoryLine[] {

@@ -144,7 +144,9 @@ class SharedDigest implements Digest {
   async #read(file: SeenFile, signal: AbortSignal): Promise<Content> {
     if (file.size > wholeBytesMax) return { ...(await this.#readLong(file, signal)), bytes: undefined }
     const { sums, bytes } = opened(await this.#wholeReads.read(file, signal), file)
-    return { ...sums, bytes }
+    // Named one by one: what came out of a thread has a shape of its own, which a copy would keep.
+    const { sha256, crc32 } = sums
+    return { sha256, crc32, bytes }
   }
 
   async #readLong(file: SeenFile, signal: AbortSignal): Promise<Sums> {
@@ -176,9 +178,9 @@ class SharedDigest implements Digest {
   }
 }
 
-/** Two versions of one file are two contents, even under one key. */
-function versionKey(ref: ContentRef): string {
-  return `${ref.inode}:${ref.size}:${ref.mtimeNs}:${ref.ctimeNs}:${ref.key}`
+/** Two versions of one file are two contents, even under one key. Joined, since a template stays in memory as all of its parts. */
+function versionKey({ inode, size, mtimeNs, ctimeNs, key }: ContentRef): string {
+  return [inode, size, mtimeNs, ctimeNs, key].join(':')
 }
 
 function seenFile(ref: ContentRef): SeenFile {

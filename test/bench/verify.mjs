@@ -1,8 +1,9 @@
 // Requests, seconds and memory of verify and resync over many copies: node test/bench/verify.mjs [--kind directory|dropbox|…] [--files 100000]
-// To be run after `node config/dev/setup.mjs emulator`. Small files, a hundred to a folder, since only their number counts.
-import { spawn } from 'node:child_process'
+// To be run after `node config/dev/setup.mjs emulator`. Small files, a hundred to a folder, since only their number counts. The copies are put
+// there by their owner's hand, which takes a minute; `--deliver` has Fanfold deliver them and lose its journal. NODE_OPTIONS reach the program.
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -10,7 +11,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({
-  options: { kind: { type: 'string', default: 'directory' }, files: { type: 'string', default: '100000' } },
+  options: {
+    kind: { type: 'string', default: 'directory' },
+    files: { type: 'string', default: '100000' },
+    deliver: { type: 'boolean', default: false },
+  },
 })
 const files = Number(values.files)
 const filesPerFolder = 100
@@ -22,6 +27,7 @@ const config = join(scratch, 'fanfold.yaml')
 async function startEmulator() {
   const child = spawn(process.execPath, [emulatorProgram, values.kind, '--dir', join(scratch, 'emulator')], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
   })
   const card = JSON.parse((await once(createInterface(child.stdout), 'line'))[0])
   const requests = async () => {
@@ -37,7 +43,7 @@ const access = { 'google-drive': ', access: all', onedrive: ', access: files' }
 function configure(emulator) {
   const head = `state: ./state\nsources:\n  - { name: inbox, path: ./inbox }\ntargets:\n`
   if (emulator === undefined) {
-    writeFileSync(config, `${head}  - { name: t, kind: directory, path: ./copies }\n`)
+    writeFileSync(config, `${head}  - { name: t, kind: directory, path: ./copies, at: '{path}' }\n`)
     return
   }
   const { url, login } = emulator
@@ -60,6 +66,27 @@ function dropFiles() {
     const folder = join(scratch, 'inbox', `d${Math.floor(n / filesPerFolder)}`)
     if (n % filesPerFolder === 0) mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, `f${n}`), `content of ${n}`)
+  }
+}
+
+/** Small enough for the emulator to answer between two of them. */
+const filledAtOnce = 1000
+
+/** As a delivery would have left it. */
+async function fill(emulator) {
+  if (emulator === undefined) {
+    spawnSync('cp', ['-a', join(scratch, 'inbox'), join(scratch, 'copies')], { stdio: 'inherit' })
+    return
+  }
+  for (let n = 0; n < files; n += filledAtOnce) {
+    const objects = Array.from({ length: Math.min(filledAtOnce, files - n) }, (_, index) => {
+      const path = `d${Math.floor((n + index) / filesPerFolder)}/f${n + index}`
+      const modifiedMs = Math.floor(statSync(join(scratch, 'inbox', path)).mtimeMs)
+      return { path: `/Archive/${path}`, content: `content of ${n + index}`, modifiedMs }
+    })
+    const body = JSON.stringify(objects)
+    const answer = await fetch(`${emulator.url}/_emulator/objects`, { method: 'POST', body })
+    if (!answer.ok) throw new Error(await answer.text())
   }
 }
 
@@ -108,7 +135,8 @@ try {
       `${what}: ended with ${code}, ${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of CPU, ${(await asked()) - before} requests, peak ${peak} MiB`,
     )
 
-  await show(`delivery of ${files} files`, await asked(), await ran('run', '--until-idle'))
+  if (values.deliver) await show(`delivery of ${files} files`, await asked(), await ran('run', '--until-idle'))
+  else await fill(emulator)
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(scratch, `state/journal.sqlite${suffix}`), { force: true })
   await show('adoption after the loss of the journal', await asked(), await ran('run', '--until-idle'))
   await show('verify without a daemon', await asked(), await ran('verify'))

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { frameOf, plainLine, type View } from '../../src/cli/frame.ts'
 import { owedLines, owedOf } from '../../src/cli/owed.ts'
 import { Speedometer } from '../../src/cli/rates.ts'
+import { resyncOf } from '../../src/cli/resync.ts'
 import { bar, fit, fitEnd, harmless, percent, renderLine, span, widthOf, wrap } from '../../src/cli/spans.ts'
 import { statusLines } from '../../src/cli/status.ts'
 import { table } from '../../src/cli/table.ts'
@@ -253,12 +254,35 @@ test('status is two tables, with the reasons whole below them', () => {
     'SOURCE  STATE     FILES  FOLDERS  SETTLING',
     'papers  watching   1204       12         0',
     '',
-    'TARGET  KIND       STATE    DELIVERED  WAITING  ACTIVE  PARKED  BYTES WAITING  OLDEST',
-    'nas     directory  running        620      380       2       2        1.0 GiB   12.5s',
-    'stick   directory  missing          0     1204       0       0            0 B       -',
+    'TARGET  KIND       STATE    DELIVERED  WAITING  ACTIVE  PARKED    BYTES  OLDEST',
+    'nas     directory  running        620      380       2       2  1.0 GiB   12.5s',
+    'stick   directory  missing          0     1204       0       0      0 B       -',
     '',
     'stick: /media/stick is not there; plug the stick in, or give this target another path and run "fanfold check"',
   ])
+})
+
+test('F110: a target whose reason begins with its name is named once', () => {
+  const lane = aLane({ name: 'nas', reason: 'nas: a folder stands where the file a must be' })
+
+  const lines = statusLines({ ...view.status, targets: [lane] }, true).map((line) => renderLine(line, Infinity, false))
+
+  expect(lines.at(-1)).toBe('nas: a folder stands where the file a must be')
+})
+
+test('F110: the bar of a resync counts what was offered, and begins at nothing though all of it was delivered once', () => {
+  const lane = {
+    ...aLane({ name: 'nas', delivered: 40, offering: 30, waiting: 10, active: 0, parked: 0 }),
+    listing: null,
+  }
+  const later = { ...lane, offering: 0, waiting: 8, active: 2 }
+  const shown = [lane, later].map((one) => {
+    const { delivered, waiting, active } =
+      resyncOf(aStatus({ targets: [one] }), new Map([['nas', 40]])).targets[0] ?? one
+    return `${delivered}/${delivered + waiting + active}`
+  })
+
+  expect(shown).toEqual(['0/40', '30/40'])
 })
 
 test('columns line up by their width on the screen', () => {

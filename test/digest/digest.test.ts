@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
@@ -47,6 +49,15 @@ async function refOf(name: string): Promise<ContentRef> {
   const path = join(folder, name)
   const { size, mtimeNs, ctimeNs, ino } = await stat(path, { bigint: true })
   return { key: name, path, size: Number(size), mtimeNs, ctimeNs, inode: ino }
+}
+
+/** What the engine cannot give up. */
+function livingBytes(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
 }
 
 function sha256Of(content: Uint8Array): string {
@@ -226,7 +237,7 @@ describe('reading once for all', () => {
     await digest.stop()
     digest = await openDigest({ threads: 1, cacheBytesMax: 3 * wholeBytesMax, log: silentLog, clock: systemClock })
     const refs = []
-    for (const name of ['a', 'b', 'c', 'd']) refs.push(await aFile(bytesOf(wholeBytesMax - 1024), name))
+    for (const name of ['a', 'b', 'c', 'd']) refs.push(await aFile(bytesOf(wholeBytesMax - 4096), name))
     const [a, b, c, d] = refs
     if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('no files')
     for (const ref of [a, b, c, a, d]) await digest.of(ref, never)
@@ -235,6 +246,25 @@ describe('reading once for all', () => {
     const kept = await Promise.allSettled(refs.map((ref) => digest.of(ref, never)))
 
     expect(kept.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+  })
+
+  test('A19: what is kept of tiny files costs no more memory than it may, however many there are', async () => {
+    await digest.stop()
+    const cacheBytesMax = 8 * MiB
+    digest = await openDigest({ threads: 1, cacheBytesMax, log: silentLog, clock: systemClock })
+    const ref = await aFile('tiny')
+    const others = async (from: number, to: number): Promise<void> => {
+      for (let at = from; at < to; at += 500)
+        await Promise.all(
+          Array.from({ length: 500 }, (_, n) => digest.of({ ...ref, key: `folder/of many/f${at + n}` }, never)),
+        )
+    }
+    await others(0, 1000)
+    const before = livingBytes()
+
+    await others(1000, 21_000)
+
+    expect(livingBytes() - before).toBeLessThan(cacheBytesMax / 2)
   })
 
   test.each([100, 300 * MiB])('one caller giving up does not fail the others (%i bytes)', async (size) => {

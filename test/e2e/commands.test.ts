@@ -95,6 +95,19 @@ describe('resync', () => {
     expect(resync.code).toBe(2)
     expect(resync.stderr).toMatch(/nass.*nas, stick/s)
   })
+
+  test('--wait without a daemon says that there is nothing to wait for, retry that nothing was to be tried, history that a path is unknown', async () => {
+    const bench = await archived(1)
+
+    const wait = await fanfold(bench, 'resync', '--wait')
+    const retry = await fanfold(bench, 'retry')
+    const history = await fanfold(bench, 'history', 'f0.pfd')
+
+    expect([wait.code, retry.code, history.code]).toEqual([1, 0, 0])
+    expect(wait.stderr).toContain('nothing can be waited for')
+    expect([retry.stdout, retry.stderr]).toEqual(['0 deliveries are due again\n', ''])
+    expect(history.stdout).toContain('nothing is known of f0.pfd')
+  })
 })
 
 describe('why, history, status, retry', () => {

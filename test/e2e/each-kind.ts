@@ -21,7 +21,7 @@ export interface KindBench extends Bench {
   paths(): string[]
   /** Requests so far; 0 of a directory. */
   requests(): number
-  /** Does something when the nth request from now comes; a directory is asked without anybody seeing it: so many ms from now. */
+  /** Does something when the nth request from now comes. @throws Error at a directory, which is asked without anybody seeing it. */
   atRequest(nth: number, work: () => void): void
 }
 
@@ -64,7 +64,7 @@ function cloudBench(kind: string, { emulator, refreshToken }: Emulated, accountL
         .map(({ path }) => path.replace('/Archive/', ''))
         .sort(),
     atRequest: (nth, work) => void emulator.fault({ nth, fault: { do: 'call', when: 'before', work } }),
-    requests: () => Object.values(emulator.recorder.routes).reduce((sum, { requests }) => sum + requests, 0),
+    requests: () => emulator.recorder.total,
   }
 }
 
@@ -90,7 +90,9 @@ function directoryBench(): KindBench {
         .map((entry) => relative(bench.copies('cloud'), join(entry.parentPath, entry.name)))
         .sort(),
     requests: () => 0,
-    atRequest: (nth, work) => void setTimeout(work, nth),
+    atRequest: () => {
+      throw new Error('a directory gets no requests')
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 /** The loss of the journal, as an owner meets it: everything is at its target already, and nothing remembers. */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Status } from '../../src/control/control.ts'
@@ -7,6 +7,8 @@ import { canMount, smallDisk } from '../disk.ts'
 import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench } from './rig.ts'
 
 const filesPerFolder = 500
+/** What the daemon takes by itself, and what the engine leaves lying; nothing of it is for each file. Unit: MiB. */
+const memoryMibMax = 360
 /** By far. Unit: ms. */
 const patienceMs = 900_000
 
@@ -34,6 +36,11 @@ function mibOf(files: number): number {
   return 16 + Math.ceil((files * 2 * 5) / 1024)
 }
 
+/** The most memory that a process ever had. */
+function peakBytes(pid: number): number {
+  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+}
+
 function isUnderWay(status: Status, files: number): boolean {
   const { delivered } = targetOf(status, 'nas')
   return delivered > files / 3 && delivered < files
@@ -59,8 +66,11 @@ export async function rebuildAfterLoss(files: number): Promise<void> {
   const begun = targetOf(await again.status(), 'nas')
   const isDone = (status: Status): boolean => targetOf(status, 'nas').delivered === files && isAtRest(status)
   const done = targetOf(await again.until(isDone, patienceMs), 'nas')
+  const peakMib = peakBytes(again.pid) / 2 ** 20
   await again.end('SIGTERM')
 
+  process.stdout.write(`${files} files found again with at most ${Math.round(peakMib)} MiB\n`)
+  expect(peakMib).toBeLessThan(memoryMibMax)
   expect(before.size).toBe(files)
   expect(half).toMatchObject({ bytesSent: 0, parked: 0 })
   expect(begun.delivered, 'it goes on where it was').toBeGreaterThanOrEqual(half.delivered)

@@ -83,6 +83,8 @@ test('one file, a glob, a dry run, a file that is gone, and a question that make
   const one = await fanfold(bench, 'restore', 'nas', join(bench.inbox, 'a[1].txt'), '--to', to('one'))
   const glob = await fanfold(bench, 'restore', 'nas', '*.pdf', '--removed', '--to', to('glob'))
   const none = await fanfold(bench, 'restore', 'nas', '*.doc', '--to', to('none'))
+  for (const name of readdirSync(to('glob'))) writeFileSync(join(to('glob'), name), 'other')
+  const kept = await fanfold(bench, 'restore', 'nas', '*.pdf', '--removed', '--to', to('glob'))
   const nowhere = await fanfold(bench, 'restore', 'nass', '--to', to('nowhere'))
   const missing = await fanfold(bench, 'restore', 'nas')
 
@@ -91,6 +93,10 @@ test('one file, a glob, a dry run, a file that is gone, and a question that make
   expect(readdirSync(to('one'))).toEqual(['a[1].txt'])
   expect(readdirSync(to('glob')).sort()).toEqual(['b.pdf', 'gone.pdf'])
   expect([dry.code, one.code, glob.code, none.code, nowhere.code, missing.code]).toEqual([0, 0, 0, 1, 2, 2])
+  expect(kept.stderr, 'a reason stands once above its files').toMatch(
+    /^ {2}another file stands there; --force replaces it:\n {4}inbox: \w+.pdf\n {4}inbox: \w+.pdf\n/m,
+  )
+  expect(none.stderr).toContain('nothing matches "*.doc"')
   expect(nowhere.stderr).toContain('there are: nas')
 }, 60_000)
 

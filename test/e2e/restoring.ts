@@ -7,38 +7,51 @@ import { aCloudBench as aDropboxBench } from './dropbox-bench.ts'
 import { aDriveBench } from './google-drive-bench.ts'
 import { dropHostileFiles, treeBytesOf } from './hostile-tree.ts'
 import { aCloudBench as aOneDriveBench } from './onedrive-bench.ts'
+import type { Recorder } from '../emulator/core/recorder.ts'
 import { aBench, fanfold, isAtRest, startDaemon, type Bench } from './rig.ts'
 
 const nanosecond = 1n
 const millisecond = 1_000_000n
 const second = 1_000_000_000n
 
+interface Lossy extends Bench {
+  /** That its cloud was asked so far; 0 of a directory. */
+  requests(): number
+}
+
 interface Kind {
-  readonly make: () => Promise<Bench>
+  readonly make: () => Promise<Lossy>
   /** To what a target of this kind keeps times. Unit: ns. */
   readonly grain: bigint
 }
 
+/** To open a target, and to list its folders, which are few: some each, and never one for a file. */
+const adoptionRequestsMax = 60
+
+function counted(bench: Bench & { readonly rig: { readonly emulator: { readonly recorder: Recorder } } }): Lossy {
+  return { ...bench, requests: () => bench.rig.emulator.recorder.total }
+}
+
 export const kinds: Readonly<Record<string, Kind>> = {
-  directory: { make: () => Promise.resolve(aBench({ nas: '' })), grain: nanosecond },
+  directory: { make: () => Promise.resolve({ ...aBench({ nas: '' }), requests: () => 0 }), grain: nanosecond },
   dropbox: {
     make: async () => {
       const bench = await aDropboxBench()
       bench.login()
-      return bench
+      return counted(bench)
     },
     grain: second,
   },
-  'google-drive': { make: () => aDriveBench(), grain: millisecond },
+  'google-drive': { make: async () => counted(await aDriveBench()), grain: millisecond },
   box: {
     make: async () => {
       const bench = await aBoxBench()
       bench.login()
-      return bench
+      return counted(bench)
     },
     grain: second,
   },
-  onedrive: { make: () => aOneDriveBench(), grain: second },
+  onedrive: { make: async () => counted(await aOneDriveBench()), grain: second },
 }
 
 /** As `fanfold login` would: the cloud gives a login, whatever this machine has lost. */
@@ -68,14 +81,18 @@ export async function backAfterTotalLoss({ make, grain }: Kind, files: number, p
   expect(JSON.parse(restored.stdout)).toMatchObject({ restored: files, failed: 0, skipped: 0, withoutJournal: true })
 
   renameSync(back, bench.inbox)
+  const askedBefore = bench.requests()
   const daemon = await startDaemon(bench)
   const done = await daemon.until((status) => {
     return isAtRest(status) && status.targets.every(({ delivered }) => delivered === files)
   }, patienceMs)
+  const asked = bench.requests() - askedBefore
+  process.stdout.write(`adoption of ${files} files: ${asked} requests\n`)
   const again = join(bench.folder, 'again')
   const beside = await fanfold(bench, 'restore', 'best', '--to', again, '--json')
   await daemon.end('SIGTERM')
 
+  expect(asked).toBeLessThanOrEqual(adoptionRequestsMax)
   for (const target of done.targets) expect(target).toMatchObject({ bytesSent: 0, parked: 0 })
   expect(beside.code, beside.stdout + beside.stderr).toBe(0)
   expect(JSON.parse(beside.stdout)).toMatchObject({ restored: files, withoutJournal: false })

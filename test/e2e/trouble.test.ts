@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { canMount, readOnlyDisk, smallDisk } from '../disk.ts'
 import { treeOf } from '../tree.ts'
-import { aBench, isAtRest, startDaemon, targetOf, type Bench, type RunningDaemon } from './rig.ts'
+import { aBench, fanfold, isAtRest, startDaemon, targetOf, type Bench, type RunningDaemon } from './rig.ts'
 
 const both = { sound: '', ill: '' }
 
@@ -28,11 +28,13 @@ describe('one target in trouble', () => {
     dropFiles(bench, 'after', 5, 100)
     await daemon.until((status) => targetOf(status, 'sound').delivered === 8)
     const ill = targetOf(await daemon.until((status) => targetOf(status, 'ill').state === 'missing'), 'ill')
+    const why = await fanfold(bench, 'why', 'after0')
     renameSync(join(bench.folder, 'unplugged'), bench.copies('ill'))
     const healed = await daemon.until((status) => targetOf(status, 'ill').delivered === 8, 40_000)
 
     expect(ill.reason).toContain(bench.copies('ill'))
     expect(ill.waiting).toBe(5)
+    expect(why.stdout).toMatch(/ill +waiting .*; the target is missing: /)
     expect(targetOf(healed, 'ill')).toMatchObject({ state: 'running', waiting: 0, parked: 0 })
     expect(treeOf(bench.copies('ill'))).toEqual(treeOf(bench.inbox))
   }, 60_000)

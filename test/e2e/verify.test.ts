@@ -122,6 +122,10 @@ test('F87: killed in the middle of a listing, a resync begins anew with the next
   expect(verified.code, verified.stdout + verified.stderr).toBe(0)
 }, 60_000)
 
+function widest(text: string): number {
+  return Math.max(...text.split('\n').map((line) => line.length))
+}
+
 describe('verify', () => {
   async function archived(): Promise<Bench> {
     const bench = aBench({ cloud: '' })
@@ -147,8 +151,9 @@ describe('verify', () => {
     expect(readFileSync(copy, 'utf8')).toBe('content of a')
   })
 
-  test('tells for people what it found, and what a target that is not there cannot tell', async () => {
+  test('tells for people what it found and what to do, and what a target that is not there cannot tell', async () => {
     const bench = await archived()
+    const noMatch = await fanfold(bench, 'verify', '--path', 'inbox/*')
     rmSync(join(bench.copies('cloud'), 'a'))
 
     const found = await fanfold(bench, 'verify')
@@ -157,7 +162,10 @@ describe('verify', () => {
     const wrong = await fanfold(bench, 'verify', 'clout')
 
     expect(found.stdout).toMatch(/missing +cloud: a \(inbox: a\) +nothing is there\nTARGET +COMPARED[^]*cloud +2 +1/)
-    expect([found.code, gone.code, wrong.code]).toEqual([1, 1, 2])
+    expect(found.stderr).toContain('--repair sends again what is missing or different')
+    expect(widest(found.stdout), 'it fits on a screen').toBeLessThanOrEqual(80)
+    expect([noMatch.code, found.code, gone.code, wrong.code]).toEqual([1, 1, 1, 2])
+    expect(noMatch.stderr).toContain('nothing was compared: no file at a target matches "inbox/*"')
     expect(gone.stderr).toContain('cloud was not compared')
     expect(wrong.stderr).toContain('no target is named "clout"; there are: cloud')
   })

@@ -32,15 +32,15 @@ export class OwnersFolder implements OwnersHand {
     return item?.kind === 'file' ? item.versions.length : 0
   }
 
-  write(path: string, content: Uint8Array | string): void {
+  write(path: string, content: Uint8Array | string, modifiedMs?: number): void {
     const { tree, store } = this.#account
     const bytes = store.put(content)
     const held = tree.peek(path)
-    if (held?.kind === 'file') return tree.addVersion(held, bytes, undefined)
+    if (held?.kind === 'file') return tree.addVersion(held, bytes, modifiedMs)
     const names = path.split('/').filter((name) => name !== '')
     tree.addFile(this.#folder(names.slice(0, -1)), names.at(-1) ?? '', bytes, {
       createdMs: undefined,
-      modifiedMs: undefined,
+      modifiedMs,
     })
   }
 

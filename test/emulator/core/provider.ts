@@ -35,7 +35,8 @@ export interface OwnedObject {
 export interface OwnersHand {
   list(): readonly OwnedObject[]
   read(path: string): Buffer | undefined
-  write(path: string, content: Uint8Array | string): void
+  /** @param modifiedMs as a program that keeps times would have given it; else as the provider does without one. */
+  write(path: string, content: Uint8Array | string, modifiedMs?: number): void
   remove(path: string): void
   /** Another name in the same folder. */
   rename(path: string, name: string): void

@@ -42,6 +42,11 @@ export class Recorder {
     return Object.fromEntries(this.#counts)
   }
 
+  /** Of all routes. */
+  get total(): number {
+    return [...this.#counts.values()].reduce((sum, { requests }) => sum + requests, 0)
+  }
+
   count(route: string): number {
     return this.#counts.get(route)?.requests ?? 0
   }

@@ -1,7 +1,7 @@
 /** The owner at dropbox.com: looks and edits past the API. */
 import type { OwnedObject, OwnersHand } from '../core/provider.ts'
 import type { Account } from './account.ts'
-import { below, displayOf, lastRevision } from './tree.ts'
+import { below, displayOf, lastRevision, timestamp } from './tree.ts'
 
 export class OwnersFolder implements OwnersHand {
   readonly #account: Account
@@ -24,9 +24,13 @@ export class OwnersFolder implements OwnersHand {
     return node?.kind === 'file' ? this.#account.store.readWhole(lastRevision(node).bytes) : undefined
   }
 
-  write(path: string, content: Uint8Array | string): void {
+  write(path: string, content: Uint8Array | string, modifiedMs?: number): void {
     const bytes = this.#account.store.put(content)
-    const common = { autorename: false, strictConflict: false, clientModified: undefined }
+    const common = {
+      autorename: false,
+      strictConflict: false,
+      clientModified: modifiedMs === undefined ? undefined : timestamp(modifiedMs),
+    }
     this.#account.tree.put({ path, mode: { kind: 'overwrite' }, ...common }, bytes)
   }
 

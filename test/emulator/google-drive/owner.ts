@@ -30,7 +30,7 @@ export class OwnersDrive implements OwnersHand {
     return bytes === undefined ? undefined : this.#account.store.readWhole(bytes)
   }
 
-  write(path: string, content: Uint8Array | string): void {
+  write(path: string, content: Uint8Array | string, modifiedMs?: number): void {
     const { items, store } = this.#account
     const names = path.split('/').filter((name) => name !== '')
     const name = names.pop() ?? ''
@@ -38,6 +38,7 @@ export class OwnersDrive implements OwnersHand {
     const found = [...folder.children].find((child) => isHere(child, name) && child.revisions.length > 0)
     const file = found ?? items.add({ name }, folder, { id: newId(), isOurs: false })
     items.write(file, store.put(content), false)
+    if (modifiedMs !== undefined) items.change(file, { modifiedMs })
   }
 
   makeFolder(path: string): Item {

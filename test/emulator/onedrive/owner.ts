@@ -24,12 +24,13 @@ export class OwnersDrive implements OwnersHand {
     return item?.kind === 'file' ? this.#drive.store.readWhole(lastVersion(item).bytes) : undefined
   }
 
-  write(path: string, content: Uint8Array | string): void {
+  write(path: string, content: Uint8Array | string, modifiedMs?: number): void {
     const names = namesOf(path)
     const { tree, store } = this.#drive
     let folder: FolderItem = tree.root
     for (const name of names.slice(0, -1)) folder = tree.makeFolder(folder, name, 'replace').folder
-    tree.put(folder, names.at(-1) ?? '', { bytes: store.put(content), times: {}, conflict: 'replace' })
+    const times = modifiedMs === undefined ? {} : { modifiedMs }
+    tree.put(folder, names.at(-1) ?? '', { bytes: store.put(content), times, conflict: 'replace' })
   }
 
   remove(path: string): void {
