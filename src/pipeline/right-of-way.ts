@@ -43,8 +43,9 @@ export class RightOfWay {
     const freed = leavesItsPlace(outcome) ? this.#behind.get(fileId) : undefined
     if (freed !== undefined) this.#behind.delete(fileId)
     const written = journal.finish(delivery, outcome)
-    if (freed !== undefined) await journal.moves.left.wake(targetId, [...freed])
-    await written
+    const woken = freed === undefined ? undefined : journal.moves.left.wake(targetId, [...freed])
+    // Together, since what fails fails both.
+    await Promise.all([written, woken])
     if (behind !== undefined && !this.#isBehind(delivery, behind)) await journal.moves.left.wake(targetId, [fileId])
   }
 
