@@ -126,7 +126,7 @@ export class FolderMoves {
     this.reload()
   }
 
-  /** After a transaction that was rolled back. */
+  /** After a transaction, whatever became of it. */
   reload(): void {
     this.#pending = new Set(this.#statements.pending.all())
   }
@@ -224,6 +224,25 @@ export class FolderMoves {
           yield { ...tree.pathOf(folderId, file.name), size: Number(file.size), mtimeNs: file.mtime_ns }
   }
 
+  /** Where the copy of one of its files has to be once the folder moved; undefined where the target seems to have none. */
+  sample({ targetId, folderId, sourceId, from, to }: PendingFolderMove): string | undefined {
+    let counted = 0
+    for (const page of this.#pagesBelow(sourceId, folderId)) {
+      for (const { file } of page) {
+        const receipt = file.present === 1n ? this.#receiptOf(targetId, file) : undefined
+        const path = receipt && nameOfCell(receipt.path)
+        if (path !== undefined && isBelow(path, from)) return moved(path, from, to)
+      }
+      counted += page.length
+      if (counted >= countedMax) break
+    }
+    return undefined
+  }
+
+  #receiptOf(targetId: number, { id }: FileCells): ReceiptCells | undefined {
+    return this.#parts.guarded(() => this.#statements.receipt.get(targetId, Number(id)))
+  }
+
   /** Files of a folder and of all below it, gone ones too. */
   *#pagesBelow(sourceId: number, top: number): Generator<readonly { folderId: number; file: FileCells }[]> {
     const { guarded } = this.#parts
@@ -256,9 +275,10 @@ export class FolderMoves {
       signal.throwIfAborted()
       await this.#parts.group.add(() => {
         isEnd = !this.#followStrays(done)
-        if (isEnd) this.#end(done)
+        if (isEnd) this.#statements.end.run(done.id)
       })
     }
+    this.reload()
   }
 
   #follow({ targetId, from, to }: FolderPlace, receipt: ReceiptCells | undefined): void {
@@ -295,7 +315,8 @@ export class FolderMoves {
         for (const { file } of page) this.#leave(done, file)
       })
     }
-    await this.#parts.group.add(() => this.#end(done))
+    await this.#parts.group.add(() => this.#statements.end.run(done.id))
+    this.reload()
   }
 
   #leave({ targetId, from }: FolderPlace, { id, present, seq, size }: FileCells): void {
@@ -306,11 +327,6 @@ export class FolderMoves {
     const bytes = Number(size)
     const owed = { targetId, fileId, seq: Number(seq), bytes }
     if (present === 1n) this.#parts.debts.renew(owed, { priority: offeredPriority(bytes), look: 'trust' })
-  }
-
-  #end({ id }: PendingFolderMove): void {
-    this.#statements.end.run(id)
-    this.reload()
   }
 }
 

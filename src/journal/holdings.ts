@@ -122,12 +122,14 @@ export class Holdings {
   /** The files behind this id, at most `limit`, in the order of their ids. */
   page(target: string, after: number, limit: number): readonly Holding[] {
     const targetId = this.#parts.targets.get(target).id
+    const isMoving = this.#parts.feed.folderMoves.isPending(targetId)
     return this.#parts.guarded(() =>
-      this.#statements.page.all({ targetId, after, limit }).map((row) => this.#holdingOf(row)),
+      this.#statements.page.all({ targetId, after, limit }).map((row) => this.#holdingOf(row, isMoving)),
     )
   }
 
-  #holdingOf(row: Row): Holding {
+  /** Where a folder is still to be moved, nothing is known to be where it is to be. */
+  #holdingOf(row: Row, isMoving: boolean): Holding {
     const { fileId, fileSeq, folderId, name, present, fileSize, fileMtimeNs, owed, seq } = row
     return {
       fileId: Number(fileId),
@@ -136,7 +138,7 @@ export class Holdings {
       isPresent: present === 1n,
       size: Number(fileSize),
       mtimeNs: fileMtimeNs,
-      isOwed: owed !== null,
+      isOwed: owed !== null || isMoving,
       receipt: seq === null ? undefined : storedReceipt({ ...row, seq, target: '' }),
     }
   }

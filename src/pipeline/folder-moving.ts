@@ -78,10 +78,10 @@ export class FolderMoving {
 
   /** Answers false where it failed this time. */
   async #move(pending: PendingFolderMove, tries: number, signal: AbortSignal): Promise<boolean> {
-    const { journal, target, name, log } = this.#parts
+    const { journal, name, log } = this.#parts
     const [from, to] = [remotePath(pending.from), remotePath(pending.to)]
     await this.#clear([from, to], signal)
-    const moved = await target.moveFolder(from, to, signal).catch((thrown: unknown) => asError(thrown))
+    const moved = await this.#moved(pending, signal).catch((thrown: unknown) => asError(thrown))
     signal.throwIfAborted()
     const outcome = moved instanceof Error ? await this.#failed(moved, tries, signal) : moved
     if (outcome === undefined) return false
@@ -89,6 +89,16 @@ export class FolderMoving {
     if (outcome === 'refused') await journal.folderMoves.split(pending, signal)
     else await journal.folderMoves.followed(pending, signal)
     return true
+  }
+
+  async #moved(pending: PendingFolderMove, signal: AbortSignal): Promise<FolderMoved> {
+    const { journal, target } = this.#parts
+    const moved = await target.moveFolder(remotePath(pending.from), remotePath(pending.to), signal)
+    const at = moved === 'absent' ? journal.folderMoves.sample(pending) : undefined
+    if (at === undefined) return moved
+    // It was moved before, and nobody came to know; or it went some other way, and each file has to be looked for.
+    const copy = await target.look(remotePath(at), { hash: false, fresh: true }, signal)
+    return copy === undefined ? 'refused' : 'moved'
   }
 
   /** What is under way below the folders comes to its end, or is ended. */

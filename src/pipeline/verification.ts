@@ -198,10 +198,11 @@ class Verification {
     return wrong === undefined || this.#isOverdue(holding) ? undefined : { kind: 'different', detail: wrong }
   }
 
-  /** The file was delivered again, or has changed, since the page was read: somebody else sees to it. */
+  /** The file was delivered again, has changed or moved with its folder, since the page was read: somebody else sees to it. */
   #isOverdue({ fileId, receipt }: Believed): boolean {
     const [now] = this.#parts.journal.holdings.page(this.#parts.name, fileId - 1, 1)
-    if (now?.fileId === fileId && !now.isOwed && now.receipt?.revision === receipt.revision) return false
+    const isSame = now?.receipt?.revision === receipt.revision && now.receipt.path === receipt.path
+    if (now?.fileId === fileId && !now.isOwed && isSame) return false
     this.#checked--
     this.#owed++
     return true

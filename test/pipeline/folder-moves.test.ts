@@ -288,3 +288,16 @@ test('F32, F34: is found by a watched source, and after the program was off; als
   expect(copies(world)).toEqual({ 'm/3': 'a/b/3', 'm/c/1': 'a/b/c/1', 'm/c/2': 'a/b/c/2', 'm/c/4': 'new' })
   expect(world.journal.filesBelow('inbox', sourcePath(''), 9)).toEqual(['m/c/1', 'm/c/2', 'm/c/4'])
 })
+
+test('F32: what somebody took away at the target is sent anew, under its new name', async () => {
+  const verbs: string[] = []
+  const world = await aWorldOf(album, { wrap: told(verbs) })
+  rmSync(join(world.copies('nas'), 'a'), { recursive: true })
+  verbs.length = 0
+
+  await renamed(world, 'a', 'c')
+  await settled(world)
+
+  expect([...verbs].sort()).toEqual(['moveFolder', 'put', 'put', 'put', 'put'])
+  expect(copies(world)).toEqual({ 'c/1': 'a/1', 'c/2': 'a/2', 'c/b/3': 'a/b/3', 'c/b/ü': 'a/b/ü', z: 'z' })
+})
