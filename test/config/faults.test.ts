@@ -53,7 +53,7 @@ describe('F97: each wrong value is reported at its place with what was expected 
       'unknown key near none',
       5,
       '    colour: red',
-      '5:5 sources[0].colour: unknown key; known here: name, path, ignore, built-in-ignore, one-file-system, settle, max-unsettled, unsettled, rescan, watch',
+      '5:5 sources[0].colour: unknown key; known here: name, path, ignore, built-in-ignore, one-file-system, settle, max-unsettled, unsettled, check-writers, rescan, watch',
     ],
     [
       'unknown key inside a flow map',
