@@ -26,7 +26,7 @@ export interface FolderPlace {
   readonly to: string
 }
 
-/** Of each target that keeps the folder's copies in one folder; the others have nothing to do. */
+/** Of each target; where its copies do not lie by folders, both places are the same, and only what waits for a file is done. */
 export type FolderPlaces = (move: FolderMove) => readonly FolderPlace[]
 
 /** What a target still has to do. */
@@ -65,6 +65,8 @@ const sql = {
     SELECT file_id AS fileId, path, moving_to AS movingTo FROM receipt INDEXED BY receipt_moving
     WHERE target_id = ? AND moving_to > ? AND moving_to < ? LIMIT ?`,
   follow: 'UPDATE receipt SET path = ?, moving_to = ? WHERE target_id = ? AND file_id = ?',
+  // What failed may have failed since the file was looked for where it was.
+  wake: "UPDATE delivery SET due_ms = ?, attempts = 0 WHERE target_id = ? AND file_id = ? AND state = 'postponed'",
   leave: 'UPDATE receipt SET is_left = 1 WHERE target_id = ? AND file_id = ?',
 }
 
@@ -121,6 +123,7 @@ export class FolderMoves {
       left: connection.prepare<Range, ReceiptCells>(sql.left),
       moving: connection.prepare<Range, ReceiptCells>(sql.moving),
       follow: connection.prepare<[NameCell, NameCell | null, number, number]>(sql.follow),
+      wake: connection.prepare<[number, number, number]>(sql.wake),
       leave: connection.prepare<[number, number]>(sql.leave),
     }
     this.reload()
@@ -267,7 +270,11 @@ export class FolderMoves {
     for (const page of this.#pagesBelow(done.sourceId, done.folderId)) {
       signal.throwIfAborted()
       await this.#parts.group.add(() => {
-        for (const { file } of page) this.#follow(done, this.#statements.receipt.get(done.targetId, Number(file.id)))
+        for (const { file } of page) {
+          const fileId = Number(file.id)
+          this.#follow(done, this.#statements.receipt.get(done.targetId, fileId))
+          this.#wake(done, fileId)
+        }
       })
     }
     // Files that were below it and moved off since: their copies went along as well.
@@ -312,21 +319,29 @@ export class FolderMoves {
     for (const page of this.#pagesBelow(done.sourceId, done.folderId)) {
       signal.throwIfAborted()
       await this.#parts.group.add(() => {
-        for (const { file } of page) this.#leave(done, file)
+        for (const { file } of page) this.#leave(done, Number(file.id))
       })
     }
     await this.#parts.group.add(() => this.#statements.end.run(done.id))
     this.reload()
   }
 
-  #leave({ targetId, from }: FolderPlace, { id, present, seq, size }: FileCells): void {
-    const fileId = Number(id)
+  #leave(place: FolderPlace, fileId: number): void {
+    const { targetId, from } = place
+    this.#wake(place, fileId)
     const receipt = this.#statements.receipt.get(targetId, fileId)
     if (receipt === undefined || !isBelow(nameOfCell(receipt.path), from)) return
     this.#statements.leave.run(targetId, fileId)
-    const bytes = Number(size)
-    const owed = { targetId, fileId, seq: Number(seq), bytes }
-    if (present === 1n) this.#parts.debts.renew(owed, { priority: offeredPriority(bytes), look: 'trust' })
+    // As it is by now: the page was read before.
+    const file = this.#parts.tree.fileRowById(fileId)
+    if (file?.present !== 1n) return
+    const bytes = Number(file.size)
+    const owed = { targetId, fileId, seq: Number(file.seq), bytes }
+    this.#parts.debts.renew(owed, { priority: offeredPriority(bytes), look: 'trust' })
+  }
+
+  #wake({ targetId }: FolderPlace, fileId: number): void {
+    this.#statements.wake.run(this.#parts.clock.wallMs(), targetId, fileId)
   }
 }
 

@@ -51,7 +51,8 @@ export class FolderCheck {
   /** Of a move that may be. */
   places({ source, from, path: to }: FolderMove): FolderPlace[] {
     return this.#parts.seats().flatMap(({ targetId, order: { layout } }) => {
-      if (layout.kind !== 'own' && layout.kind !== 'shared') return []
+      if (layout.kind === 'scattered') return []
+      if (layout.kind === 'regardless') return [{ targetId, from: '', to: '' }]
       return [{ targetId, from: layout.folderAt(source, from), to: layout.folderAt(source, to) }]
     })
   }

@@ -93,6 +93,7 @@ export class FolderMoving {
 
   async #moved(pending: PendingFolderMove, signal: AbortSignal): Promise<FolderMoved> {
     const { journal, target } = this.#parts
+    if (pending.from === pending.to) return 'moved'
     const moved = await target.moveFolder(remotePath(pending.from), remotePath(pending.to), signal)
     const at = moved === 'absent' ? journal.folderMoves.sample(pending) : undefined
     if (at === undefined) return moved

@@ -301,3 +301,27 @@ test('F32: what somebody took away at the target is sent anew, under its new nam
   expect([...verbs].sort()).toEqual(['moveFolder', 'put', 'put', 'put', 'put'])
   expect(copies(world)).toEqual({ 'c/1': 'a/1', 'c/2': 'a/2', 'c/b/3': 'a/b/3', 'c/b/ü': 'a/b/ü', z: 'z' })
 })
+
+test.each(['{path}', '{name}'])(
+  'F32: what failed since its file was where it was is tried again at once, where copies lie as in %s',
+  async (at) => {
+    const world = await aWorld({ targets: ['nas'], configs: { nas: { at } } })
+    await world.put('a/1', 'one')
+    await settled(world)
+    const { targetId, lane } = world.seat('nas')
+    lane?.hold('for the test')
+    await world.put('a/2', 'two')
+    renameSync(join(world.folder, 'inbox/a'), join(world.folder, 'inbox/c'))
+    lane?.resume()
+    await vi.waitUntil(() => world.journal.counts(targetId).postponed === 1, soon)
+    // As after some more tries.
+    const journal = new Database(join(world.folder, 'journal.sqlite'))
+    journal.prepare('UPDATE delivery SET due_ms = due_ms + 3600000').run()
+    journal.close()
+
+    await world.take([aFolderMove('a', 'c')])
+
+    const copy = at === '{path}' ? 'c/2' : '2'
+    await vi.waitUntil(() => copies(world)[copy] === 'two', soon)
+  },
+)
