@@ -8,17 +8,22 @@ function mount(...words: string[]): void {
   execFileSync('mount', words, { stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
-function unmountAfterwards(folder: string): void {
-  onTestFinished(() => {
-    execFileSync('umount', ['--lazy', folder])
-  })
+/** Answers what unmounts it before. */
+function unmountAfterwards(folder: string): () => void {
+  let isMounted = true
+  const unmount = (): void => {
+    if (isMounted) execFileSync('umount', ['--lazy', folder])
+    isMounted = false
+  }
+  onTestFinished(unmount)
+  return unmount
 }
 
-/** Makes `folder` a disk of so many MiB. Answers what makes it larger. */
-export function smallDisk(folder: string, sizeMib: number): { growTo(sizeMib: number): void } {
+/** Makes `folder` a disk of so many MiB. Answers what makes it larger, and what takes it away. */
+export function smallDisk(folder: string, sizeMib: number): { growTo(sizeMib: number): void; remove(): void } {
   mount('-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'fanfold-test', folder)
-  unmountAfterwards(folder)
-  return { growTo: (size) => mount('-o', `remount,size=${size}m`, folder) }
+  const remove = unmountAfterwards(folder)
+  return { growTo: (size) => mount('-o', `remount,size=${size}m`, folder), remove }
 }
 
 /** Makes `folder` read-only, root included. Answers what makes it writable again. */

@@ -202,7 +202,9 @@ function addVerification(program: Command, end: End): void {
 
 function addApproval(program: Command, end: End): void {
   withFacts(program.command('approve'))
-    .description('say that the removals of a source are meant: copies that were held back follow their files')
+    .description(
+      'say that the removals of a source are meant: copies that were held back follow their files, and a disk that is not mounted any more is gone for good',
+    )
     .argument('<source>', 'name of the source')
     .addHelpText('after', examples(['fanfold approve papers', '']))
     .action(async (source: string, flags: FactFlags) =>

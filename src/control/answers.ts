@@ -157,6 +157,8 @@ export interface Approved {
   readonly source: string
   /** Anything was held back at all. */
   readonly wasHeld: boolean
+  /** Where file systems were mounted that are missed no longer, absolute. */
+  readonly mounts: readonly string[]
   /** Copies that were held back and are given up now. */
   readonly copies: number
 }

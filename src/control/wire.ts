@@ -168,7 +168,12 @@ export const resyncAnswer: z.ZodType<Resynced> = z.object({
 export const heldAnswer: z.ZodType<Held> = z.object({ targets: z.array(z.string()) })
 
 export const approveBody = z.strictObject({ source: z.string().max(pathLengthMax) })
-export const approveAnswer: z.ZodType<Approved> = z.object({ source: z.string(), wasHeld: z.boolean(), copies: count })
+export const approveAnswer: z.ZodType<Approved> = z.object({
+  source: z.string(),
+  wasHeld: z.boolean(),
+  mounts: z.array(z.string()),
+  copies: count,
+})
 
 export const reloadAnswer: z.ZodType<Reloaded> = z.object({ changes: z.array(z.string()) })
 

@@ -88,6 +88,7 @@ async function assembled(
   })
   const sources = await openSources({
     believed: journal,
+    mounts: journal.mounts,
     take: (changes) => pipeline.take(changes),
     mayMoveFolder: (move) => pipeline.mayMoveFolder(move),
     note: ({ source, event, path, detail }) =>

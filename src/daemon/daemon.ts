@@ -1,7 +1,15 @@
 /** The daemon: one state directory, one lock, one journal, and everything assembled on them. Starts, answers when idle, reloads, drains. */
 import { join } from 'node:path'
 import { readConfig, type Config } from '../config/config.ts'
-import { AskError, serveDesk, type Desk, type DeskServer, type PageAccess, type Plan } from '../control/control.ts'
+import {
+  AskError,
+  serveDesk,
+  type Approved,
+  type Desk,
+  type DeskServer,
+  type PageAccess,
+  type Plan,
+} from '../control/control.ts'
 import type { Journal } from '../journal/journal.ts'
 import { declarationOf } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
@@ -260,7 +268,10 @@ function liveParts(
     target: (name) => liveTarget(pipeline, name, (target) => spaces.of(target)),
     journalState: () => disk.state(),
     source: (name) => sources.all.find((source) => source.name === name),
-    approve: (source) => pipeline.approve(source),
+    approve: async (name) => {
+      const mounts = (await sources.all.find((source) => source.name === name)?.approve()) ?? []
+      return { mounts, copies: pipeline.approve(name) }
+    },
     reload: () => reloader.reload(),
     logins,
     verify: (request, signal) =>
@@ -335,7 +346,7 @@ export async function openDesk(
     target: () => undefined,
     journalState: () => ({ state: 'open', reason: null }),
     source: () => undefined,
-    approve: (source) => journal.approve(source),
+    approve: (source) => Promise.resolve(approvedUnseen(config, journal, source)),
     reload: notRunning,
     plan: notRunning,
     verify: (request, signal) => verifyTargets(request, verifyParts, signal),
@@ -355,6 +366,14 @@ export async function openDesk(
 /** Targets are reached by shelves of their own, see `openRestore`. */
 function nothingToRead(): never {
   throw new AskError('no daemon is running')
+}
+
+/** Nobody looks now: the next start remembers those that are mounted then. */
+function approvedUnseen(config: Config, journal: Journal, name: string): Pick<Approved, 'mounts' | 'copies'> {
+  const root = config.sources.find((source) => source.name === name)?.path ?? ''
+  const mounts = journal.mounts.of(name).map((folder) => join(root, folder))
+  journal.mounts.keep(name, [])
+  return { mounts, copies: journal.approve(name) }
 }
 
 /** What the next start would do with this configuration, without a daemon. */

@@ -14,6 +14,7 @@ import { FoldersAtTarget, type FolderBook } from './folders-at-target.ts'
 import { GroupCommit } from './group-commit.ts'
 import { Holdings } from './holdings.ts'
 import { History, type EventCount, type HistoryLine, type Note } from './history.ts'
+import { KnownMounts } from './known-mounts.ts'
 import { Leaving } from './leaving.ts'
 import { foldBack, openConnection, type OpenOptions } from './open.ts'
 import { demandCheck, isDamage } from './soundness.ts'
@@ -39,10 +40,9 @@ export type { Remover } from './leaving.ts'
 export type { Delivery, OpenDelivery, Outcome, StoredReceipt } from './delivery.ts'
 export type { PaceState } from './paces.ts'
 export type { CopyRecord, Receipts } from './receipts.ts'
-export type { Declaration, LaneCounts, Offer, TargetRow } from './targets.ts'
 export type { FileRecord, KnownFile } from './tree.ts'
 export { isDamage } from './soundness.ts'
-export { everything } from './targets.ts'
+export { everything, type Declaration, type LaneCounts, type Offer, type TargetRow } from './targets.ts'
 export { JournalFull } from './write-gate.ts'
 
 /** A write of one page that changes nothing anybody reads. */
@@ -63,6 +63,7 @@ export class Journal {
   readonly #targets: Targets
   readonly #paces: Paces
   readonly parked: Parked
+  readonly mounts: KnownMounts
   readonly #clock: Clock
   readonly #leaving: Leaving
   readonly moves: Feed['moves']
@@ -92,8 +93,9 @@ export class Journal {
     this.#leaving = new Leaving(connection, counters)
     const parts = { ...rooms, counters, leaving: this.#leaving, transactions, clock }
     const isLeased = (targetId: number, fileId: number): boolean => this.#spool.isLeased(targetId, fileId)
-    const written = <T>(write: () => T): T => this.#written(write)
+    const written = <T>(write: () => T): T => this.#gate.run(write)
     const guarded = <T>(look: () => T): T => this.#guarded(look)
+    this.mounts = new KnownMounts(connection, { tree: this.#tree, transactions, written, guarded })
     this.#feed = new Feed(connection, { ...parts, isLeased, guarded })
     this.moves = this.#feed.moves
     this.folderMoves = this.#feed.folderMoves
@@ -108,13 +110,13 @@ export class Journal {
     const declare = this.#connection.prepare<[string]>(
       "INSERT INTO setting (name, value) VALUES ('node', ?) ON CONFLICT DO NOTHING",
     )
-    this.#written(() => declare.run(id))
+    this.#gate.run(() => declare.run(id))
   }
 
   // Sources and files
 
   declareSource(name: string): void {
-    this.#written(() => this.#tree.ensureSource(name))
+    this.#gate.run(() => this.#tree.ensureSource(name))
   }
 
   fileCounts(): ReadonlyMap<string, number> {
@@ -150,7 +152,7 @@ export class Journal {
 
   /** Accepts changes in one transaction, see Feed.record. */
   record(...of: Parameters<Feed['record']>): ReturnType<Feed['record']> {
-    return this.#written(() => this.#feed.record(...of))
+    return this.#gate.run(() => this.#feed.record(...of))
   }
 
   /** The present files behind a seq, in the order of the feed, at most `limit`. */
@@ -160,14 +162,14 @@ export class Journal {
 
   /** Offers the next `limit` files of the feed to a target whose cursor is behind, see Feed.offer. */
   offer(target: string, limit: number, takes: Takes, proves?: Proves): OfferStep {
-    return this.#written(() => this.#feed.offer(target, limit, takes, proves))
+    return this.#gate.run(() => this.#feed.offer(target, limit, takes, proves))
   }
 
   // Targets
 
   /** Adds a target, or notices that its selector or place is another one: that sets its cursor back, so that everything is offered to it. */
   declareTarget(name: string, declaration: Declaration): TargetRow {
-    return this.#written(() => this.#targets.declare(name, declaration, this.head))
+    return this.#gate.run(() => this.#targets.declare(name, declaration, this.head))
   }
 
   /** The target is not part of the present configuration any more; what it is owed is kept for a week. */
@@ -197,7 +199,7 @@ export class Journal {
 
   /** Its owner stops a target, or lets it go on (null). Holds over restarts. */
   hold(target: string, reason: string | null): void {
-    this.#written(() => this.#targets.hold(target, reason))
+    this.#gate.run(() => this.#targets.hold(target, reason))
   }
 
   heldBecause(target: string): string | null {
@@ -205,11 +207,11 @@ export class Journal {
   }
 
   setMark(target: string, mark: string): void {
-    this.#written(() => this.#targets.setMark(target, mark))
+    this.#gate.run(() => this.#targets.setMark(target, mark))
   }
 
   offerAgain(target: string, offer: Offer): void {
-    this.#written(() => this.#targets.offerAgain(target, offer, this.head))
+    this.#gate.run(() => this.#targets.offerAgain(target, offer, this.head))
     const what = `${offer.source ?? 'every source'}, ${offer.glob ?? 'every path'}, ${offer.look === 'hash' ? 'by content' : 'by marks'}`
     this.note({ source: null, target, event: 'resync', detail: what })
   }
@@ -252,13 +254,13 @@ export class Journal {
   }
 
   brake(source: string, reason: string): void {
-    this.#written(() => this.#leaving.brake(source, reason))
+    this.#gate.run(() => this.#leaving.brake(source, reason))
     this.note({ source, event: 'removals-held', detail: reason })
   }
 
   /** The owner says that the removals are meant. Answers how many copies were held back and are due now. */
   approve(source: string): number {
-    const copies = this.#written(() => this.#leaving.approve(source, this.#clock.wallMs()))
+    const copies = this.#gate.run(() => this.#leaving.approve(source, this.#clock.wallMs()))
     this.note({ source, event: 'removals-approved', detail: `${copies} copies follow their files now` })
     return copies
   }
@@ -282,7 +284,7 @@ export class Journal {
   }
 
   retry(targetId: number, which: Retried = 'all'): number {
-    return this.#written(() => this.#spool.retry(targetId, which))
+    return this.#gate.run(() => this.#spool.retry(targetId, which))
   }
 
   /** Puts back whatever is still leased at a target. To be called when nothing of it is under way any more. */
@@ -348,10 +350,6 @@ export class Journal {
   /** From now on what the disk does not take fails instead of waiting: for a program that has to end. */
   endWaiting(): void {
     this.#group.end()
-  }
-
-  #written<T>(write: () => T): T {
-    return this.#gate.run(write)
   }
 
   /** Resolves once the writer has been through a transaction, an empty one that costs no write: proof that it answers. One that waits for room does. */

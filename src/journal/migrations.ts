@@ -70,6 +70,14 @@ const goneCopies = `
   CREATE INDEX file_large ON file (size) WHERE size >= 1048576;
   `
 
+const knownMounts = `
+  CREATE TABLE known_mount (
+    source_id INTEGER NOT NULL REFERENCES source (id),
+    folder BLOB NOT NULL,
+    PRIMARY KEY (source_id, folder)
+  ) WITHOUT ROWID, STRICT;
+  `
+
 /** Each step runs once, in order, in a transaction of its own; `PRAGMA user_version` counts the steps done. */
 export const migrations: readonly string[] = [
   `
@@ -223,4 +231,5 @@ export const migrations: readonly string[] = [
   moves,
   folderMoves,
   goneCopies,
+  knownMounts,
 ]

@@ -3,7 +3,7 @@
  * - `missing`: the root is absent, unreadable or on another file system; nothing is concluded, nothing removed (F10, F11). Left when it is back.
  * - `suspect`: changes may have been missed, or an empty root is doubted. Left when a whole scan has ended.
  * - `scanning`: the first scan of this root runs.
- * - `degraded`: parts cannot be watched and are polled instead. Left when watching them works.
+ * - `degraded`: parts cannot be watched and are polled instead, or a file system inside is missing. Left when watching them works, and it is back.
  * - `restarting`: it failed and is not there at all. Left by its next life, which begins with a scan of everything.
  * - `polling`: no watch, by configuration or because the file system would not tell (F8).
  * - `watching`: all is well.
@@ -38,6 +38,8 @@ export interface Facts {
   readonly unwatched: ReadonlyMap<string, string>
   readonly watchedCount: number
   readonly pollsBecause: string | undefined
+  /** File systems that were mounted inside and are not any more. */
+  readonly missingMounts: string | undefined
   /** File systems inside of a watched root that are polled. */
   readonly polledMounts: string | undefined
   /** Files that do not come to rest. */
@@ -52,6 +54,7 @@ export function conditionOf(facts: Facts): Pick<SourceState, 'state' | 'reason'>
   const [code] = facts.unwatched.values()
   if (code !== undefined)
     return { state: 'degraded', reason: unwatchedReason(code, facts.unwatched.size, facts.watchedCount) }
+  if (facts.missingMounts !== undefined) return { state: 'degraded', reason: facts.missingMounts }
   const { pollsBecause, restless } = facts
   if (pollsBecause !== undefined)
     return { state: 'polling', reason: restless === undefined ? pollsBecause : `${pollsBecause}; ${restless}` }

@@ -14,8 +14,17 @@ export interface SourceNote {
   readonly detail: string
 }
 
+/** Where other file systems were mounted, kept across restarts: an empty folder in the place of one is not taken for deleted files (F11). */
+export interface MountMemory {
+  /** Folders below the root; `''` is the root itself. */
+  of(source: string): readonly string[]
+  /** These and no others; durable when it returns. @throws Error while nothing can be kept. */
+  keep(source: string, folders: readonly string[]): void
+}
+
 export interface SourceDeps {
   readonly believed: Believed
+  readonly mounts: MountMemory
   /** Hands settled changes on, at most 1,000 a call, one call at a time; resolves when they are durable. A rejected call is repeated. */
   take(changes: readonly Change[]): Promise<void>
   /** May a folder be taken to have moved as a whole? Otherwise its files moved one by one. */

@@ -14,14 +14,14 @@ import type { SourceDeps } from './deps.ts'
 import { IgnoreRules, type IgnoredBecause } from './ignore-rules.ts'
 import { FolderMoves } from './folder-moves.ts'
 import { Moves } from './moves.ts'
-import { NestedMounts } from './nested-mounts.ts'
 import type { ScanEnd } from './reconcile.ts'
-import { blindMount, isSameRoot, whyNoRoot, whyPolled } from './root.ts'
-import type { Look, RootIdentity, RootLook } from './scan.ts'
+import { blindMount, isSameRoot, whyPolled } from './root.ts'
+import type { Look, RootFolder, RootIdentity } from './scan.ts'
 import type { ScanFindings } from './scan-findings.ts'
 import { ScanQueue } from './scan-queue.ts'
 import type { Scanner } from './scanner.ts'
 import { Settler } from './settler.ts'
+import { SourceMounts, type SourceMemory } from './source-mounts.ts'
 import type { Watch } from './watch.ts'
 import { RootWatch, type RootWatchOptions } from './root-watch.ts'
 import { SkippedEntries, whyLeftAlone } from './skipped-entries.ts'
@@ -39,12 +39,6 @@ interface Root {
   readonly identity: RootIdentity
   /** Name of a file system that cannot be watched, or the word of the configuration. */
   readonly pollsBecause: string | undefined
-}
-
-/** What outlives one life of a source. */
-export interface SourceMemory {
-  /** The file system that its root was first seen on (F11). */
-  firstDevice: bigint | undefined
 }
 
 export interface FolderSourceParts {
@@ -67,8 +61,7 @@ export class FolderSource implements Child {
   readonly #settler: Settler
   readonly #rootBell: Bell
   readonly #scans: ScanQueue
-  readonly #mounts: NestedMounts
-  readonly #memory: SourceMemory
+  readonly #mounts: SourceMounts
   readonly #onFirstScan: () => void
   #resolveStopped: (reason: Reason) => void = () => {}
   #ending: Promise<void> | undefined
@@ -91,7 +84,6 @@ export class FolderSource implements Child {
     this.#config = config
     this.#deps = deps
     this.#scanner = parts.scanner
-    this.#memory = parts.memory
     this.#onFirstScan = parts.onFirstScan
     this.#rootBell = new Bell(deps.clock)
     this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
@@ -119,7 +111,8 @@ export class FolderSource implements Child {
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
-    this.#mounts = new NestedMounts({ blindMount, ...deps, source: this.name, coverage: config, note })
+    const { memory } = parts
+    this.#mounts = new SourceMounts({ blindMount, ...deps, source: this.name, coverage: config, memory, note })
     this.#watch = new RootWatch({
       ...{ source: this.name, coverage: config, watch: parts.watch, settler: this.#settler, clock, log },
       note,
@@ -164,7 +157,8 @@ export class FolderSource implements Child {
       unwatched: this.#watch.unwatched,
       watchedCount: this.#watch.watchedCount,
       pollsBecause: this.#root?.pollsBecause,
-      polledMounts: this.#mounts.reason,
+      missingMounts: this.#mounts.missingReason,
+      polledMounts: this.#mounts.polledReason,
       restless: this.#settler.restlessReason,
     })
   }
@@ -177,6 +171,14 @@ export class FolderSource implements Child {
     const done = this.#scans.whole()
     this.#scanAll(reason)
     await done
+  }
+
+  /** The owner says that what is not mounted is gone: what was known there counts as removed. @returns where that was. */
+  async approve(): Promise<readonly string[]> {
+    const gone = this.#mounts.giveUpMissing(await this.#scanner.call('identify', { path: this.#config.path }))
+    if (gone.length > 0) this.#loseRoot(`approved: ${gone.join(', ')}`, 'mount-given-up')
+    this.#rootBell.ring()
+    return gone
   }
 
   isIdle(): boolean {
@@ -254,19 +256,19 @@ export class FolderSource implements Child {
   async #checkRoot(signal: AbortSignal): Promise<void> {
     const look = await this.#scanner.call('identify', { path: this.#config.path })
     if (signal.aborted) return
-    const reason = whyNoRoot(this.#config.path, look, this.#memory.firstDevice)
+    const reason = this.#mounts.whyNoRoot(look)
     if (look.kind === 'absent' || reason !== undefined) this.#loseRoot(reason ?? 'absent', 'root-missing')
     else if (this.#root === undefined || this.#isRootLost || !isSameRoot(this.#root.identity, look.identity))
       await this.#gainRoot(look)
-    else await this.#checkMounts(this.#root.id)
+    else await this.#checkMounts(this.#root.id, look)
     this.#isRootChecked = true
   }
 
   /** No event tells of a mount (F14). */
-  async #checkMounts(id: number): Promise<void> {
+  async #checkMounts(id: number, look: RootFolder): Promise<void> {
     const mounts = await this.#scanner.call('mounts', { id })
     if (this.#root?.id !== id) return
-    for (const folder of this.#mounts.see(mounts)) {
+    for (const folder of this.#mounts.see(look, mounts)) {
       this.#watch.extend(folder)
       this.#want(folder)
     }
@@ -288,15 +290,15 @@ export class FolderSource implements Child {
     this.#scanner.close(root.id)
   }
 
-  async #gainRoot({ identity, fsType }: Extract<RootLook, { kind: 'folder' }>): Promise<void> {
+  async #gainRoot(look: RootFolder): Promise<void> {
+    const { identity, fsType } = look
     if (this.#root !== undefined) this.#loseRoot(`${this.#config.path} is another folder now`, 'root-replaced')
     const id = this.#scanner.newId()
     const { ignore, oneFileSystem } = this.#config
-    await this.#scanner.call('open', { id, identity, ignore, oneFileSystem })
-    this.#mounts.see(await this.#scanner.call('mounts', { id }))
+    await this.#scanner.call('open', { id, identity, ignore, oneFileSystem, mounts: this.#mounts.expected })
+    this.#mounts.see(look, await this.#scanner.call('mounts', { id }))
     const pollsBecause = whyPolled(this.#config.watch, fsType)
     this.#root = { id, identity, pollsBecause }
-    this.#memory.firstDevice ??= identity.device
     if (this.#isRootChecked) this.#deps.note({ source: this.name, event: 'root-found', detail: identity.path })
     this.#missingReason = undefined
     this.#isRootLost = false

@@ -8,12 +8,14 @@ const mountsMax = 10_000
 
 interface Mount {
   readonly point: string
+  /** Which folder of its file system lies there: `/` where it is all of it, rather than a folder bound to another place. */
+  readonly top: string
   readonly device: string
   readonly fsType: string
 }
 
 /** Those on another file system than `root` itself; where several lie on one folder, the uppermost. Paths are below `root`. */
-export function mountsBelow(root: string, table: Buffer = readFileSync('/proc/self/mountinfo')): NestedMount[] {
+export function mountsBelow(root: string, table: Buffer = readMounts()): NestedMount[] {
   const mounts = parseMounts(table)
   const home = mounts.filter(({ point }) => isAtOrBelow(root, point)).reduce<Mount | undefined>(deeper, undefined)
   const start = root === '/' ? root : `${root}/`
@@ -25,6 +27,15 @@ export function mountsBelow(root: string, table: Buffer = readFileSync('/proc/se
     else below.set(folder, { folder, fsType })
   }
   return [...below.values()]
+}
+
+/** Is a whole file system mounted at `path`? What services and containers bind to make places of their own is no disk that may be missed. */
+export function isDisk(path: string, table: Buffer = readMounts()): boolean {
+  return parseMounts(table).findLast(({ point }) => point === path)?.top === '/'
+}
+
+function readMounts(): Buffer {
+  return readFileSync('/proc/self/mountinfo')
 }
 
 /** A later line at the same place lies on top. */
@@ -41,11 +52,11 @@ function parseMounts(table: Buffer): Mount[] {
   const lines = table.toString('latin1').split('\n', mountsMax)
   return lines.flatMap((line) => {
     const [place = '', kind = ''] = line.split(' - ')
-    const [, , device, , point] = place.split(' ')
+    const [, , device, top, point] = place.split(' ')
     const [fsType] = kind.split(' ')
-    return device === undefined || point === undefined || fsType === undefined
+    return device === undefined || top === undefined || point === undefined || fsType === undefined
       ? []
-      : { point: unescaped(point), device, fsType }
+      : { point: unescaped(point), top, device, fsType }
   })
 }
 

@@ -30,11 +30,18 @@ const blindNames: ReadonlyMap<string, string> = new Map([
   ['afs', 'AFS'],
 ])
 
+export interface RootBefore {
+  /** In this run of the program, since a disk may have another number after the next start. */
+  readonly device: bigint | undefined
+  readonly isMount: boolean
+}
+
 /** Why nothing is to be concluded from what is seen at `path`; undefined where it is the folder it was. */
-export function whyNoRoot(path: string, look: RootLook, firstDevice: bigint | undefined): string | undefined {
+export function whyNoRoot(source: string, path: string, look: RootLook, before: RootBefore): string | undefined {
   if (look.kind === 'absent') return `${path}: ${look.reason}`
-  if (firstDevice === undefined || look.identity.device === firstDevice) return undefined
-  return `${path} is on another file system than before; mount it again, or restart if this is meant`
+  const isOther = before.device !== undefined && look.identity.device !== before.device
+  if (!isOther && (!before.isMount || look.isMount)) return undefined
+  return `${path} is on another file system than before: mount it again, or say "fanfold approve ${source}" if this is meant`
 }
 
 /** Why a root is looked at every few seconds rather than watched; undefined where it is watched. */

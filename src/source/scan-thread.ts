@@ -4,7 +4,7 @@ import { asError, assert, errnoOf } from '../base/errors.ts'
 import { decodeName, folderOf, fsPath, joinPath } from '../base/path.ts'
 import { serveThread } from '../base/thread.ts'
 import { IgnoreRules } from './ignore-rules.ts'
-import { mountsBelow } from './mount-table.ts'
+import { isDisk, mountsBelow } from './mount-table.ts'
 import { Mounts } from './mounts.ts'
 import {
   looksMax,
@@ -32,7 +32,8 @@ function identify(path: string): RootLook {
     const stat = statSync(fsPath(real), { bigint: true })
     if (!stat.isDirectory()) return { kind: 'absent', reason: 'it is not a folder' }
     const fsType = statfsSync(fsPath(real)).type
-    return { kind: 'folder', identity: { path: real, device: stat.dev, inode: stat.ino }, fsType }
+    const identity = { path: real, device: stat.dev, inode: stat.ino }
+    return { kind: 'folder', identity, fsType, isMount: isDisk(real) }
   } catch (thrown) {
     return { kind: 'absent', reason: asError(thrown).message }
   }
@@ -123,14 +124,14 @@ function leave(number: number): null {
 
 serveThread<ScanVerbs>({
   identify: ({ path }) => identify(path),
-  open({ id, identity, ignore, oneFileSystem }) {
+  open({ id, identity, ignore, oneFileSystem, mounts }) {
     const { path, device } = identity
     const onlyDevice = oneFileSystem ? device : undefined
     roots.set(id, {
       identity,
       path,
       rules: new IgnoreRules(path, ignore),
-      mounts: new Mounts(path, device),
+      mounts: new Mounts(path, device, mounts),
       onlyDevice,
     })
     return null

@@ -75,10 +75,15 @@ export function unpackStat(from: BigInt64Array, index: number): FileStat {
   }
 }
 
-/** The root as it is now; `fsType` is statfs's magic number. */
-export type RootLook =
-  | { readonly kind: 'folder'; readonly identity: RootIdentity; readonly fsType: number }
-  | { readonly kind: 'absent'; readonly reason: string }
+/** The root as it is now; `fsType` is statfs's magic number. `isMount`: all of a file system lies there. */
+export type RootLook = RootFolder | { readonly kind: 'absent'; readonly reason: string }
+
+export interface RootFolder {
+  readonly kind: 'folder'
+  readonly identity: RootIdentity
+  readonly fsType: number
+  readonly isMount: boolean
+}
 
 /** Another file system, mounted at a folder of a source; `fsType` is the kernel's name of its kind. */
 export interface NestedMount {
@@ -103,8 +108,8 @@ export const looksMax = 1_000
 export type ScanVerbs = {
   /** The folder now at `path`. */
   identify: { in: { path: string }; out: RootLook }
-  /** Makes a root known under `id`; a second time replaces it. */
-  open: { in: { id: number; identity: RootIdentity } & Coverage; out: null }
+  /** Makes a root known under `id`; a second time replaces it. `mounts`: folders in which another file system is expected. */
+  open: { in: { id: number; identity: RootIdentity; mounts: readonly string[] } & Coverage; out: null }
   close: { in: { id: number }; out: null }
   /** What is mounted below the root, but for what is ignored. */
   mounts: { in: { id: number }; out: readonly NestedMount[] }

@@ -4,7 +4,8 @@ import type { SourceConfig } from '../config/config.ts'
 import type { Child, Reason } from '../stage/stage.ts'
 import { restarting, type SourceState } from './condition.ts'
 import type { SourceDeps } from './deps.ts'
-import { FolderSource, type FolderSourceParts, type SourceMemory } from './folder-source.ts'
+import { FolderSource, type FolderSourceParts } from './folder-source.ts'
+import type { SourceMemory } from './source-mounts.ts'
 import { type IgnoredBecause, IgnoreRules } from './ignore-rules.ts'
 
 export class SourceLives {
@@ -49,6 +50,10 @@ export class SourceLives {
     if (this.#life === undefined)
       throw new Error(`source ${this.name} cannot be scanned now; it is being restarted, and scanned whole after that`)
     await this.#life.rescan(reason)
+  }
+
+  async approve(): Promise<readonly string[]> {
+    return (await this.#life?.approve()) ?? []
   }
 
   isIdle(): boolean {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { canMount, smallDisk } from '../disk.ts'
 import { aBench, fanfold, startDaemon } from './rig.ts'
 
 const trashing = 'on-remove: trash\nremove-after: 0s'
@@ -48,3 +49,52 @@ test('F37: a folder of many files that is emptied by mistake costs no copy befor
   expect(approved).toMatchObject({ code: 0, stdout: expect.stringContaining('80 copies follow') as string })
   expect((await daemon.status()).reasons).toEqual([])
 })
+
+test.runIf(canMount)(
+  'F11: a disk inside a source that is not mounted at the start costs no copy before approve, with the daemon and without it',
+  async () => {
+    const bench = aBench({ nas: trashing })
+    const places = ['disk', 'stick'].map((name) => join(bench.inbox, name))
+    const disks = places.map((place) => {
+      mkdirSync(place)
+      const disk = smallDisk(place, 1)
+      writeFileSync(join(place, 'a.txt'), place)
+      return disk
+    })
+    writeFileSync(join(bench.inbox, 'near.txt'), 'near')
+    const first = await startDaemon(bench)
+    await first.until(({ targets }) => targets[0]?.delivered === 3)
+    await first.end('SIGTERM')
+    for (const disk of disks) disk.remove()
+
+    const offline = await fanfold(bench, 'approve', 'inbox')
+    const others = places.map((place) => smallDisk(place, 1))
+    for (const place of places) writeFileSync(join(place, 'b.txt'), place)
+    const second = await startDaemon(bench)
+    // Emptied disks that are mounted: what was on them was removed.
+    await second.until(
+      ({ targets }) => targets[0]?.delivered === 3 && !existsSync(join(bench.copies('nas'), 'disk/a.txt')),
+    )
+    await second.end('SIGKILL')
+    for (const disk of others) disk.remove()
+    const third = await startDaemon(bench)
+    const missed = await third.until(({ sources }) => sources[0]?.state === 'degraded')
+    await fanfold(bench, 'resync', '--source', 'inbox', '--wait')
+    const kept = existsSync(join(bench.copies('nas'), 'disk/b.txt'))
+    const human = await fanfold(bench, 'status')
+    const approved = await fanfold(bench, 'approve', 'inbox')
+    const healthy = await third.until(({ targets, healthy }) => healthy && targets[0]?.delivered === 1)
+
+    expect(offline.stdout).toContain(`${places[0]} is not waited for any more`)
+    expect(missed).toMatchObject({
+      healthy: false,
+      reasons: expect.arrayContaining(['source inbox is degraded']) as string[],
+    })
+    expect(human.stdout).toContain('not mounted: disk, stick;')
+    expect(kept).toBe(true)
+    for (const place of places) expect(approved.stdout).toContain(`inbox: ${place} is not waited for any more`)
+    expect(healthy.sources[0]).toMatchObject({ state: 'watching', reason: null })
+    expect(existsSync(join(bench.copies('nas'), 'disk/b.txt'))).toBe(false)
+  },
+  60_000,
+)

@@ -166,3 +166,9 @@ CREATE TABLE gone_copy (
 CREATE INDEX gone_copy_by_time ON gone_copy (at_ms);
 
 CREATE INDEX file_large ON file (size) WHERE size >= 1048576;
+
+CREATE TABLE known_mount (
+  source_id INTEGER NOT NULL REFERENCES source (id),
+  folder BLOB NOT NULL,
+  PRIMARY KEY (source_id, folder)
+) WITHOUT ROWID, STRICT;

@@ -16,6 +16,7 @@ export interface Life {
 export async function watched(world: World, sourceNames: readonly string[]): Promise<Life> {
   const sources = await openSources({
     believed: world.journal,
+    mounts: world.journal.mounts,
     take: (changes) => world.take(changes),
     mayMoveFolder: (move) => world.pipeline.mayMoveFolder(move),
     note: () => {},

@@ -7,6 +7,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -15,9 +16,9 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { sourcePath } from '../../src/base/path.ts'
-import { mountsBelow } from '../../src/source/mount-table.ts'
+import { isDisk, mountsBelow } from '../../src/source/mount-table.ts'
 import { blindMount, unwatchedReason } from '../../src/source/root.ts'
-import { aWorld, atRest, endWorlds, until } from './world.ts'
+import { aStartingWorld, aWorld, atRest, endWorlds, tempFolder, until } from './world.ts'
 
 afterEach(endWorlds)
 
@@ -176,6 +177,86 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     expect(told).toEqual([{ source: 'papers', event: 'mounted', path: 'disk', detail }])
   })
 
+  test('F11: is missed after a restart without it, be its folder empty or absent, and given up by approve only', async () => {
+    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const place = join(world.root, 'disk')
+    mkdirSync(join(place, 'deep'))
+    writeFileSync(join(place, 'deep/a'), 'x')
+    writeFileSync(join(world.root, 'near'), 'x')
+    await until(() => world.ledger.paths.join() === 'disk/deep/a,near')
+
+    const second = await world.restart(unmountings.get(place))
+    await second.source.rescan('test')
+    await atRest(second, 500)
+    const missed = second.source.state()
+    const third = await second.restart(() => rmdirSync(place))
+    await third.source.rescan('test')
+    await atRest(third, 500)
+    const held = third.ledger.paths
+    const givenUp = await third.source.approve()
+    await until(() => third.ledger.paths.join() === 'near')
+    await until(() => third.source.state().state === 'watching')
+
+    expect(missed).toMatchObject({
+      state: 'degraded',
+      reason: expect.stringMatching(/^not mounted: disk; .*"fanfold approve papers"/) as string,
+    })
+    expect(second.notes.filter(({ event }) => event === 'unmounted')).toMatchObject([{ path: 'disk' }])
+    expect(held).toEqual(['disk/deep/a', 'near'])
+    expect(givenUp).toEqual([place])
+    expect(third.source.state().reason).toBeNull()
+    expect(await third.source.approve()).toEqual([])
+  })
+
+  test('F11: mounted again later, it is watched and compared again; one in which nothing is known is not missed', async () => {
+    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const place = join(world.root, 'disk')
+    const second = await world.restart(unmountings.get(place))
+    const unmissed = second.source.state()
+    rmdirSync(place)
+    const again = await second.restart(() => mounted(world.root))
+    writeFileSync(join(place, 'a'), 'x')
+    await until(() => again.ledger.paths.join() === 'disk/a')
+
+    const without = await again.restart(() => execFileSync('umount', ['--lazy', place]))
+    const missed = without.source.state()
+    execFileSync('mount', ['-t', 'tmpfs', 'none', place])
+    writeFileSync(join(place, 'b'), 'x')
+    await until(
+      () => without.ledger.paths.join() === 'disk/b',
+      () => without.source.state(),
+    )
+    const back = without.source.state()
+    unmountings.get(place)?.()
+
+    expect(unmissed).toMatchObject({ state: 'watching', reason: null })
+    expect(missed.state).toBe('degraded')
+    expect(back).toMatchObject({ state: 'watching', reason: null })
+  })
+
+  test('F11: a root that was a mount point is missing while it is none, whatever lies in the folder below', async () => {
+    const root = mounted(tempFolder())
+    const world = await aWorld({ path: root, settleMs: 100 })
+    writeFileSync(join(root, 'a'), 'x')
+    await until(() => world.ledger.paths.join() === 'a')
+    await world.stop()
+    unmountings.get(root)?.()
+    writeFileSync(join(root, 'put here by mistake'), 'x')
+
+    const again = await aStartingWorld({ path: root, ledger: world.ledger, settleMs: 100 })
+    await until(() => again.source.state().state === 'missing' && again.source.isIdle())
+    const missing = again.source.state()
+    const held = again.ledger.paths
+    const givenUp = await again.source.approve()
+    await until(() => again.ledger.paths.join() === 'put here by mistake')
+
+    expect(missing.reason).toBe(
+      `${root} is on another file system than before: mount it again, or say "fanfold approve papers" if this is meant`,
+    )
+    expect(held).toEqual(['a'])
+    expect(givenUp).toEqual([root])
+  })
+
   test('F8: is polled where it does not tell of changes, from when it is mounted, while the rest is watched', async () => {
     const blindMount = (fsType: string): string | undefined => (fsType === 'tmpfs' ? 'a blind one' : undefined)
     const world = await aWorld({ clock: aClock(), blindMount, ignore: ['/disk/hidden/'], settleMs: 100 })
@@ -194,7 +275,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     const polled = world.source.state()
     unmountings.get(place)?.()
     await until(
-      () => world.source.state().reason === null,
+      () => world.source.state().reason?.startsWith('not mounted: disk; ') === true,
       () => world.source.state(),
     )
     await atRest(world, 300)
@@ -228,4 +309,6 @@ test('F14: mounts are read from the kernel’s table: by their own names, the up
   ])
   expect(found.map(({ fsType }) => blindMount(fsType))).toEqual(['NFS', 'FUSE (sshfs)'])
   expect(blindMount('ext4')).toBeUndefined()
+  const disks = ['/srv', '/srv/papers/a b', '/srv/papers/same', '/srv/papers'].filter((path) => isDisk(path, table))
+  expect(disks).toEqual(['/srv', '/srv/papers/a b'])
 })

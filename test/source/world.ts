@@ -12,6 +12,7 @@ import {
   type Change,
   type KnownFile,
   type Source,
+  type SourceDeps,
   type SourceNote,
   type Sources,
 } from '../../src/source/source.ts'
@@ -22,6 +23,7 @@ export class Ledger implements Believed {
   readonly taken: Change[] = []
   readonly callSizes: number[] = []
   readonly #files = new Map<string, Map<string, KnownFile>>()
+  readonly #mounts = new Map<string, readonly string[]>()
   readonly #inodes = new Map<bigint, Set<SourcePath>>()
   readonly moves: Believed['moves'] = {
     whereabouts: (_, { inode, size, mtimeNs }) =>
@@ -29,6 +31,12 @@ export class Ledger implements Believed {
         const known = this.file('', path)
         return known?.inode === inode && known.size === size && known.mtimeNs === mtimeNs
       }),
+  }
+
+  /** Kept with it across restarts, as in the journal. */
+  readonly mounts: SourceDeps['mounts'] = {
+    of: (source) => this.#mounts.get(source) ?? [],
+    keep: (source, folders) => void this.#mounts.set(source, folders),
   }
 
   take(changes: readonly Change[]): Promise<void> {
@@ -149,6 +157,7 @@ export async function aStartingWorld(options: WorldOptions = {}): Promise<World>
   const notes: SourceNote[] = []
   const sources = await openSources({
     believed: ledger,
+    mounts: ledger.mounts,
     take: (changes) => ledger.take(changes),
     // A ledger knows files only.
     mayMoveFolder: () => Promise.resolve(false),
