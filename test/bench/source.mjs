@@ -70,11 +70,13 @@ async function latency() {
   const taken = new Map()
   const sources = await openSources({
     believed: journal,
+    mounts: journal.mounts,
     async take(changes) {
       await pipeline.take(changes)
       const now = process.hrtime.bigint()
       for (const { path } of changes) taken.set(path, now)
     },
+    mayMoveFolder: (move) => pipeline.mayMoveFolder(move),
     note: () => {},
     ...common,
   })
