@@ -54,6 +54,20 @@ function optionalCall(prototype: string): ReturnType<typeof libc.func> | undefin
   }
 }
 
+const statxCall = optionalCall(
+  'int statx(int folder, const uint8_t *name, int flags, unsigned int mask, _Out_ uint8_t *to)',
+)
+/** AT_SYMLINK_NOFOLLOW and STATX_BASIC_STATS. */
+const statxNoFollow = 0x100
+const statxBasic = 0x7ff
+/** Length of `struct statx`, which is the same on every machine. Source: statx(2). */
+export const statxBytes = 256
+
+/** `struct statx` of an entry of the open folder, links not followed. @param name ended by a zero byte. @returns false where it cannot be had. */
+export function statxAt(folder: number, name: Uint8Array, to: Uint8Array): boolean {
+  return statxCall !== undefined && whole(statxCall(folder, name, statxNoFollow, statxBasic, to)) === 0
+}
+
 /** koffi types every call as any; all calls below answer with a C int or ssize_t. */
 function whole(result: unknown): number {
   return Number(result)

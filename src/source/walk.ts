@@ -2,6 +2,7 @@
 import { lstatSync, opendirSync, type BigIntStats, type Dir, type Dirent } from 'node:fs'
 import { asError, errnoOf } from '../base/errors.ts'
 import { decodeName, fsPath, joinPath } from '../base/path.ts'
+import { EntryStats } from './entry-stats.ts'
 import type { IgnoreRules } from './ignore-rules.ts'
 import type { Mounts } from './mounts.ts'
 import { packStat, statWords, type FileStat, type Piece } from './scan.ts'
@@ -17,11 +18,18 @@ export interface WalkedRoot {
   readonly onlyDevice: bigint | undefined
 }
 
+interface OpenFolder {
+  readonly folder: string
+  readonly dir: Dir
+  readonly stats: EntryStats
+  isFirst: boolean
+}
+
 export class Walk {
   readonly #root: WalkedRoot
   /** Folders found and not yet opened: names only, the siblings along one line down. */
   readonly #ahead: string[]
-  #open: { folder: string; dir: Dir; isFirst: boolean } | undefined
+  #open: OpenFolder | undefined
 
   constructor(root: WalkedRoot, folder: string) {
     this.#root = root
@@ -45,8 +53,7 @@ export class Walk {
   }
 
   close(): void {
-    this.#open?.dir.closeSync()
-    this.#open = undefined
+    this.#closeFolder()
     this.#ahead.length = 0
   }
 
@@ -56,7 +63,8 @@ export class Walk {
     try {
       const missing = this.#root.mounts.missing(folder)
       if (missing !== undefined) return failed(folder, true, `the file system mounted at ${missing} is gone`)
-      this.#open = { folder, dir: openFolder(this.#pathOf(folder)), isFirst: true }
+      const path = this.#pathOf(folder)
+      this.#open = { folder, dir: openFolder(path), stats: new EntryStats(path), isFirst: true }
     } catch (thrown) {
       const errno = errnoOf(thrown)
       if (errno === 'ENOENT' || errno === 'ENOTDIR') return { ...failed(folder, true, undefined), isGone: true }
@@ -65,8 +73,8 @@ export class Walk {
     return this.#read(this.#open, entriesMax)
   }
 
-  #read(open: { folder: string; dir: Dir; isFirst: boolean }, entriesMax: number): Piece {
-    const found = new Findings(open.folder, this.#root)
+  #read(open: OpenFolder, entriesMax: number): Piece {
+    const found = new Findings(open, this.#root)
     const { isFirst } = open
     open.isFirst = false
     try {
@@ -82,9 +90,14 @@ export class Walk {
   }
 
   #finish(piece: Piece): Piece {
-    this.#open?.dir.closeSync()
-    this.#open = undefined
+    this.#closeFolder()
     return this.#continue(piece)
+  }
+
+  #closeFolder(): void {
+    this.#open?.dir.closeSync()
+    this.#open?.stats.close()
+    this.#open = undefined
   }
 
   #continue(piece: Piece): Piece {
@@ -115,6 +128,7 @@ function failed(folder: string, isFirst: boolean, failure: string | undefined): 
 /** Sorts a folder's entries into what a piece tells of them. */
 class Findings {
   readonly #folder: string
+  readonly #entryStats: EntryStats
   readonly #root: WalkedRoot
   readonly #names: string[] = []
   readonly #stats: FileStat[] = []
@@ -122,8 +136,9 @@ class Findings {
   readonly #kept: string[] = []
   readonly #skipped: string[] = []
 
-  constructor(folder: string, root: WalkedRoot) {
+  constructor({ folder, stats }: OpenFolder, root: WalkedRoot) {
     this.#folder = folder
+    this.#entryStats = stats
     this.#root = root
   }
 
@@ -133,7 +148,14 @@ class Findings {
     const path = joinPath(this.#folder, name)
     const isFolder = entry.isDirectory()
     if (this.#root.rules.whyInside(path, isFolder) !== undefined) this.#kept.push(name)
-    else this.#look(name, path)
+    else if (!(entry.isFile() && bytes instanceof Uint8Array && this.#takePlain(name, bytes))) this.#look(name, path)
+  }
+
+  #takePlain(name: string, bytes: Uint8Array): boolean {
+    // Which file system counts is asked of each entry.
+    const stat = this.#root.onlyDevice === undefined ? this.#entryStats.file(bytes) : undefined
+    if (stat !== undefined) this.#addFile(name, stat)
+    return stat !== undefined
   }
 
   #look(name: string, path: string): void {
@@ -151,9 +173,13 @@ class Findings {
       this.#root.mounts.see(path, stat.dev)
       this.#folders.push(name)
     } else if (stat.isFile()) {
-      this.#names.push(name)
-      this.#stats.push(fileStat(stat))
+      this.#addFile(name, fileStat(stat))
     } else this.#keep(name, kindOf(stat))
+  }
+
+  #addFile(name: string, stat: FileStat): void {
+    this.#names.push(name)
+    this.#stats.push(stat)
   }
 
   #keep(name: string, kind: string): void {
