@@ -20,7 +20,7 @@ export interface ResyncFlags extends FactFlags {
 }
 
 /** States that no waiting ends: somebody has to do something first. */
-const stuckStates = ['missing', 'full', 'read-only', 'stopped']
+const stuckStates = ['missing', 'full', 'read-only', 'stopped', 'needs-login']
 
 export async function resync(targets: readonly string[], flags: ResyncFlags): Promise<ExitCode> {
   const config = await configOf(flags)

@@ -264,14 +264,17 @@ test('resync --wait ends when its lanes rest, and fails where something stays pa
   expect(done.code).toBe(0)
 })
 
-test('resync --wait does not wait for a target that somebody has to mend first', async () => {
-  const { config } = await running(smallDesk(aStatus({ targets: [aLane({ state: 'missing', waiting: 9 })] })))
+test.each(['missing', 'needs-login'] as const)(
+  'resync --wait does not wait for a target that is %s: somebody has to mend it first',
+  async (state) => {
+    const { config } = await running(smallDesk(aStatus({ targets: [aLane({ state, waiting: 9 })] })))
 
-  const { code, err } = await fanfold(['resync', '--wait', '--config', config])
+    const { code, err } = await fanfold(['resync', '--wait', '--config', config])
 
-  expect(code).toBe(1)
-  expect(err).toContain('nas (missing): 0 to offer, 9 owed, 0 parked')
-})
+    expect(code).toBe(1)
+    expect(err).toContain(`nas (${state}): 0 to offer, 9 owed, 0 parked`)
+  },
+)
 
 test('a target that does not exist is wrong usage, with the names there are', async () => {
   const { config } = await running()
