@@ -63,7 +63,7 @@ export interface Desk extends LoginDesk, RestoreDesk, VerifyDesk {
   /** The named targets' places belong to this Fanfold from now on, whoever wrote there before (F81). @throws AskError where none is named. */
   takeOver(targets: readonly string[]): Held
   /** The removals of a source are meant: copies follow their files. */
-  approve(source: string): Promise<Approved>
+  approve(source: string): Approved
   /** Takes over the configuration file as it stands now. @throws OwnerError with its problems; the one before stays in force. */
   reload(): Promise<Reloaded>
   /** What a reload would do. */

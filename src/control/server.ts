@@ -121,7 +121,7 @@ export function deskRoutes(desk: Desk, log: Log): Hono<Bindings> {
   app.post('/hold', async (context) => context.json(desk.hold((await bodyOf(context, targetsBody)).targets)))
   app.post('/resume', async (context) => context.json(desk.resume((await bodyOf(context, targetsBody)).targets)))
   app.post('/take-over', async (context) => context.json(desk.takeOver((await bodyOf(context, targetsBody)).targets)))
-  app.post('/approve', async (context) => context.json(await desk.approve((await bodyOf(context, approveBody)).source)))
+  app.post('/approve', async (context) => context.json(desk.approve((await bodyOf(context, approveBody)).source)))
   app.post('/reload', async (context) => context.json(await desk.reload()))
   app.get('/plan', async (context) => context.json(await desk.plan(context.req.raw.signal)))
   loginRoutes(app, desk)

@@ -268,8 +268,8 @@ function liveParts(
     target: (name) => liveTarget(pipeline, name, (target) => spaces.of(target)),
     journalState: () => disk.state(),
     source: (name) => sources.all.find((source) => source.name === name),
-    approve: async (name) => {
-      const mounts = (await sources.all.find((source) => source.name === name)?.approve()) ?? []
+    approve: (name) => {
+      const mounts = sources.all.find((source) => source.name === name)?.approve() ?? []
       return { mounts, copies: pipeline.approve(name) }
     },
     reload: () => reloader.reload(),
@@ -346,7 +346,7 @@ export async function openDesk(
     target: () => undefined,
     journalState: () => ({ state: 'open', reason: null }),
     source: () => undefined,
-    approve: (source) => Promise.resolve(approvedUnseen(config, journal, source)),
+    approve: (source) => approvedUnseen(config, journal, source),
     reload: notRunning,
     plan: notRunning,
     verify: (request, signal) => verifyTargets(request, verifyParts, signal),

@@ -62,7 +62,7 @@ export interface DeskParts {
   readonly target: (name: string) => LiveTarget | undefined
   readonly source: (name: string) => Pick<Source, 'state' | 'whyIgnored' | 'whyNot'> | undefined
   /** What was meant to go goes now: copies that were held back, and mounts that were missed. */
-  readonly approve: (source: string) => Promise<Pick<Approved, 'mounts' | 'copies'>>
+  readonly approve: (source: string) => Pick<Approved, 'mounts' | 'copies'>
   readonly reload: () => Promise<Reloaded>
   readonly plan: (signal: AbortSignal) => Promise<Plan>
   readonly verify: Desk['verify']
@@ -267,11 +267,11 @@ function takeOver(parts: DeskParts, targets: readonly string[]): { readonly targ
   return { targets: names }
 }
 
-async function approve(parts: DeskParts, source: string): Promise<Approved> {
+function approve(parts: DeskParts, source: string): Approved {
   const known = parts.config().sources.map(({ name }) => name)
   if (!known.includes(source)) throw new AskError(`no source is named "${source}"; there are: ${known.join(', ')}`)
   const wasHeld = parts.journal.brakeOf(source) !== null
-  return { source, wasHeld, ...(await parts.approve(source)) }
+  return { source, wasHeld, ...parts.approve(source) }
 }
 
 interface Located {

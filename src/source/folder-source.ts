@@ -174,8 +174,8 @@ export class FolderSource implements Child {
   }
 
   /** The owner says that what is not mounted is gone: what was known there counts as removed. @returns where that was. */
-  async approve(): Promise<readonly string[]> {
-    const gone = this.#mounts.giveUpMissing(await this.#scanner.call('identify', { path: this.#config.path }))
+  approve(): readonly string[] {
+    const gone = this.#mounts.giveUpMissing()
     if (gone.length > 0) this.#loseRoot(`approved: ${gone.join(', ')}`, 'mount-given-up')
     this.#rootBell.ring()
     return gone

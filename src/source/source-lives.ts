@@ -52,8 +52,8 @@ export class SourceLives {
     await this.#life.rescan(reason)
   }
 
-  async approve(): Promise<readonly string[]> {
-    return (await this.#life?.approve()) ?? []
+  approve(): readonly string[] {
+    return this.#life?.approve() ?? []
   }
 
   isIdle(): boolean {

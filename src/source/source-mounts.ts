@@ -44,6 +44,8 @@ export class SourceMounts {
   #remembered: readonly string[]
   #isKept = true
   #missing: readonly string[] = []
+  /** There is a folder at the root's path, on another file system. */
+  #isRootElsewhere = false
 
   constructor(options: SourceMountsOptions) {
     this.#options = options
@@ -76,7 +78,9 @@ export class SourceMounts {
   whyNoRoot(look: RootLook): string | undefined {
     const { source, coverage, memory } = this.#options
     const before = { device: memory.firstDevice, isMount: this.#remembered.includes('') }
-    return whyNoRoot(source, coverage.path, look, before)
+    const reason = whyNoRoot(source, coverage.path, look, before)
+    this.#isRootElsewhere = look.kind === 'folder' && reason !== undefined
+    return reason
   }
 
   /** The root is gone; what is mounted below the next one is new. */
@@ -104,11 +108,10 @@ export class SourceMounts {
   }
 
   /** The owner says that what is not mounted is gone. @returns where that was, absolute. */
-  giveUpMissing(look: RootLook): readonly string[] {
+  giveUpMissing(): readonly string[] {
     const { coverage, memory } = this.#options
-    const isRoot = look.kind === 'folder' && this.whyNoRoot(look) !== undefined
-    const given = isRoot ? [''] : this.#missing
-    if (isRoot) memory.firstDevice = undefined
+    const given = this.#isRootElsewhere ? [''] : this.#missing
+    if (this.#isRootElsewhere) memory.firstDevice = undefined
     this.#keep(this.#remembered.filter((folder) => !given.includes(folder)))
     return given.map((folder) => joinPath(coverage.path, folder).replace(/\/$/, ''))
   }

@@ -39,7 +39,7 @@ export interface Source {
    * The owner says that a file system which was mounted before is gone for good, be it the root's or one inside: what was known there counts as removed.
    * @returns where those were, absolute; empty where none is missed.
    */
-  approve(): Promise<readonly string[]>
+  approve(): readonly string[]
   /** Nothing dirty, nothing settling, no scan running or wanted. A missing root leaves nothing to do. */
   isIdle(): boolean
   /** Somebody who wanted to read the file found another one than is believed: it is looked at, whether or not an event tells of it (F49). */

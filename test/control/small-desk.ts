@@ -126,7 +126,7 @@ export function smallDesk(now: Status = aStatus()): SmallDesk {
     },
     approve(source) {
       asked.push(['approve', source])
-      return Promise.resolve({ source, wasHeld: true, mounts: [], copies: 3 })
+      return { source, wasHeld: true, mounts: [], copies: 3 }
     },
     reload() {
       asked.push('reload')

@@ -193,7 +193,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     await third.source.rescan('test')
     await atRest(third, 500)
     const held = third.ledger.paths
-    const givenUp = await third.source.approve()
+    const givenUp = third.source.approve()
     await until(() => third.ledger.paths.join() === 'near')
     await until(() => third.source.state().state === 'watching')
 
@@ -205,7 +205,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     expect(held).toEqual(['disk/deep/a', 'near'])
     expect(givenUp).toEqual([place])
     expect(third.source.state().reason).toBeNull()
-    expect(await third.source.approve()).toEqual([])
+    expect(third.source.approve()).toEqual([])
   })
 
   test('F11: mounted again later, it is watched and compared again; one in which nothing is known is not missed', async () => {
@@ -247,7 +247,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     await until(() => again.source.state().state === 'missing' && again.source.isIdle())
     const missing = again.source.state()
     const held = again.ledger.paths
-    const givenUp = await again.source.approve()
+    const givenUp = again.source.approve()
     await until(() => again.ledger.paths.join() === 'put here by mistake')
 
     expect(missing.reason).toBe(
