@@ -21,7 +21,7 @@ import type { Change, Journal } from '../../src/journal/journal.ts'
 import { TargetError, type Target } from '../../src/target/target.ts'
 import { aFolder } from '../builders.ts'
 import { canMount, smallDisk } from '../disk.ts'
-import { journalPoint, Life, live, makeMortal, type Fate } from './mortal.ts'
+import { journalPointOf, Life, live, makeMortal, type Fate } from './mortal.ts'
 import { aWorld, forwarded, type World } from './rig.ts'
 
 const sound = ['nas', 'usb'] as const
@@ -162,7 +162,7 @@ async function firstLife(atPoint: number, fate: Fate, base: string): Promise<Pas
   let done = 0
   try {
     const wrap = (target: Target, { name }: { name: string }): Target => (name === 'ill' ? ill(target) : target)
-    world = await aWorld({ targets: names, configs, folder, wrap, stopGraceMs: 0, onStatement: journalPoint })
+    world = await aWorld({ targets: names, configs, folder, wrap, stopGraceMs: 0, onStatement: journalPointOf(life) })
     for (const line of scenario) {
       for (const step of line) {
         const changes = apply(folder, step)
@@ -206,11 +206,18 @@ async function nextLife({ folder, promised, life }: Past): Promise<void> {
   for (const name of names) world.journal.retry(world.seat(name).targetId)
   for (const name of names) world.seat(name).lane?.nudge()
   await vi.waitUntil(() => names.every((name) => isSettled(world, name)), { timeout: 5000, interval: 1 })
+  // Behind the last delivery a target is tidied up; one that is stopped before that is tidied when it is opened next.
+  await vi.waitUntil(() => names.every((name) => isTidy(folder, name)), { timeout: 5000, interval: 1 })
   const left = leftByHand(world.journal, paths)
   await world.stop()
   expect(world.failures).toEqual([])
   checkCopies(folder, before, { then: receipted, now: receiptedIn(life.legacy) })
   checkReceipts(folder, life.legacy, left)
+}
+
+function isTidy(folder: string, target: string): boolean {
+  const work = join(folder, 'copies', target, '.fanfold-tmp')
+  return !existsSync(work) || readdirSync(work).length === 0
 }
 
 /** Nothing left to do, but for copies of which nobody can say any more that they are ours: their owner is asked. */

@@ -15,6 +15,9 @@ class Ended extends Error {}
 /** What happens at the point: the process ends there, or the call fails and the process goes on. */
 export type Fate = 'end' | 'fail'
 
+/** Shorter than anything that comes by a timer of the journal. Unit: ms. */
+const longMs = 5_000
+
 /** One life: counts its points, and ends at one of them. */
 export class Life {
   readonly #atPoint: number
@@ -23,6 +26,7 @@ export class Life {
   /** Resolves when it came to its point. */
   readonly struck: Promise<void>
   #resolveStruck: () => void = () => {}
+  readonly #begunMs = performance.now()
   #points = 0
   #isStruck = false
   #isOver = false
@@ -39,6 +43,11 @@ export class Life {
   /** It came to its point. */
   get isStruck(): boolean {
     return this.#isStruck
+  }
+
+  /** It may have come to what is done every few seconds. */
+  get isLong(): boolean {
+    return performance.now() - this.#begunMs > longMs
   }
 
   /** Nothing that happens now happened. */
@@ -83,14 +92,16 @@ export function live(next: Life | undefined): void {
   life = next
 }
 
-/** For `openJournal`. */
-export function journalPoint(name: string, when: 'before' | 'after'): void {
-  // An end after a statement is an end before the next one, but for the one that others are told of.
-  if (life?.isOver === true || (when === 'after' && name !== 'COMMIT')) return
-  // Care comes by a timer once a life lasts 10 s, on a slow machine: nobody could catch an end in it.
-  if (new Error().stack?.includes('/journal/care.') === true) return
-  // A disk that fails fails before anything is written; that a commit was written and reported as failed is a life's end.
-  life?.point(`${when} ${name}`, () => Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' }))
+/** For `openJournal`. Timers of a life that ended are its own: nothing of what they do is a point of the next one. */
+export function journalPointOf(own: Life): (name: string, when: 'before' | 'after') => void {
+  return (name, when) => {
+    // An end after a statement is an end before the next one, but for the one that others are told of.
+    if (life !== own || own.isOver || (when === 'after' && name !== 'COMMIT')) return
+    // Care comes by a timer once a life lasts 10 s, on a slow machine: nobody could catch an end in it. A stack costs more than most statements.
+    if (own.isLong && new Error().stack?.includes('/journal/care.') === true) return
+    // A disk that fails fails before anything is written; that a commit was written and reported as failed is a life's end.
+    own.point(`${when} ${name}`, () => Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR' }))
+  }
 }
 
 const changingCalls = [
