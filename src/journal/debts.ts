@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Connection } from './connection.ts'
 import type { Counted, Counters } from './counters.ts'
+import { aimOf } from './delivery.ts'
 import type { Leaving, Remover } from './leaving.ts'
 import { freshPriority, type Priority } from './priority.ts'
 import type { Look, LookCell, Targets } from './targets.ts'
@@ -10,7 +11,7 @@ const sql = {
   // A change that overtakes an undelivered one keeps its age: the target has been behind since then. It also keeps the doubt.
   overtake: `
     UPDATE delivery SET wanted_seq = @seq, state = 'waiting', priority = @priority, due_ms = NULL, attempts = 0, bytes = @bytes, reason = NULL,
-      look = CASE WHEN look = 'remove' AND state = 'leaving' AND wanted_seq > @doubtfulSeq AND NOT @isLeased THEN 'trust'
+      look = CASE WHEN look = 'remove' AND wanted_seq > @doubtfulSeq AND NOT @isLeased THEN 'trust'
         WHEN look IN ('receipt', 'remove', 'remove-in-doubt') OR (look = 'trust' AND wanted_seq <= @doubtfulSeq) THEN 'entry' ELSE look END
     WHERE target_id = @targetId AND file_id = @fileId`,
   owe: `
@@ -20,7 +21,7 @@ const sql = {
     UPDATE delivery SET wanted_seq = @seq, state = 'waiting', due_ms = NULL, attempts = 0, reason = NULL, bytes = @bytes,
       look = CASE WHEN @look = 'trust' AND look <> 'trust' THEN 'entry' ELSE @look END
     WHERE target_id = @targetId AND file_id = @fileId`,
-  open: 'SELECT wanted_seq AS seq, look, state FROM delivery WHERE target_id = ? AND file_id = ?',
+  open: 'SELECT wanted_seq AS seq, look FROM delivery WHERE target_id = ? AND file_id = ?',
   disown: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? RETURNING state, bytes',
   doubt: `
     UPDATE delivery SET wanted_seq = ?, state = 'waiting', priority = 2, due_ms = NULL, attempts = 0, bytes = 0, look = 'receipt', reason = NULL
@@ -57,7 +58,7 @@ export class Debts {
       >(sql.overtake),
       owe: connection.prepare<[number, number, number, Priority, number, number, Look]>(sql.owe),
       renew: connection.prepare<[Debt & { readonly look: Look }]>(sql.renew),
-      open: connection.prepare<[number, number], { seq: number; look: LookCell; state: Counted }>(sql.open),
+      open: connection.prepare<[number, number], { seq: number; look: LookCell }>(sql.open),
       doubt: connection.prepare<[number, number, number]>(sql.doubt),
       disown: connection.prepare<[number, number], { state: Counted; bytes: number }>(sql.disown),
     }
@@ -81,8 +82,13 @@ export class Debts {
 
   /** No newer copy is wanted. One that leaves since its file moved out of what the target takes goes on leaving, whatever becomes of that file there (F35). */
   #unwant(targetId: number, fileId: number, seq: number): void {
-    const isLeaving = this.#statements.open.get(targetId, fileId)?.state === 'leaving'
-    if (!isLeaving || this.#parts.isLeased(targetId, fileId)) this.disown(targetId, fileId, seq)
+    if (!this.#isLeaving(targetId, fileId)) this.disown(targetId, fileId, seq)
+  }
+
+  /** Within its grace, while its removal is under way, and when that is tried again. */
+  #isLeaving(targetId: number, fileId: number): boolean {
+    const open = this.#statements.open.get(targetId, fileId)
+    return open !== undefined && aimOf(open) === 'leave'
   }
 
   /** What there is, renewed, or a new one. */
@@ -131,7 +137,6 @@ export class Debts {
 
   /** Nothing of a file that is gone, or not taken, is offered; a copy that is to follow it goes on doing so. */
   forgetGone(targetId: number, fileId: number, seq: number): void {
-    const isLeaving = this.#statements.open.get(targetId, fileId)?.look.startsWith('remove') === true
-    if (!isLeaving) this.disown(targetId, fileId, seq)
+    if (!this.#isLeaving(targetId, fileId)) this.disown(targetId, fileId, seq)
   }
 }

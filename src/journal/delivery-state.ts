@@ -11,21 +11,31 @@
  *   superseded  leased to an attempt at a state of the file that is old by now; what is owed instead begins when that attempt has ended.
  *
  * `isDoubtful`: an attempt may have changed the object at the target without our having recorded it, so that no receipt is trusted.
+ * `aim`: what an attempt is for, where that is not to put a copy.
  */
 import { assert, unreachable } from '../base/errors.ts'
-import type { Outcome } from './delivery.ts'
+import type { Aim, Outcome } from './delivery.ts'
+
+type OtherAim = Exclude<Aim, 'put'>
 
 export type Resting =
   | { readonly kind: 'done' }
-  | { readonly kind: 'waiting'; readonly attempts: number; readonly isDoubtful: boolean }
+  | { readonly kind: 'waiting'; readonly attempts: number; readonly isDoubtful: boolean; readonly aim?: OtherAim }
   | {
       readonly kind: 'postponed'
       readonly dueMs: number
       readonly attempts: number
       readonly reason: string
       readonly isDoubtful: boolean
+      readonly aim?: OtherAim
     }
-  | { readonly kind: 'parked'; readonly dueMs: number | null; readonly attempts: number; readonly reason: string }
+  | {
+      readonly kind: 'parked'
+      readonly dueMs: number | null
+      readonly attempts: number
+      readonly reason: string
+      readonly aim?: OtherAim
+    }
   | { readonly kind: 'leaving'; readonly dueMs: number; readonly isDoubtful: boolean }
 
 export type DeliveryState =
@@ -55,7 +65,8 @@ export type DeliveryEvent =
   | { readonly kind: 'reopened' }
 
 const done: Resting = { kind: 'done' }
-const waiting = (isDoubtful: boolean): Resting => ({ kind: 'waiting', attempts: 0, isDoubtful })
+const toLookAt: Resting = { kind: 'waiting', attempts: 0, isDoubtful: true, aim: 'look' }
+const waiting = (isDoubtful: boolean) => ({ kind: 'waiting', attempts: 0, isDoubtful }) as const satisfies Resting
 
 export function nextDeliveryState(state: DeliveryState, event: DeliveryEvent): DeliveryState {
   if (state.kind === 'active') return nextActive(state, event)
@@ -71,18 +82,20 @@ function nextResting(state: Resting, event: DeliveryEvent): DeliveryState {
       return waiting(isDoubtful(state) || event.isLooked)
     case 'unowed':
       // A copy that was to leave is there still, but nobody knows since when as it is.
-      return state.kind === 'leaving' || isDoubtful(state) ? waiting(true) : done
+      return aimOf(state).aim !== undefined || isDoubtful(state) ? toLookAt : done
     case 'unwanted':
-      return state.kind === 'leaving' ? state : nextResting(state, { kind: 'unowed' })
+      return aimOf(state).aim === 'leave' ? state : nextResting(state, { kind: 'unowed' })
     case 'leaves':
       if (state.kind === 'done' && !event.hasCopy) return done
       return { kind: 'leaving', dueMs: event.dueMs, isDoubtful: isDoubtful(state) }
     case 'claimed':
       return state.kind === 'done' ? state : { kind: 'active', attempts: attemptsOf(state), from: state }
     case 'retried':
-      return state.kind === 'postponed' || state.kind === 'parked' ? waiting(isDoubtful(state)) : state
+      if (state.kind !== 'postponed' && state.kind !== 'parked') return state
+      return { ...waiting(isDoubtful(state)), ...aimOf(state) }
     case 'approved':
-      return state.kind === 'parked' ? { kind: 'leaving', dueMs: event.nowMs, isDoubtful: true } : state
+      if (state.kind !== 'parked' || state.aim !== 'leave') return state
+      return { kind: 'leaving', dueMs: event.nowMs, isDoubtful: true }
     case 'reopened':
       return doubted(state)
     case 'ended':
@@ -95,6 +108,11 @@ function nextResting(state: Resting, event: DeliveryEvent): DeliveryState {
 /** What was tried and failed has left who knows what. */
 function isDoubtful(state: Resting): boolean {
   return 'isDoubtful' in state ? state.isDoubtful : state.kind === 'parked'
+}
+
+function aimOf(state: Resting): { readonly aim?: OtherAim } {
+  if (state.kind === 'leaving') return { aim: 'leave' }
+  return 'aim' in state ? { aim: state.aim } : {}
 }
 
 function doubted(state: Resting): Resting {
@@ -114,14 +132,18 @@ function nextActive(state: Active, event: DeliveryEvent): DeliveryState {
       return ended(state, event)
     case 'changed':
       return { kind: 'superseded', by: waiting(from.kind === 'leaving' || isDoubtful(from)) }
-    case 'unowed':
     case 'unwanted':
-      return { kind: 'superseded', by: waiting(true) }
+      return aimOf(from).aim === 'leave' ? state : { kind: 'superseded', by: toLookAt }
+    case 'unowed':
+      return { kind: 'superseded', by: toLookAt }
     case 'leaves':
       return { kind: 'superseded', by: { kind: 'leaving', dueMs: event.dueMs, isDoubtful: true } }
     case 'reopened':
       return doubted(from)
     case 'offered':
+      // The attempt under way brings no copy, and one is wanted again.
+      if (aimOf(from).aim !== undefined) return { kind: 'superseded', by: waiting(true) }
+      return { ...state, from: atRest(nextResting(from, event)) }
     case 'retried':
     case 'approved':
       return { ...state, from: atRest(nextResting(from, event)) }
@@ -137,7 +159,8 @@ function nextSuperseded(by: Resting, event: DeliveryEvent): DeliveryState {
   if (event.kind === 'ended') return isCertain(event.outcome) ? by : doubted(by)
   if (event.kind === 'claimed') return { kind: 'superseded', by }
   // Under a lease nothing ends for good: the attempt may still write.
-  if (event.kind === 'unowed' || event.kind === 'unwanted') return { kind: 'superseded', by: waiting(true) }
+  const isLeaving = aimOf(by).aim === 'leave'
+  if (event.kind === 'unowed' || (event.kind === 'unwanted' && !isLeaving)) return { kind: 'superseded', by: toLookAt }
   const next = atRest(nextResting(by, event))
   return { kind: 'superseded', by: event.kind === 'leaves' ? doubted(next) : next }
 }
@@ -154,6 +177,7 @@ export function isCertain({ kind }: Outcome): boolean {
 }
 
 function ended({ attempts, from }: Active, { outcome, nowMs }: Extract<DeliveryEvent, { kind: 'ended' }>): Resting {
+  const aim = aimOf(from)
   switch (outcome.kind) {
     case 'delivered':
     case 'looked':
@@ -167,15 +191,16 @@ function ended({ attempts, from }: Active, { outcome, nowMs }: Extract<DeliveryE
     case 'postponed': {
       const { delayMs, isCounted, reason } = outcome
       const dueMs = Math.round(nowMs + delayMs)
-      return { kind: 'postponed', dueMs, attempts: attempts + (isCounted ? 1 : 0), reason, isDoubtful: true }
+      return { kind: 'postponed', dueMs, attempts: attempts + (isCounted ? 1 : 0), reason, isDoubtful: true, ...aim }
     }
     case 'deferred': {
       const { delayMs, reason } = outcome
-      return { kind: 'postponed', dueMs: Math.round(nowMs + delayMs), attempts, reason, isDoubtful: isDoubtful(from) }
+      const dueMs = Math.round(nowMs + delayMs)
+      return { kind: 'postponed', dueMs, attempts, reason, isDoubtful: isDoubtful(from), ...aim }
     }
     case 'parked': {
       const dueMs = outcome.againInMs === null ? null : Math.round(nowMs + outcome.againInMs)
-      return { kind: 'parked', dueMs, attempts: attempts + 1, reason: outcome.reason }
+      return { kind: 'parked', dueMs, attempts: attempts + 1, reason: outcome.reason, ...aim }
     }
     default:
       return unreachable(outcome)

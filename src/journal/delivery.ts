@@ -44,6 +44,20 @@ export interface Delivery {
   readonly reason: string | null
 }
 
+/** What an attempt is for: to put a copy, to look at what the target holds, since nobody knows any more, or to have the copy leave. */
+export type Aim = 'put' | 'look' | 'leave'
+
+/**
+ * The aim of a row. A row that is wanted for another thing by now, as a copy that was leaving and is offered again, is not paid by an attempt with the old
+ * aim, as little as a newer state of the file is.
+ */
+export const aimCell =
+  "CASE look WHEN 'remove' THEN 'leave' WHEN 'remove-in-doubt' THEN 'leave' WHEN 'receipt' THEN 'look' ELSE 'put' END"
+
+export function aimOf({ look }: { readonly look: LookCell }): Aim {
+  return look === 'remove' || look === 'remove-in-doubt' ? 'leave' : look === 'receipt' ? 'look' : 'put'
+}
+
 /** How an attempt ended. */
 export type Outcome =
   | {

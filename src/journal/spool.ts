@@ -6,12 +6,15 @@
 import type { Clock } from '../base/clock.ts'
 import { assert } from '../base/errors.ts'
 import {
+  aimCell,
+  aimOf,
   claimColumns,
   claimJoins,
   deliveryOf,
   receiptColumns,
   storedReceipt,
   wordsOf,
+  type Aim,
   type ClaimCells,
   type Delivery,
   type OpenDelivery,
@@ -51,7 +54,7 @@ const sql = {
     UPDATE receipt SET seq = ?, path = ?, remote_id = ?, revision = ?, size = ?, sha256 = ?, mtime_ns = ?, at_ms = ?, is_altered = ?,
       is_left = 0, moving_to = NULL
     WHERE target_id = ? AND file_id = ?`,
-  pay: 'DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? RETURNING state, bytes',
+  pay: `DELETE FROM delivery WHERE target_id = ? AND file_id = ? AND wanted_seq = ? AND ${aimCell} = ? RETURNING state, bytes`,
   forget: 'DELETE FROM receipt WHERE target_id = ? AND file_id = ?',
   doubt: `
     UPDATE delivery SET look = CASE look WHEN 'trust' THEN 'entry' ELSE 'remove-in-doubt' END
@@ -59,10 +62,10 @@ const sql = {
   digested: 'UPDATE file SET sha256 = ?, crc32 = ? WHERE id = ? AND seq = ? AND sha256 IS NULL',
   postpone: `
     UPDATE delivery SET state = 'postponed', due_ms = ?, attempts = ?, reason = ?
-    WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
+    WHERE target_id = ? AND file_id = ? AND wanted_seq = ? AND ${aimCell} = ?`,
   park: `
     UPDATE delivery SET state = 'parked', due_ms = ?, attempts = ?, reason = ?
-    WHERE target_id = ? AND file_id = ? AND wanted_seq = ?`,
+    WHERE target_id = ? AND file_id = ? AND wanted_seq = ? AND ${aimCell} = ?`,
   retry: `
     UPDATE delivery SET state = 'waiting', due_ms = NULL, attempts = 0 WHERE target_id = ? AND state IN ('postponed', 'parked')`,
   retryPostponed: `
@@ -154,12 +157,12 @@ export class Spool {
       nextDue: connection.prepare<[number], { dueMs: number | null }>(sql.nextDue),
       addReceipt: connection.prepare<ReceiptCells>(sql.addReceipt),
       changeReceipt: connection.prepare<ReceiptCells>(sql.changeReceipt),
-      pay: connection.prepare<[number, number, number], { state: Counted; bytes: number }>(sql.pay),
+      pay: connection.prepare<[number, number, number, Aim], { state: Counted; bytes: number }>(sql.pay),
       forget: connection.prepare<[number, number]>(sql.forget),
       doubt: connection.prepare<[number, number]>(sql.doubt),
       digested: connection.prepare<[Buffer, number, number, number]>(sql.digested),
-      postpone: connection.prepare<[number, number, string, number, number, number]>(sql.postpone),
-      park: connection.prepare<[number | null, number, string, number, number, number]>(sql.park),
+      postpone: connection.prepare<[number, number, string, number, number, number, Aim]>(sql.postpone),
+      park: connection.prepare<[number | null, number, string, number, number, number, Aim]>(sql.park),
       retry: connection.prepare<[number]>(sql.retry),
       retryPostponed: connection.prepare<[number]>(sql.retryPostponed),
       saveSession: connection.prepare<[number, number, number, string]>(sql.saveSession),
@@ -319,9 +322,10 @@ export class Spool {
     const active = { kind: 'active', attempts, from: { kind: 'waiting', attempts, isDoubtful: true } } as const
     const next = nextDeliveryState(active, { kind: 'ended', outcome, nowMs: this.#clock.wallMs() })
     if (next.kind === 'done') this.#pay(delivery)
-    if (next.kind === 'postponed')
-      this.#statements.postpone.run(next.dueMs, next.attempts, next.reason, targetId, fileId, seq)
-    if (next.kind === 'parked') this.#statements.park.run(next.dueMs, next.attempts, next.reason, targetId, fileId, seq)
+    const { postpone, park } = this.#statements
+    const row = [targetId, fileId, seq, aimOf(delivery)] as const
+    if (next.kind === 'postponed') postpone.run(next.dueMs, next.attempts, next.reason, ...row)
+    if (next.kind === 'parked') park.run(next.dueMs, next.attempts, next.reason, ...row)
   }
 
   #writeReceipt(delivery: Delivery, receipt: Omit<StoredReceipt, 'seq'>, receiptSeq: number): void {
@@ -344,8 +348,9 @@ export class Spool {
     this.#statements.dropSession.run(targetId, fileId)
   }
 
-  #pay({ targetId, fileId, seq }: Delivery): void {
-    const paid = this.#statements.pay.get(targetId, fileId, seq)
+  #pay(delivery: Delivery): void {
+    const { targetId, fileId, seq } = delivery
+    const paid = this.#statements.pay.get(targetId, fileId, seq, aimOf(delivery))
     if (paid !== undefined) this.#counters.lane(targetId, paid.state, -1, -paid.bytes)
     else this.#left.outdated(targetId, fileId)
   }

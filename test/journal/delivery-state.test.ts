@@ -4,9 +4,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { seededRandom, type Random } from '../../src/base/random.ts'
 import { nextDeliveryState, type DeliveryEvent, type DeliveryState } from '../../src/journal/delivery-state.ts'
+import { aimOf, type Aim } from '../../src/journal/delivery.ts'
 import { openJournal, type Delivery, type Journal, type Outcome } from '../../src/journal/journal.ts'
 import { aFolder, aPut, aRemove, aSeed } from '../builders.ts'
-import { declared, delivered } from './rig.ts'
+import { aJournal, declared, delivered } from './rig.ts'
 
 const graceMs = 1000
 const stepsPerSeed = 300
@@ -167,12 +168,12 @@ class Pair {
     }
   }
 
-  /** Whether the next attempt trusts what the receipt says. Only asked where the answer can be seen: of what waits. */
-  trusts(): boolean | undefined {
+  /** What the next attempt is for, and whether it trusts what the receipt says. Only asked where the answer can be seen: of what waits. */
+  nextAttempt(): { readonly aim: Aim; readonly isTrusting: boolean } | undefined {
     const [delivery] = this.#lease === undefined ? this.#journal.claim(this.#id, 1) : []
     if (delivery === undefined) return undefined
     this.#journal.release(this.#id)
-    return delivery.look === 'trust'
+    return { aim: aimOf(delivery), isTrusting: delivery.look === 'trust' }
   }
 }
 
@@ -188,8 +189,10 @@ describe('states of a delivery', () => {
         steps.push(await pair.step())
         expect(pair.inJournal(), steps.slice(-12).join(' ')).toEqual(pair.expected())
         if (pair.state.kind !== 'waiting') continue
-        const trusts = pair.trusts()
-        if (trusts !== undefined) expect(trusts, steps.slice(-12).join(' ')).toBe(!pair.state.isDoubtful)
+        const { aim = 'put', isDoubtful } = pair.state
+        const isTrusting = aim === 'put' && !isDoubtful
+        const next = pair.nextAttempt()
+        if (next !== undefined) expect(next, steps.slice(-12).join(' ')).toEqual({ aim, isTrusting })
       }
       for (const kind of pair.seen) seen.add(kind)
     },
@@ -208,4 +211,67 @@ describe('states of a delivery', () => {
     expect(ended).toEqual({ kind: 'leaving', dueMs: 5, isDoubtful: true })
     expect(nextDeliveryState(ended, { kind: 'changed' })).toMatchObject({ kind: 'waiting', isDoubtful: true })
   })
+
+  test('F35: a copy that leaves goes on leaving when its file changes, unselected, while the removal is under way and while it waits', async () => {
+    const { journal, nas } = aJournal()
+    journal.record([aPut('a')], () => [nas])
+    await finishNext(journal, nas, delivered)
+    journal.record([aRemove('a')], () => [], { removers: [{ targetId: nas, graceMs: 0 }] })
+
+    await finishNext(journal, nas, () => {
+      journal.record([aPut('a', { size: 2 })], () => [])
+      return { kind: 'postponed', delayMs: 0, reason: 'it did not work', isCounted: true }
+    })
+    journal.record([aPut('a', { size: 3 })], () => [])
+
+    const [removal] = journal.claim(nas, 1)
+    expect(removal?.look).toBe('remove')
+  })
+
+  test('a copy wanted again while its removal is under way is owed when that has ended', async () => {
+    const { journal, nas } = aJournal()
+    journal.record([aPut('a')], () => [nas])
+    await finishNext(journal, nas, delivered)
+    journal.record([aRemove('a')], () => [], { removers: [{ targetId: nas, graceMs: 0 }] })
+    // It is back, and no selector takes it: its copy leaves all the same.
+    journal.record([aPut('a')], () => [])
+
+    await finishNext(journal, nas, (removal) => {
+      expect(removal.look).toBe('remove')
+      offerAll(journal)
+      return { kind: 'removed', detail: 'gone' }
+    })
+
+    const [owed] = journal.claim(nas, 1)
+    expect(owed?.look).toBe('entry')
+  })
+
+  test('a copy wanted again while it is only looked at is owed when that has ended', async () => {
+    const { journal, nas } = aJournal()
+    journal.record([aPut('a')], () => [nas])
+    await finishNext(journal, nas, () => {
+      journal.record([aPut('a', { size: 2 })], () => [])
+      return { kind: 'interrupted' }
+    })
+
+    await finishNext(journal, nas, (look) => {
+      expect(look.look).toBe('receipt')
+      offerAll(journal)
+      return { kind: 'looked', receipt: undefined }
+    })
+
+    const [owed] = journal.claim(nas, 1)
+    expect(owed?.look).toBe('entry')
+  })
 })
+
+async function finishNext(journal: Journal, targetId: number, attempt: (delivery: Delivery) => Outcome): Promise<void> {
+  const [delivery] = journal.claim(targetId, 1)
+  if (delivery === undefined) throw new Error('nothing is owed')
+  await journal.finish(delivery, attempt(delivery))
+}
+
+function offerAll(journal: Journal): void {
+  journal.offerAgain(target, { source: null, glob: null, look: 'entry' })
+  while (!journal.offer(target, 10, () => 'take').isDone);
+}
