@@ -288,6 +288,25 @@ describe('taking away', () => {
     expect(await fixture.names()).toEqual(['.fanfold-trash'])
   })
 
+  test('what stands in the place of the trash holds back what is to go there, and nothing else', async () => {
+    const receipt = await target.put(await aCopy(source, 'one'), at('x'), aWork(), never)
+    const trash = join(fixture.root, '.fanfold-trash')
+    const remove = (): Promise<void> => target.remove(receipt, 'trash', never)
+
+    await writeFile(trash, 'theirs')
+    const blocked = await failureOf(remove())
+    await rm(trash)
+    await symlink(source, trash)
+    const linked = await failureOf(remove())
+    await rm(trash)
+
+    expect([blocked.next, linked.next]).toEqual([{ kind: 'park' }, { kind: 'park' }])
+    expect(blocked.message).toContain('a file stands where the folder .fanfold-trash must be; move it away')
+    expect(linked.message).toContain('a symbolic link stands where the folder .fanfold-trash must be')
+    await remove()
+    expect(await fixture.names()).toEqual(['.fanfold-trash'])
+  })
+
   test('folders that a removal or a move leaves empty go, others stay', async () => {
     const removed = await target.put(await aCopy(source, '1'), at('a/b/c/1'), aWork(), never)
     const moved = await target.put(await aCopy(source, '2'), at('d/e/2'), aWork(), never)

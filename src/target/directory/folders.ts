@@ -177,13 +177,13 @@ function makeFolder(at: FsPath): void {
 }
 
 function obstacle(at: FsPath, path: string): Failure {
-  const stat = lstatSync(at, { throwIfNoEntry: false })
-  if (stat?.isSymbolicLink() === true) {
-    return new Failure(
-      sideOf(path),
-      'link-in-path',
-      `a symbolic link stands where the folder ${showPath(path)} must be`,
-    )
-  }
-  return new Failure(sideOf(path), 'in-the-way', `a file stands where the folder ${showPath(path)} must be`)
+  const isLink = lstatSync(at, { throwIfNoEntry: false })?.isSymbolicLink() === true
+  // Copies are put without the trash: what stands in its way holds back removals, not the target.
+  const side = path === trashFolder || path.startsWith(`${trashFolder}/`) ? 'object' : sideOf(path)
+  const what = isLink ? 'a symbolic link' : 'a file'
+  return new Failure(
+    side,
+    isLink ? 'link-in-path' : 'in-the-way',
+    `${what} stands where the folder ${showPath(path)} must be`,
+  )
 }

@@ -151,6 +151,8 @@ function finishRemoval(folders: Folders, path: string): void {
 
 /** A second copy of one day lies below `<day>~2`, so that no name grows longer than the file system takes. */
 function trashPlace(folders: Folders, path: string, day: string): string {
+  // Where that is no folder, no other name below it helps.
+  folders.enter(trashFolder, true)
   for (let copy = 1; copy <= trashCopiesMax; copy++) {
     const place = `${trashFolder}/${copy === 1 ? day : `${day}~${copy}`}/${path}`
     if (isFree(folders, place)) return place
@@ -163,7 +165,7 @@ function isFree(folders: Folders, place: string): boolean {
     return lstatSync(folders.inside(place, true), { throwIfNoEntry: false }) === undefined
   } catch (thrown) {
     // A file thrown away earlier stands where this one needs a folder.
-    if (thrown instanceof Failure && errnoOf(thrown) === 'root:in-the-way') return false
+    if (thrown instanceof Failure && errnoOf(thrown) === 'object:in-the-way') return false
     throw thrown
   }
 }
