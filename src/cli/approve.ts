@@ -21,7 +21,7 @@ export async function approve(source: string, flags: FactFlags): Promise<ExitCod
 }
 
 function linesOf({ source, wasHeld, mounts, copies }: Approved): string[] {
-  const lines = mounts.map((mount) => `${source}: ${showPath(mount)} is not waited for any more, unless it is mounted`)
+  const lines = mounts.map((mount) => `${source}: ${showPath(mount)} is not waited for any more`)
   if (wasHeld) lines.push(`${source}: approved; ${copies} copies follow their files now, the others after their grace`)
   return lines.length === 0 ? [`${source}: nothing was held back`] : lines
 }

@@ -15,7 +15,7 @@ import { declarationOf } from '../pipeline/pipeline.ts'
 import type { Log } from '../base/log.ts'
 import { traceStages } from '../stage/stage.ts'
 import { Tasks } from '../base/tasks.ts'
-import type { Source } from '../source/source.ts'
+import { notMounted, type Source } from '../source/source.ts'
 import type { ReadableTarget } from '../target/target.ts'
 import { Announcer } from './announcer.ts'
 import { Audit } from './audit.ts'
@@ -368,12 +368,16 @@ function nothingToRead(): never {
   throw new AskError('no daemon is running')
 }
 
-/** Nobody looks now: the next start remembers those that are mounted then. */
+/** No source runs that would know what is missing. */
 function approvedUnseen(config: Config, journal: Journal, name: string): Pick<Approved, 'mounts' | 'copies'> {
   const root = config.sources.find((source) => source.name === name)?.path ?? ''
-  const mounts = journal.mounts.of(name).map((folder) => join(root, folder))
-  journal.mounts.keep(name, [])
-  return { mounts, copies: journal.approve(name) }
+  const known = journal.mounts.of(name)
+  const missing = notMounted(root, known)
+  journal.mounts.keep(
+    name,
+    known.filter((folder) => !missing.includes(folder)),
+  )
+  return { mounts: missing.map((folder) => join(root, folder)), copies: journal.approve(name) }
 }
 
 /** What the next start would do with this configuration, without a daemon. */

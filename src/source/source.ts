@@ -20,6 +20,7 @@ export { type Change } from './change.ts'
 export { type SourceState } from './condition.ts'
 export { type SourceDeps, type SourceNote } from './deps.ts'
 export type { IgnoredBecause } from './ignore-rules.ts'
+export { notMounted } from './mount-table.ts'
 export { type Believed, type KnownFile } from './reconcile.ts'
 
 export interface Source {
