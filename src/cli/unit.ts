@@ -100,6 +100,7 @@ export function dropInText(place: UnitPlace, { config, program, systemdVersion }
   ].join('\n')
 }
 
+/** Bound is only what would be hidden otherwise: from a disk that is bound the service does not part when it is unmounted, and another one it never sees. */
 function sandboxLines(place: UnitPlace, config: Config, program: Program): string[] {
   const programFolders = [dirname(dirname(program.node)), dirname(dirname(program.main)), dirname(config.file)]
   const written = config.state === place.stateFolder ? [] : [config.state]
@@ -108,7 +109,7 @@ function sandboxLines(place: UnitPlace, config: Config, program: Program): strin
     ...(credentialsFolder === undefined ? [] : [`LoadCredential=fanfold:${credentialsFolder}`]),
     ...programFolders.filter(isHidden).map((folder) => `BindReadOnlyPaths=${pathWord(folder)}`),
     '# Sources: seen, and never written.',
-    ...config.sources.map(({ path }) => `BindReadOnlyPaths=${pathWord(path)}`),
+    ...config.sources.map(({ path }) => `${isHidden(path) ? 'BindReadOnlyPaths' : 'ReadOnlyPaths'}=${pathWord(path)}`),
     '# State and targets: all that may be written.',
     ...[...written, ...directoriesOf(config).map(({ path }) => path)].map(
       (path) => `${isHidden(path) ? 'BindPaths' : 'ReadWritePaths'}=${pathWord(path)}`,

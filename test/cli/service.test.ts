@@ -42,7 +42,7 @@ test('install --dry-run shows every file with its text and writes none', () => {
   const shown = fanfold('install', '--root', root, '--dry-run')
 
   expect(shown).toContain('    Type=notify\n')
-  expect(shown).toContain('    BindReadOnlyPaths=-/srv/fanfold/inbox\n')
+  expect(shown).toContain('    ReadOnlyPaths=-/srv/fanfold/inbox\n')
   expect(filesBelow(root)).toEqual([])
 })
 
@@ -62,7 +62,7 @@ test('F106: the drop-in binds sources read-only, opens targets, and takes odd na
   fanfold('install', '--root', root)
   const lines = readFileSync(join(root, dropIn), 'utf8').split('\n')
 
-  expect(lines).toContain('BindReadOnlyPaths="-/srv/my papers"')
+  expect(lines).toContain('ReadOnlyPaths="-/srv/my papers"')
   expect(lines).toContain('BindReadOnlyPaths="-/home/anna/100%%:\\"x\\""')
   expect(lines).toContain('ReadWritePaths=-/mnt/nas')
   expect(lines).toContain('BindPaths=-/home/anna/copies')

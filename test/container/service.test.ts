@@ -35,9 +35,17 @@ describe('the service', { timeout: testMsMax }, () => {
     writeFileSync(join(machine.root, path), text)
   }
 
-  /** Source in the open, source in a home, one target and those whose folders are given. */
-  function configure({ pace = '{}', more = [] }: { pace?: string; more?: readonly string[] } = {}): string {
-    const sources = ['{ name: inbox, path: /srv/inbox }', '{ name: papers, path: /home/anna/papers }']
+  /** Source in the open, source in a home, one target, and those whose folders are given. */
+  function configure({
+    pace = '{}',
+    more = [],
+    sources: others = [],
+  }: { pace?: string; more?: readonly string[]; sources?: readonly string[] } = {}): string {
+    const sources = [
+      '{ name: inbox, path: /srv/inbox }',
+      '{ name: papers, path: /home/anna/papers }',
+      ...others.map((path) => `{ name: ${basename(path)}, path: ${path} }`),
+    ]
     const targets = [
       `{ name: archive, kind: directory, path: /srv/archive, pace: ${pace} }`,
       ...more.map((path) => `{ name: ${basename(path)}, kind: directory, path: ${path} }`),
@@ -133,6 +141,37 @@ describe('the service', { timeout: testMsMax }, () => {
     expect(doctor.text).toMatch(
       /target closed: the unit does not let the service write \/srv\/closed\n +fix: sudo fanfold install && sudo systemctl restart /,
     )
+  })
+
+  test('F11: disks that are a source, lie in one and are a target go and come back, and the service sees it', async () => {
+    const places = ['/mnt/stick', '/srv/inbox/disk', '/mnt/backup']
+    // Mounted from a place of their own, a disk is the same one again.
+    const disk = (place: string): string => `/srv/disks/${basename(place)}`
+    for (const place of places)
+      await machine.must(`mkdir -p ${place} ${disk(place)} && mount -t tmpfs -o mode=755 none ${disk(place)}`)
+    const plug = async (): Promise<void> => {
+      for (const place of places) await machine.must(`mount --bind ${disk(place)} ${place}`)
+    }
+    await plug()
+    await machine.must('chown fanfold /mnt/backup && echo 1 > /mnt/stick/first && echo 1 > /srv/inbox/disk/first')
+    configure({ sources: ['/mnt/stick'], more: ['/mnt/backup'] })
+    await machine.must('fanfold install && systemctl restart fanfold')
+    const copies = (name: string): string => `test -e /mnt/backup/stick/${name} -a -e /mnt/backup/inbox/disk/${name}`
+    await machine.until(copies('first'))
+
+    for (const place of places) await machine.must(`umount ${place}`)
+    await machine.must('echo 2 > /srv/inbox/dropped-2')
+    await machine.until('fanfold status | grep -q "^inbox: not mounted: disk;"')
+    await machine.until('fanfold status | grep -q "^stick: .*on another file system than before"')
+    await machine.until('fanfold status | grep -q "^backup: .*another disk or an empty mount point"')
+    await plug()
+    await machine.must('echo 2 > /mnt/stick/second && echo 2 > /srv/inbox/disk/second')
+    await machine.until(copies('second'))
+
+    expect(await machine.must('cat /mnt/backup/inbox/dropped-2')).toBe('2\n')
+    configure()
+    await machine.must('fanfold install && systemctl restart fanfold')
+    for (const place of places) await machine.must(`umount ${place} ${disk(place)}`)
   })
 
   test('F95: a wrong configuration changes nothing at a reload, and is told until it is right', async () => {
