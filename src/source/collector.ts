@@ -6,6 +6,9 @@ import { firstLookMs, touch, type Patience, type Settling, type Sign } from './s
 /** Dirty paths of a source: some 30 MB. Past it a scan of their common folder takes their place. */
 export const dirtyPathsMax = 100_000
 
+/** Paths of one burst, as a swap of two names, are looked at together though one was seen some microseconds later: apart they would be no move (F33). Unit: ms. */
+const burstMs = 1
+
 /** A path that was given out to be looked at, as it was then. */
 export interface Due {
   readonly path: SourcePath
@@ -56,8 +59,9 @@ export class Collector {
   take(nowMs: number, count: number): Due[] {
     const due: Due[] = []
     for (const waiting of [this.#soon, this.#later]) {
+      const dueMs = waiting === this.#soon ? nowMs + burstMs : nowMs
       for (const [path, settling] of waiting) {
-        if (settling.dueMs > nowMs || due.length >= count) break
+        if (settling.dueMs > dueMs || due.length >= count) break
         if (!this.#underWay.has(path)) due.push({ path, settling })
       }
     }

@@ -166,6 +166,20 @@ describe('a file that is not there', () => {
 describe('the collector', () => {
   const path = (name: string): SourcePath => name as SourcePath
 
+  test('F33: what was touched in one burst is given out together, and nothing long before its time', () => {
+    const collector = new Collector(patience)
+    for (const [name, atMs] of [
+      ['a', 0],
+      ['b', 0.9],
+      ['c', 1.1],
+    ] as const)
+      collector.touch(path(name), 'found', atMs)
+
+    const due = collector.take(collector.nextDueMs() ?? 0, 10)
+
+    expect(due.map(({ path }) => path)).toEqual(['a', 'b'])
+  })
+
   test('D6: a path stays until it is answered for, and an event in between keeps it', () => {
     const collector = new Collector(patience)
     collector.touch(path('a'), 'closed', 0)
