@@ -111,14 +111,14 @@ export class FolderSource implements Child {
       doubtsEmptyRoot: () => this.#isRootNew,
       onEnd: (folder, end, found) => this.#scanEnded(folder, end, found),
     })
-    const { memory } = parts
-    this.#mounts = new SourceMounts({ blindMount, ...deps, source: this.name, coverage: config, memory, note })
+    this.#mounts = new SourceMounts({ blindMount, ...deps, ...parts, source: this.name, coverage: config, note })
     this.#watch = new RootWatch({
       ...{ source: this.name, coverage: config, watch: parts.watch, settler: this.#settler, clock, log },
       note,
       onDirty: (folder) => this.#want(folder),
       onMissed: (reason, isUnderWay) => this.#missed(reason, isUnderWay),
       onFailure: (error) => this.#fall(error),
+      onUnmounted: (folder) => this.#mounts.unmounted(folder),
       onRootLost: () => {
         this.#isRootLost = true
         this.#rootBell.ring()
@@ -266,9 +266,10 @@ export class FolderSource implements Child {
 
   /** No event tells of a mount (F14). */
   async #checkMounts(id: number, look: RootFolder): Promise<void> {
-    const mounts = await this.#scanner.call('mounts', { id })
+    const { forgotten } = this.#mounts
+    const mounts = await this.#scanner.call('mounts', { id, forget: forgotten })
     if (this.#root?.id !== id) return
-    for (const folder of this.#mounts.see(look, mounts)) {
+    for (const folder of [...forgotten, ...this.#mounts.see(look, mounts)]) {
       this.#watch.extend(folder)
       this.#want(folder)
     }
@@ -296,7 +297,7 @@ export class FolderSource implements Child {
     const id = this.#scanner.newId()
     const { ignore, oneFileSystem } = this.#config
     await this.#scanner.call('open', { id, identity, ignore, oneFileSystem, mounts: this.#mounts.expected })
-    this.#mounts.see(look, await this.#scanner.call('mounts', { id }))
+    this.#mounts.see(look, await this.#scanner.call('mounts', { id, forget: [] }))
     const pollsBecause = whyPolled(this.#config.watch, fsType)
     this.#root = { id, identity, pollsBecause }
     if (this.#isRootChecked) this.#deps.note({ source: this.name, event: 'root-found', detail: identity.path })
@@ -328,12 +329,8 @@ export class FolderSource implements Child {
   }
 
   #collapsed(folder: string): void {
-    this.#deps.note({
-      source: this.name,
-      event: 'collapsed',
-      path: sourcePath(folder),
-      detail: 'too many files settle at once',
-    })
+    const detail = 'too many files settle at once'
+    this.#deps.note({ source: this.name, event: 'collapsed', path: sourcePath(folder), detail })
     this.#want(folder)
   }
 

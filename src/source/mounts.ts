@@ -9,34 +9,36 @@ const mountsMax = 1_000
 export class Mounts {
   readonly #root: string
   readonly #rootDevice: bigint
-  /** Device by folder; undefined where it was not seen yet, since disks are numbered anew at each start of the machine. */
-  readonly #devices = new Map<string, bigint | undefined>()
+  /** Folders only: a disk may have another number each time it is mounted. */
+  readonly #folders = new Set<string>()
 
   /** @param expected folders that were mounts when the program ran last. */
   constructor(root: string, rootDevice: bigint, expected: readonly string[]) {
     this.#root = root
     this.#rootDevice = rootDevice
-    for (const folder of expected.slice(0, mountsMax)) this.#devices.set(folder, undefined)
+    for (const folder of expected.slice(0, mountsMax)) this.#folders.add(folder)
   }
 
   /** A folder was seen on `device`. */
   see(folder: string, device: bigint): void {
-    if (device === this.#rootDevice || this.#devices.get(folder) !== undefined) return
-    if (this.#devices.has(folder) || this.#devices.size < mountsMax) this.#devices.set(folder, device)
+    if (device === this.#rootDevice || this.#folders.has(folder) || this.#folders.size >= mountsMax) return
+    if (device !== this.#deviceOf(folderOf(folder))) this.#folders.add(folder)
+  }
+
+  /** It is a folder like any other now. */
+  forget(folder: string): void {
+    this.#folders.delete(folder)
   }
 
   /** The mount at or above `path` that is not there any more; undefined where all are. */
   missing(path: string): string | undefined {
-    for (const [folder, device] of this.#devices) {
-      if (path !== folder && !isBelow(path, folder)) continue
-      if (!this.#isMounted(folder, device)) return folder
-    }
+    for (const folder of this.#folders)
+      if ((path === folder || isBelow(path, folder)) && !this.#isMounted(folder)) return folder
     return undefined
   }
 
-  #isMounted(folder: string, expected: bigint | undefined): boolean {
+  #isMounted(folder: string): boolean {
     const device = this.#deviceOf(folder)
-    if (expected !== undefined) return device === expected
     return device !== undefined && device !== this.#deviceOf(folderOf(folder))
   }
 

@@ -25,6 +25,7 @@ export interface RootWatchOptions {
   readonly onDirty: (folder: string) => void
   /** Any change may have been missed. `isUnderWay`: the watch begins anew and will call `onDirty` for the root. */
   readonly onMissed: (reason: string, isUnderWay: boolean) => void
+  readonly onUnmounted: (folder: string) => void
   readonly onRootLost: () => void
   /** A report could not be dealt with. */
   readonly onFailure: (error: Error) => void
@@ -123,7 +124,7 @@ export class RootWatch {
   }
 
   #report(report: WatchReport): void {
-    const { settler, note, onDirty, onMissed, onRootLost } = this.#options
+    const { settler, note, onDirty, onMissed, onUnmounted, onRootLost } = this.#options
     switch (report.kind) {
       case 'paths':
         // Paths from the watch thread are made of names the kernel gave, below a root: safe by construction.
@@ -147,6 +148,7 @@ export class RootWatch {
         return
       case 'unmounted':
         note({ event: 'unmounted', path: sourcePath(report.folder), detail: 'a file system inside was unmounted' })
+        onUnmounted(report.folder)
         return
       case 'root-lost':
         onRootLost()

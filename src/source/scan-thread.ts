@@ -141,8 +141,9 @@ serveThread<ScanVerbs>({
     roots.delete(id)
     return null
   },
-  mounts({ id }) {
-    const { path, rules } = rootOf(id)
+  mounts({ id, forget }) {
+    const { path, rules, mounts } = rootOf(id)
+    for (const folder of forget) mounts.forget(folder)
     return mountsBelow(path).filter(({ folder }) => rules.why(folder, true) === undefined)
   },
   writers({ id, paths }) {

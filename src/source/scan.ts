@@ -111,8 +111,8 @@ export type ScanVerbs = {
   /** Makes a root known under `id`; a second time replaces it. `mounts`: folders in which another file system is expected. */
   open: { in: { id: number; identity: RootIdentity; mounts: readonly string[] } & Coverage; out: null }
   close: { in: { id: number }; out: null }
-  /** What is mounted below the root, but for what is ignored. */
-  mounts: { in: { id: number }; out: readonly NestedMount[] }
+  /** What is mounted below the root, but for what is ignored. `forget`: folders in which no other file system is expected any more. */
+  mounts: { in: { id: number; forget: readonly string[] }; out: readonly NestedMount[] }
   writers: { in: { id: number; paths: readonly string[] }; out: Writers }
   look: { in: { id: number; paths: readonly string[] }; out: Looks }
   /** Starts a walk below `folder` and answers its number. */

@@ -39,11 +39,14 @@ export class SourceMounts {
   readonly #options: SourceMountsOptions
   readonly #known = new Map<string, string>()
   readonly #polled = new Map<string, string>()
+  /** Unmounted since they were looked at: what is there next is another one, however short the time. */
+  readonly #unmounted = new Set<string>()
   /** What was told of each: a disk that comes and goes is told of once. */
   readonly #told = new Map<string, string>()
   #remembered: readonly string[]
   #isKept = true
   #missing: readonly string[] = []
+  #forgotten: readonly string[] = []
   /** There is a folder at the root's path, on another file system. */
   #isRootElsewhere = false
 
@@ -60,6 +63,11 @@ export class SourceMounts {
   /** Folders below the root in which another file system is expected. */
   get expected(): readonly string[] {
     return this.#options.coverage.oneFileSystem ? [] : this.#remembered.filter((folder) => folder !== '')
+  }
+
+  /** Since the last look: what was mounted there held no file, so that it is not missed, and the folder is one like any other. */
+  get forgotten(): readonly string[] {
+    return this.#forgotten
   }
 
   /** For the status; undefined while all that is watched tells of changes. */
@@ -83,18 +91,28 @@ export class SourceMounts {
     return reason
   }
 
+  /** The kernel says so of a folder, or of the disk that it is on. */
+  unmounted(folder: string): void {
+    if (this.#known.has(folder)) this.#unmounted.add(folder)
+  }
+
   /** The root is gone; what is mounted below the next one is new. */
   clear(): void {
     this.#known.clear()
+    this.#unmounted.clear()
     this.#polled.clear()
     this.#missing = []
+    this.#forgotten = []
   }
 
   /** The root is there. @param below what is mounted inside now. @returns folders where something else is than before, and that count. */
   see(root: RootFolder, below: readonly NestedMount[]): string[] {
     const { memory, coverage, blindMount } = this.#options
     memory.firstDevice ??= root.identity.device
-    const fresh = below.filter(({ folder, fsType }) => this.#known.get(folder) !== fsType)
+    const fresh = below.filter(
+      ({ folder, fsType }) => this.#known.get(folder) !== fsType || this.#unmounted.has(folder),
+    )
+    this.#unmounted.clear()
     this.#remember(root.isMount, below)
     this.#known.clear()
     this.#polled.clear()
@@ -113,7 +131,7 @@ export class SourceMounts {
     const given = this.#isRootElsewhere ? [''] : this.#missing
     if (this.#isRootElsewhere) memory.firstDevice = undefined
     this.#keep(this.#remembered.filter((folder) => !given.includes(folder)))
-    return given.map((folder) => joinPath(coverage.path, folder).replace(/\/$/, ''))
+    return given.map((folder) => (folder === '' ? coverage.path : joinPath(coverage.path, folder)))
   }
 
   /** Those that are there, and those that are missed: where no file is known, nothing is. */
@@ -124,6 +142,7 @@ export class SourceMounts {
     const missing = this.expected.filter((folder) => !now.includes(folder) && isHeld(folder))
     for (const folder of missing) if (!this.#missing.includes(folder)) this.#tellMissing(folder)
     this.#missing = missing
+    this.#forgotten = this.expected.filter((folder) => !now.includes(folder) && !missing.includes(folder))
     this.#keep([...(isRootMount ? [''] : []), ...now, ...missing].sort().slice(0, rememberedMax))
   }
 

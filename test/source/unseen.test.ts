@@ -234,6 +234,54 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     expect(back).toMatchObject({ state: 'watching', reason: null })
   })
 
+  test.each([
+    ['later', true],
+    ['at once', false],
+  ])('F11: mounted again %s with another device number, it is compared and watched', async (_, isMissed) => {
+    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const place = join(world.root, 'disk')
+    for (const name of ['stays', 'went']) writeFileSync(join(place, name), 'x')
+    await until(() => world.ledger.paths.join() === 'disk/stays,disk/went')
+    const firstDevice = statSync(place).dev
+    let other = ''
+    const mountAgain = (): void => {
+      // Its number is free as soon as it is unmounted: it is taken by another one.
+      other = mounted(tempFolder())
+      execFileSync('mount', ['-t', 'tmpfs', 'none', place])
+    }
+
+    execFileSync('umount', [place])
+    if (isMissed) await until(() => world.source.state().state === 'degraded')
+    mountAgain()
+    for (const name of ['stays', 'fresh']) writeFileSync(join(place, name), 'x')
+    await until(
+      () => world.ledger.paths.join() === 'disk/fresh,disk/stays',
+      () => world.source.state(),
+    )
+    writeFileSync(join(place, 'seen'), 'x')
+    await until(() => world.ledger.paths.includes('disk/seen'))
+
+    expect(statSync(place).dev).not.toBe(firstDevice)
+    expect(world.source.state()).toMatchObject({ state: 'watching', reason: null })
+    for (const disk of [place, other]) unmountings.get(disk)?.()
+  })
+
+  test('F11: an empty disk that is unmounted leaves a folder like any other', async () => {
+    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const place = join(world.root, 'disk')
+
+    unmountings.get(place)?.()
+    writeFileSync(join(place, 'a'), 'x')
+    await until(
+      () => world.ledger.paths.join() === 'disk/a',
+      () => world.source.state(),
+    )
+    writeFileSync(join(place, 'b'), 'x')
+    await until(() => world.ledger.paths.join() === 'disk/a,disk/b')
+
+    expect(world.source.state()).toMatchObject({ state: 'watching', reason: null })
+  })
+
   test('F11: a root that was a mount point is missing while it is none, whatever lies in the folder below', async () => {
     const root = mounted(tempFolder())
     const world = await aWorld({ path: root, settleMs: 100 })
