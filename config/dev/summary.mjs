@@ -1,4 +1,4 @@
-// Adds up the results the test runs left as JSON and prints one line. Fails when a test failed, was skipped or none ran.
+// Adds up the results the test runs left as JSON: names what failed or did not run, and prints one line. Fails when a test failed, was skipped or none ran.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -10,14 +10,17 @@ const failed = sum(
   (result) => result.numFailedTests + result.numFailedTestSuites * (result.numFailedTests === 0 ? 1 : 0),
 )
 const skipped = sum((result) => result.numPendingTests + result.numTodoTests)
-if (skipped > 0) {
-  for (const result of results) {
-    for (const file of result.testResults) {
-      for (const test of file.assertionResults) {
-        if (test.status !== 'passed' && test.status !== 'failed') console.log(`not run: ${test.fullName}`)
-      }
-    }
-  }
-}
+for (const result of results) for (const file of result.testResults) tell(file)
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
 process.exitCode = failed > 0 || skipped > 0 || passed === 0 ? 1 : 0
+
+/** The log of a whole run is long; what stands between it and a landing is to be read at its end. */
+function tell({ name, status, message, assertionResults }) {
+  const wrong = assertionResults.filter((test) => test.status !== 'passed')
+  if (wrong.length === 0 && status === 'failed') console.log(`FAILED: ${name}\n${message}`)
+  for (const test of wrong) {
+    const isFailure = test.status === 'failed'
+    console.log(`${isFailure ? 'FAILED' : 'not run'}: ${test.fullName} (${name})`)
+    if (isFailure) console.log(test.failureMessages.join('\n'))
+  }
+}
