@@ -34,9 +34,11 @@ export default defineConfig({
     pool: 'forks',
     // Two cores are enough: of three tests at once one mostly waits for a server, a clock or a disk. More would make each of them late.
     maxWorkers: 3,
-    testTimeout: 30_000,
+    // Limits of what is waited for end a test that would hang; how fast a thing is, is measured where it matters.
+    testTimeout: 90_000,
+    expect: { poll: { timeout: 20_000 } },
     // A tree of tens of thousands of files is removed behind its test, on a disk that others keep busy.
-    hookTimeout: special.includes(set) ? 180_000 : 30_000,
+    hookTimeout: special.includes(set) ? 180_000 : 90_000,
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: `${results}/${set}.json` }]],
   },
 })

@@ -88,7 +88,7 @@ test('F76: whoever ends waits for a renewal that is under way: its answer is the
   rig.keep({ refreshToken: rig.emulator.auth.login().refreshToken })
   rig.emulator.fault({ route: 'token', fault: { do: 'delay', when: 'after', ms: 500 } })
   const bearer = rig.account.credentials().bearer(signal)
-  await rig.emulator.recorder.until((recorder) => recorder.count('token') === 1, AbortSignal.timeout(5000))
+  await rig.emulator.recorder.until((recorder) => recorder.count('token') === 1, AbortSignal.timeout(20_000))
 
   await rig.account.close()
 

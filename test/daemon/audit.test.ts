@@ -54,7 +54,7 @@ test('F110: a copy that vanished is found by the monthly audit of its own accord
   const early = verifiedOf(daemon)
 
   clock.today += 31 * dayMs
-  await vi.waitFor(() => expect(verifiedOf(daemon)).toMatchObject({ checked: 3, differences: 1 }), 10_000)
+  await vi.waitFor(() => expect(verifiedOf(daemon)).toMatchObject({ checked: 3, differences: 1 }), 30_000)
   const { reasons } = daemon.desk.status()
   for await (const event of daemon.desk.verify(
     { targets: [], source: null, glob: null, download: false, repair: true },
@@ -85,12 +85,12 @@ test('F45, F48: the share of contents that is read goes round over restarts, and
   expect(read).toEqual([])
 
   clock.today += 31 * dayMs
-  await vi.waitFor(() => expect(read.length).toBe(1), 10_000)
+  await vi.waitFor(() => expect(read.length).toBe(1), 30_000)
   await first.stop()
   await running(bench, clock, { ...silentLog, info })
   await passed()
   clock.today += 31 * dayMs
-  await vi.waitFor(() => expect(read.length).toBe(2), 10_000)
+  await vi.waitFor(() => expect(read.length).toBe(2), 30_000)
 
   expect(new Set(read)).toEqual(new Set(['twelve bytes'.length, 'these are a little more'.length]))
 })

@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { kindBenches, type KindBench } from './each-kind.ts'
 import { fanfold, startDaemon, targetOf } from './rig.ts'
 
-const soon = { timeout: 20_000, interval: 30 }
+const soon = { timeout: 30_000, interval: 30 }
 
 function setPolicy(bench: KindBench, policy: string): void {
   const text = readFileSync(bench.config, 'utf8').replace(/,? *on-conflict: [\w-]+/, '')

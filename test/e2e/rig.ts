@@ -115,7 +115,7 @@ export async function startDaemon(bench: Bench, environment: NodeJS.ProcessEnv =
       const signal = AbortSignal.timeout(10_000)
       return (await connect(join(bench.folder, 'state', 'control.sock'), signal)).status(signal)
     },
-    until: (isThere, withinMs = 15_000) => until(daemon, isThere, withinMs),
+    until: (isThere, withinMs = 45_000) => until(daemon, isThere, withinMs),
     end: async (signal) => {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
       const closed = once(child, 'close')

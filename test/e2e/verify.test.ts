@@ -31,7 +31,7 @@ function tamper(bench: KindBench): void {
 async function healed(bench: KindBench): Promise<void> {
   const isHealed = (n: number): void =>
     expect(bench.read(`d${n}/f${n}`)).toBe(readFileSync(join(bench.inbox, `d${n}/f${n}`), 'utf8'))
-  await vi.waitFor(() => [0, 1, 2].forEach(isHealed), 20_000)
+  await vi.waitFor(() => [0, 1, 2].forEach(isHealed), 30_000)
 }
 
 async function verified(bench: Bench, ...words: string[]): Promise<{ code: number | null; found: string[] }> {
@@ -109,7 +109,7 @@ test('F87: killed in the middle of a listing, a resync begins anew with the next
   await daemon.end('SIGKILL')
   const before = emulator.recorder.count('files/list_folder')
   const verify = spawn(process.execPath, [program, 'verify', '--config', bench.config], { stdio: 'ignore' })
-  await vi.waitFor(() => expect(emulator.recorder.count('files/list_folder')).toBeGreaterThan(before), 10_000)
+  await vi.waitFor(() => expect(emulator.recorder.count('files/list_folder')).toBeGreaterThan(before), 30_000)
   verify.kill('SIGKILL')
   await once(verify, 'close')
   emulator.faults.disarmAll()

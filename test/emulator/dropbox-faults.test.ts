@@ -187,7 +187,7 @@ describe('bodies', () => {
     await leaveInTheMiddle(rig, id)
     await rig.emulator.recorder.until(
       ({ routes }) => routes['files/upload_session/append_v2']?.underWay === 0,
-      AbortSignal.timeout(5000),
+      AbortSignal.timeout(20_000),
     )
 
     expect((await append(rig, id, 0)).status).toBe(200)

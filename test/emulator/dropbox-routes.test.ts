@@ -358,7 +358,7 @@ describe('batches', () => {
   })
 
   test('a second batch under way meets the write lock', async () => {
-    const rig = await aDropbox({ rules: { commitMs: 200 } })
+    const rig = await aDropbox({ rules: { commitMs: 2_000 } })
     const ids = [await aSession(rig, { close: true }, 'x'), await aSession(rig, { close: true }, 'y')]
 
     const replies = await Promise.all(
@@ -590,13 +590,13 @@ describe('listing', () => {
       })
 
     const idle = poll()
-    await emulator.recorder.until((seen) => seen.count('files/list_folder/longpoll') === 1, AbortSignal.timeout(5000))
+    await emulator.recorder.until((seen) => seen.count('files/list_folder/longpoll') === 1, AbortSignal.timeout(20_000))
     await new Promise((resolve) => setTimeout(resolve, 50))
     emulator.clock.advance(31_000)
     expect((await idle).body).toEqual({ changes: false })
 
     const busy = poll()
-    await emulator.recorder.until((seen) => seen.count('files/list_folder/longpoll') === 2, AbortSignal.timeout(5000))
+    await emulator.recorder.until((seen) => seen.count('files/list_folder/longpoll') === 2, AbortSignal.timeout(20_000))
     await put('/a', 'x')
     expect((await busy).body).toEqual({ changes: true })
   })

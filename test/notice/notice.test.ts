@@ -62,7 +62,7 @@ async function told(config: Partial<NotifyConfig>, folder = aFolder()) {
 }
 
 async function until(claim: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000
+  const deadline = performance.now() + 30_000
   while (!claim()) {
     if (performance.now() > deadline) throw new Error('not so in time')
     await new Promise((resolve) => setTimeout(resolve, 10))

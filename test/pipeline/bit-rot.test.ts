@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { sourcePath } from '../../src/base/path.ts'
 import { aWorld, type World } from './rig.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 
 /** Gives the file another content of equal length, and has the journal know it by the times it has now: as if no times had changed. */
 function rot(world: World, path: string, content: string): void {

@@ -31,7 +31,7 @@ const operationsPerLife = 170
 const whileOff = 25
 
 const never = new AbortController().signal
-const patience = { timeout: 12_000, interval: 20 }
+const patience = { timeout: 40_000, interval: 20 }
 
 /** Changes a tree at random. */
 class Churn {

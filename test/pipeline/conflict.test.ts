@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { Target } from '../../src/target/target.ts'
 import { aWorld, forwarded, type World } from './rig.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 
 const held = (world: World, path: string): string => readFileSync(join(world.copies('nas'), path), 'utf8')
 const names = (world: World): string[] => readdirSync(world.copies('nas')).sort()

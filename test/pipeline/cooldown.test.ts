@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { sourcePath } from '../../src/base/path.ts'
 import { forwarded, aTargetConfig, aWorld, type World } from './rig.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 /** Longer than any test. */
 const neverMs = 3_600_000
 

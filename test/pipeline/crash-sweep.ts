@@ -190,7 +190,7 @@ async function firstLife(atPoint: number, fate: Fate, base: string): Promise<Pas
 
 async function rested(world: World, life: Life): Promise<void> {
   const isAtRest = (): boolean => life.isStruck || sound.every((name) => isQuiet(world, name))
-  await vi.waitUntil(isAtRest, { timeout: 5000, interval: 1 })
+  await vi.waitUntil(isAtRest, { timeout: 30_000, interval: 1 })
 }
 
 const never = new AbortController().signal
@@ -205,9 +205,9 @@ async function nextLife({ folder, promised, life }: Past): Promise<void> {
   await world.take([...found.filter(({ kind }) => kind === 'move'), ...found.filter(({ kind }) => kind !== 'move')])
   for (const name of names) world.journal.retry(world.seat(name).targetId)
   for (const name of names) world.seat(name).lane?.nudge()
-  await vi.waitUntil(() => names.every((name) => isSettled(world, name)), { timeout: 5000, interval: 1 })
+  await vi.waitUntil(() => names.every((name) => isSettled(world, name)), { timeout: 30_000, interval: 1 })
   // Behind the last delivery a target is tidied up; one that is stopped before that is tidied when it is opened next.
-  await vi.waitUntil(() => names.every((name) => isTidy(folder, name)), { timeout: 5000, interval: 1 })
+  await vi.waitUntil(() => names.every((name) => isTidy(folder, name)), { timeout: 30_000, interval: 1 })
   const left = leftByHand(world.journal, paths)
   await world.stop()
   expect(world.failures).toEqual([])

@@ -8,7 +8,7 @@ import { TargetError, type Target } from '../../src/target/target.ts'
 import { aWorld, forwarded, type World } from './rig.ts'
 import { watched } from './watched.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 const everything = {
   sources: undefined,
   include: [],

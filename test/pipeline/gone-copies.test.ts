@@ -17,7 +17,7 @@ import { sourcePath } from '../../src/base/path.ts'
 import type { Change } from '../../src/journal/journal.ts'
 import { aWorld, type World } from './rig.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 const content = Buffer.alloc(100_000, 'what is worth a move ')
 
 function target(world: World, name = 'nas') {

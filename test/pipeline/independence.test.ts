@@ -33,7 +33,7 @@ const noiseFloorMs = changesPerRun > 1000 ? 0 : 50
 const memoryChanges = Number(process.env['FANFOLD_CHANGES'] ?? 3000)
 
 const never = new AbortController().signal
-const soon = { timeout: 10_000, interval: 5 }
+const soon = { timeout: 30_000, interval: 5 }
 
 type Put = Target['put']
 type Wrong = (put: Put) => Put

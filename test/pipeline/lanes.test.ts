@@ -50,7 +50,7 @@ function copiesIn(folder: string, below = ''): string[] {
     .sort()
 }
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 
 describe('lanes under their supervisor', () => {
   test('S82: a lane that throws is started afresh alone, and delivers what it owed', async () => {
@@ -161,7 +161,7 @@ describe('a lane', () => {
     for (const name of ['nas', 'usb']) await vi.waitUntil(() => copiesIn(world.copies(name)).length === 1, soon)
 
     const stopped = world.pipeline.stop().then(() => 'stopped')
-    const tooLate = new Promise((resolve) => setTimeout(() => resolve('still stopping'), 5000))
+    const tooLate = new Promise((resolve) => setTimeout(() => resolve('still stopping'), 20_000))
     expect(await Promise.race([stopped, tooLate])).toBe('stopped')
   })
 

@@ -15,7 +15,7 @@ import type { Change } from '../../src/journal/journal.ts'
 import type { Target } from '../../src/target/target.ts'
 import { aWorld, forwarded, type World } from './rig.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 
 async function settled(world: World, target = 'nas'): Promise<void> {
   await vi.waitUntil(() => {
@@ -268,7 +268,7 @@ describe('a file that moved', () => {
           0
         )
       },
-      { timeout: 10_000, interval: 50 },
+      { timeout: 30_000, interval: 50 },
     )
 
     expect([copy(world, 'a'), copy(world, 'b')]).toEqual(['B', 'A'])
@@ -396,6 +396,6 @@ test('F39: a file becomes a folder and the folder a file, by moves', async () =>
       world.seat('nas').lane?.nudge()
       return copy(world, 'y/inside') === 'I' && copy(world, 'x') === 'Y'
     },
-    { timeout: 10_000, interval: 50 },
+    { timeout: 30_000, interval: 50 },
   )
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { aWorld, forwarded, type World } from './rig.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 30_000, interval: 10 }
 
 function held(world: World, target: string, path: string): boolean {
   return existsSync(join(world.copies(target), path))

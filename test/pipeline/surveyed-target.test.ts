@@ -52,7 +52,7 @@ async function settled(world: World, count: number): Promise<void> {
         waiting: 0,
         postponed: 0,
       }),
-    10_000,
+    30_000,
   )
 }
 
@@ -131,7 +131,7 @@ test('a resync that trusts no receipt compares the hash that the target tells wi
 
   world.journal.offerAgain('nas', { ...everything, look: 'hash' })
   world.seat('nas').lane?.offer()
-  await vi.waitFor(() => expect(readFileSync(rotten, 'utf8')).toBe('content of b'), 10_000)
+  await vi.waitFor(() => expect(readFileSync(rotten, 'utf8')).toBe('content of b'), 30_000)
   await settled(world, 2)
 
   expect(asked.sort()).toEqual(['look a', 'look b', 'put b'])
@@ -150,8 +150,8 @@ test('a resync of many files that is asked for twice at once lists the target on
   world.journal.offerAgain('nas', { ...everything, look: 'hash' })
   world.seat('nas').lane?.nudge()
   world.seat('nas').lane?.offer()
-  await vi.waitFor(() => expect(asked).toContain('list'), 10_000)
-  await vi.waitFor(() => expect(world.seat('nas').isIdle).toBe(true), 10_000)
+  await vi.waitFor(() => expect(asked).toContain('list'), 30_000)
+  await vi.waitFor(() => expect(world.seat('nas').isIdle).toBe(true), 30_000)
   await settled(world, files)
 
   expect(asked).toEqual(['list'])

@@ -15,7 +15,7 @@ const all: VerifyWish = { source: null, glob: null, reads: () => false, repair: 
 async function delivered(world: World, count: number): Promise<void> {
   await vi.waitFor(
     () => expect(world.journal.counts(world.seat('nas').targetId)).toMatchObject({ delivered: count, waiting: 0 }),
-    10_000,
+    30_000,
   )
 }
 

@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { sourcePath } from '../../src/base/path.ts'
 import { isDisk, mountsBelow } from '../../src/source/mount-table.ts'
@@ -122,17 +122,18 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     const place = join(root, 'disk')
     mkdirSync(place)
     execFileSync('mount', ['-t', 'tmpfs', 'none', place])
-    let isMounted = true
-    onTestFinished(() => {
-      if (isMounted) execFileSync('umount', [place])
-    })
     unmountings.set(place, () => {
+      unmountings.delete(place)
       execFileSync('umount', [place])
-      isMounted = false
     })
     return place
   }
   const unmountings = new Map<string, () => void>()
+  afterEach(() => {
+    // The world that looks into it is ended behind this.
+    for (const place of unmountings.keys()) execFileSync('umount', ['--lazy', place])
+    unmountings.clear()
+  })
 
   test('is watched as well; unmounted, nothing in it counts as removed', async () => {
     const world = await aWorld({ before: mounted })
@@ -243,16 +244,12 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     for (const name of ['stays', 'went']) writeFileSync(join(place, name), 'x')
     await until(() => world.ledger.paths.join() === 'disk/stays,disk/went')
     const firstDevice = statSync(place).dev
-    let other = ''
-    const mountAgain = (): void => {
-      // Its number is free as soon as it is unmounted: it is taken by another one.
-      other = mounted(tempFolder())
-      execFileSync('mount', ['-t', 'tmpfs', 'none', place])
-    }
+    // Mounted while the first one is, and so of another number.
+    const other = mounted(tempFolder())
 
     execFileSync('umount', [place])
     if (isMissed) await until(() => world.source.state().state === 'degraded')
-    mountAgain()
+    execFileSync('mount', ['--bind', other, place])
     for (const name of ['stays', 'fresh']) writeFileSync(join(place, name), 'x')
     await until(
       () => world.ledger.paths.join() === 'disk/fresh,disk/stays',
@@ -263,7 +260,6 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
 
     expect(statSync(place).dev).not.toBe(firstDevice)
     expect(world.source.state()).toMatchObject({ state: 'watching', reason: null })
-    for (const disk of [place, other]) unmountings.get(disk)?.()
   })
 
   test('F11: an empty disk that is unmounted leaves a folder like any other', async () => {

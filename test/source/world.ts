@@ -194,7 +194,7 @@ export async function endWorlds(): Promise<void> {
 }
 
 /** Waits until `claim` holds. @throws Error with what `show` tells when it does not within `limitMs`. */
-export async function until(claim: () => boolean, show: () => unknown = () => '', limitMs = 15_000): Promise<void> {
+export async function until(claim: () => boolean, show: () => unknown = () => '', limitMs = 30_000): Promise<void> {
   const endMs = systemClock.monotonicMs() + limitMs
   while (!claim()) {
     if (systemClock.monotonicMs() > endMs)

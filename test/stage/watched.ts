@@ -12,8 +12,8 @@ import {
 
 /** Rounds of the event loop after which stages with synchronous handlers have long come to rest. */
 const restRounds = 8
-/** Rounds to wait for a condition before the test is given up. */
-const untilRoundsMax = 20_000
+/** To wait for a condition before the test is given up. Unit: ms. */
+const untilMsMax = 20_000
 
 export function nextRound(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
@@ -25,7 +25,8 @@ export async function atRest(): Promise<void> {
 }
 
 export async function until(what: string, isTrue: () => boolean): Promise<void> {
-  for (let round = 0; round < untilRoundsMax; round++) {
+  const endMs = performance.now() + untilMsMax
+  while (performance.now() < endMs) {
     if (isTrue()) return
     await nextRound()
   }

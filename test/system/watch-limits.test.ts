@@ -73,7 +73,7 @@ function startLimited(bench: Bench, setting: string): (isThere: (status: Status)
     for (let last: unknown; ; last = undefined) {
       if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}, ${String(last)}`)
       try {
-        const signal = AbortSignal.timeout(5_000)
+        const signal = AbortSignal.timeout(20_000)
         const status = await (await connect(join(bench.folder, 'state', 'control.sock'), signal)).status(signal)
         if (isThere(status)) return status
       } catch {

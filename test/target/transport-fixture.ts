@@ -112,7 +112,7 @@ export async function failureOf(work: Promise<unknown>): Promise<TransportError>
 /** Waits until something is true, for what the other side of a socket notices a little later. */
 export async function until(isTrue: () => boolean): Promise<void> {
   for (let waitedMs = 0; !isTrue(); waitedMs += 5) {
-    if (waitedMs > 5000) throw new Error('it did not become true in 5 s')
+    if (waitedMs > 20_000) throw new Error('it did not become true in 20 s')
     await sleep(5)
   }
 }
