@@ -42,7 +42,7 @@ export function contentError(failure: ContentFailure, shownPath: string): Fanfol
     case 'changed':
       return new ContentChanged(`${shownPath} changed since it was seen; it is read again when it has settled`)
     case 'gone':
-      return new ContentGone(`${shownPath} is no regular file any more`)
+      return new ContentGone(`there is no regular file at ${shownPath} any more`)
     case 'unreadable':
       return new ContentUnreadable(
         `${shownPath} cannot be read (${failure.errno}): ${nextStep(failure.errno)}`,
