@@ -32,16 +32,30 @@ const blindNames: ReadonlyMap<string, string> = new Map([
 
 export interface RootBefore {
   /** In this run of the program, since a disk may have another number after the next start. */
-  readonly device: bigint | undefined
+  readonly identity: RootIdentity | undefined
   readonly isMount: boolean
 }
 
 /** Why nothing is to be concluded from what is seen at `path`; undefined where it is the folder it was. */
 export function whyNoRoot(source: string, path: string, look: RootLook, before: RootBefore): string | undefined {
   if (look.kind === 'absent') return `${path}: ${look.reason}`
-  const isOther = before.device !== undefined && look.identity.device !== before.device
-  if (!isOther && (!before.isMount || look.isMount)) return undefined
+  const { identity, isMount } = look
+  if (before.isMount ? isMount && isSameDisk(identity, before.identity) : isSameDevice(identity, before.identity))
+    return
   return `${path} is on another file system than before: mount it again, or say "fanfold approve ${source}" if this is meant`
+}
+
+function isSameDevice(now: RootIdentity, before: RootIdentity | undefined): boolean {
+  return before === undefined || now.device === before.device
+}
+
+/**
+ * One that was away may be back under another number. Every ext4 has its root at the same inode, so that only with its birth it is known again;
+ * where the file system keeps none, or the kernel does not tell (the change time stands for it then), its owner has to say so.
+ */
+function isSameDisk(now: RootIdentity, before: RootIdentity | undefined): boolean {
+  if (before === undefined || isSameDevice(now, before)) return true
+  return now.inode === before.inode && now.birthNs === before.birthNs && now.birthNs > 0n
 }
 
 /** Why a root is looked at every few seconds rather than watched; undefined where it is watched. */

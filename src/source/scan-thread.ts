@@ -32,7 +32,7 @@ function identify(path: string): RootLook {
     const stat = statSync(fsPath(real), { bigint: true })
     if (!stat.isDirectory()) return { kind: 'absent', reason: 'it is not a folder' }
     const fsType = statfsSync(fsPath(real)).type
-    const identity = { path: real, device: stat.dev, inode: stat.ino }
+    const identity = { path: real, device: stat.dev, inode: stat.ino, birthNs: stat.birthtimeNs }
     return { kind: 'folder', identity, fsType, isMount: isDisk(real) }
   } catch (thrown) {
     return { kind: 'absent', reason: asError(thrown).message }

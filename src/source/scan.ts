@@ -14,6 +14,8 @@ export interface RootIdentity {
   readonly path: string
   readonly device: bigint
   readonly inode: bigint
+  /** Unit: ns; 0 where the file system keeps none. */
+  readonly birthNs: bigint
 }
 
 /** What of a tree counts. */

@@ -10,7 +10,7 @@ import { joinPath, sourcePath, type SourcePath } from '../base/path.ts'
 import type { MountMemory } from './deps.ts'
 import type { Believed } from './reconcile.ts'
 import { whyNoRoot } from './root.ts'
-import type { NestedMount, RootFolder, RootLook } from './scan.ts'
+import type { NestedMount, RootFolder, RootIdentity, RootLook } from './scan.ts'
 
 /** Mounts named in the status; the others are counted. */
 const namedMax = 3
@@ -19,8 +19,8 @@ const rememberedMax = 1_000
 
 /** What outlives one life of a source. */
 export interface SourceMemory {
-  /** The file system that its root was first seen on (F11). */
-  firstDevice: bigint | undefined
+  /** Its root as it was last seen (F11). */
+  root: RootIdentity | undefined
 }
 
 export interface SourceMountsOptions {
@@ -85,7 +85,7 @@ export class SourceMounts {
   /** Why nothing is to be concluded from what is seen at the root. */
   whyNoRoot(look: RootLook): string | undefined {
     const { source, coverage, memory } = this.#options
-    const before = { device: memory.firstDevice, isMount: this.#remembered.includes('') }
+    const before = { identity: memory.root, isMount: this.#remembered.includes('') }
     const reason = whyNoRoot(source, coverage.path, look, before)
     this.#isRootElsewhere = look.kind === 'folder' && reason !== undefined
     return reason
@@ -108,7 +108,7 @@ export class SourceMounts {
   /** The root is there. @param below what is mounted inside now. @returns folders where something else is than before, and that count. */
   see(root: RootFolder, below: readonly NestedMount[]): string[] {
     const { memory, coverage, blindMount } = this.#options
-    memory.firstDevice ??= root.identity.device
+    memory.root = root.identity
     const fresh = below.filter(
       ({ folder, fsType }) => this.#known.get(folder) !== fsType || this.#unmounted.has(folder),
     )
@@ -129,7 +129,7 @@ export class SourceMounts {
   giveUpMissing(): readonly string[] {
     const { coverage, memory } = this.#options
     const given = this.#isRootElsewhere ? [''] : this.#missing
-    if (this.#isRootElsewhere) memory.firstDevice = undefined
+    if (this.#isRootElsewhere) memory.root = undefined
     this.#keep(this.#remembered.filter((folder) => !given.includes(folder)))
     return given.map((folder) => (folder === '' ? coverage.path : joinPath(coverage.path, folder)))
   }

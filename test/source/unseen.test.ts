@@ -1,5 +1,5 @@
 /** What no event tells of: found all the same by looking, and never taken for a removal. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   closeSync,
   ftruncateSync,
@@ -17,7 +17,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { sourcePath } from '../../src/base/path.ts'
 import { isDisk, mountsBelow } from '../../src/source/mount-table.ts'
-import { blindMount, unwatchedReason } from '../../src/source/root.ts'
+import { blindMount, unwatchedReason, whyNoRoot } from '../../src/source/root.ts'
+import type { SourceState } from '../../src/source/source.ts'
 import { aStartingWorld, aWorld, atRest, endWorlds, tempFolder, until } from './world.ts'
 
 afterEach(endWorlds)
@@ -117,6 +118,35 @@ describe('F7: a limit that is reached', () => {
   })
 })
 
+describe('F11: the root of a disk', () => {
+  const identity = { path: '/media/disk', device: 1n, inode: 2n, birthNs: 3n }
+  const disk = { identity, isMount: true }
+  const folder = { identity, isMount: false }
+  const another = 'is on another file system than before'
+
+  test.each([
+    ['is the same one', disk, {}, true, undefined],
+    ['is the same one under another device number', disk, { device: 5n }, true, undefined],
+    ['is another one when it is younger', disk, { device: 5n, birthNs: 4n }, true, another],
+    ['is another one when it has another inode', disk, { device: 5n, inode: 4n }, true, another],
+    ['may be another one when nobody knows its birth', birthless(disk), { device: 5n, birthNs: 0n }, true, another],
+    ['is missed when nothing is mounted, the device being the same', disk, {}, false, another],
+    ['is whatever is mounted, after a start', { identity: undefined, isMount: true }, {}, true, undefined],
+    ['is not taken for the folder that was there', folder, { device: 5n }, true, another],
+  ])('%s', (_, before, change, isMount, expected) => {
+    const look = { kind: 'folder', identity: { ...identity, ...change }, fsType: 0xef53, isMount } as const
+
+    const reason = whyNoRoot('papers', identity.path, look, before)
+
+    if (expected === undefined) expect(reason).toBeUndefined()
+    else expect(reason).toContain(expected)
+  })
+
+  function birthless(before: typeof disk): typeof disk {
+    return { ...before, identity: { ...before.identity, birthNs: 0n } }
+  }
+})
+
 describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted inside of a source', () => {
   function mounted(root: string): string {
     const place = join(root, 'disk')
@@ -131,7 +161,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
   const unmountings = new Map<string, () => void>()
   afterEach(() => {
     // The world that looks into it is ended behind this.
-    for (const place of unmountings.keys()) execFileSync('umount', ['--lazy', place])
+    for (const place of unmountings.keys()) spawnSync('umount', ['--lazy', place])
     unmountings.clear()
   })
 
@@ -179,7 +209,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
   })
 
   test('F11: is missed after a restart without it, be its folder empty or absent, and given up by approve only', async () => {
-    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const world = await aWorld({ before: mounted, settleMs: 100, clock: aClock() })
     const place = join(world.root, 'disk')
     mkdirSync(join(place, 'deep'))
     writeFileSync(join(place, 'deep/a'), 'x')
@@ -210,7 +240,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
   })
 
   test('F11: mounted again later, it is watched and compared again; one in which nothing is known is not missed', async () => {
-    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const world = await aWorld({ before: mounted, settleMs: 100, clock: aClock() })
     const place = join(world.root, 'disk')
     const second = await world.restart(unmountings.get(place))
     const unmissed = second.source.state()
@@ -239,7 +269,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     ['later', true],
     ['at once', false],
   ])('F11: mounted again %s with another device number, it is compared and watched', async (_, isMissed) => {
-    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const world = await aWorld({ before: mounted, settleMs: 100, clock: aClock() })
     const place = join(world.root, 'disk')
     for (const name of ['stays', 'went']) writeFileSync(join(place, name), 'x')
     await until(() => world.ledger.paths.join() === 'disk/stays,disk/went')
@@ -263,7 +293,7 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
   })
 
   test('F11: an empty disk that is unmounted leaves a folder like any other', async () => {
-    const world = await aWorld({ before: mounted, settleMs: 100 })
+    const world = await aWorld({ before: mounted, settleMs: 100, clock: aClock() })
     const place = join(world.root, 'disk')
 
     unmountings.get(place)?.()
@@ -299,6 +329,26 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     )
     expect(held).toEqual(['a'])
     expect(givenUp).toEqual([root])
+  })
+
+  test('F11: a root that was a disk and is another one, be that empty, waits for approve', async () => {
+    const root = mounted(tempFolder())
+    writeFileSync(join(root, 'a'), 'x')
+    const world = await aWorld({ path: root, settleMs: 100, clock: aClock() })
+    await until(() => world.ledger.paths.join() === 'a')
+    const other = mounted(tempFolder())
+    const state = (): SourceState => world.source.state()
+
+    execFileSync('umount', ['--lazy', root])
+    execFileSync('mount', ['--bind', other, root])
+    await until(() => state().reason?.includes('another file system') === true, state)
+    const held = world.ledger.paths
+    writeFileSync(join(root, 'b'), 'x')
+    const givenUp = world.source.approve()
+    await until(() => world.ledger.paths.join() === 'b', state)
+
+    expect([held, givenUp]).toEqual([['a'], [root]])
+    await until(() => state().state === 'watching', state)
   })
 
   test('F8: is polled where it does not tell of changes, from when it is mounted, while the rest is watched', async () => {
