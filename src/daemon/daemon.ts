@@ -375,9 +375,9 @@ function approvedUnseen(config: Config, journal: Journal, name: string): Pick<Ap
   const missing = notMounted(root, known)
   journal.mounts.keep(
     name,
-    known.filter((folder) => !missing.includes(folder)),
+    known.filter((mount) => !missing.includes(mount)),
   )
-  return { mounts: missing.map((folder) => join(root, folder)), copies: journal.approve(name) }
+  return { mounts: missing.map(({ folder }) => join(root, folder)), copies: journal.approve(name) }
 }
 
 /** What the next start would do with this configuration, without a daemon. */

@@ -232,4 +232,5 @@ export const migrations: readonly string[] = [
   folderMoves,
   goneCopies,
   knownMounts,
+  'ALTER TABLE known_mount ADD COLUMN mark TEXT;',
 ]

@@ -14,12 +14,18 @@ export interface SourceNote {
   readonly detail: string
 }
 
+/** Another file system in a source: in a folder below the root, or `''` for the root itself. */
+export interface KnownMount {
+  readonly folder: string
+  /** By what the disk is known again, also under another device number; undefined where nothing tells. */
+  readonly mark: string | undefined
+}
+
 /** Where other file systems were mounted, kept across restarts: an empty folder in the place of one is not taken for deleted files (F11). */
 export interface MountMemory {
-  /** Folders below the root; `''` is the root itself. */
-  of(source: string): readonly string[]
+  of(source: string): readonly KnownMount[]
   /** These and no others; durable when it returns. @throws Error while nothing can be kept. */
-  keep(source: string, folders: readonly string[]): void
+  keep(source: string, mounts: readonly KnownMount[]): void
 }
 
 export interface SourceDeps {

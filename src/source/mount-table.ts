@@ -1,6 +1,6 @@
 /** Which file systems the kernel says are mounted below a folder. Asks none of them, since one whose server is gone would never answer. */
-import { readFileSync, realpathSync } from 'node:fs'
-import { decodeName, fsPath } from '../base/path.ts'
+import { readFileSync } from 'node:fs'
+import { decodeName } from '../base/path.ts'
 import type { NestedMount } from './scan.ts'
 
 /** One per file system mounted anywhere; a machine full of containers has some thousand. */
@@ -32,23 +32,6 @@ export function mountsBelow(root: string, table: Buffer = readMounts()): NestedM
 /** Is a whole file system mounted at `path`? What services and containers bind to make places of their own is no disk that may be missed. */
 export function isDisk(path: string, table: Buffer = readMounts()): boolean {
   return parseMounts(table).findLast(({ point }) => point === path)?.top === '/'
-}
-
-/** Those of the folders of a source, `''` for its root, on which nothing is mounted now. For whoever has no source that runs. */
-export function notMounted(path: string, folders: readonly string[]): string[] {
-  const table = readMounts()
-  const root = realPath(path)
-  const below = new Set(mountsBelow(root, table).map(({ folder }) => folder))
-  return folders.filter((folder) => (folder === '' ? !isDisk(root, table) : !below.has(folder)))
-}
-
-function realPath(path: string): string {
-  try {
-    return decodeName(realpathSync(fsPath(path), 'buffer'))
-  } catch {
-    // Nothing is mounted at what is not there.
-    return path
-  }
 }
 
 function readMounts(): Buffer {

@@ -1,6 +1,8 @@
 /** What is known of the file systems a root may lie on, and of the kernel's limits. Reads; decides no state. */
 import { readFileSync } from 'node:fs'
 import type { SourceConfig } from '../config/config.ts'
+import type { KnownMount } from './deps.ts'
+import { isDiskOf } from './root-look.ts'
 import type { RootIdentity, RootLook } from './scan.ts'
 
 /** statfs types where changes by other hosts, or by the file system's own process, raise no event (F8). Source: statfs(2), linux/magic.h. */
@@ -31,31 +33,23 @@ const blindNames: ReadonlyMap<string, string> = new Map([
 ])
 
 export interface RootBefore {
-  /** In this run of the program, since a disk may have another number after the next start. */
-  readonly identity: RootIdentity | undefined
-  readonly isMount: boolean
+  /** Its number in this run of the program, since a disk may have another one after the next start. */
+  readonly device: bigint | undefined
+  /** The disk that it was. */
+  readonly disk: KnownMount | undefined
 }
 
 /** Why nothing is to be concluded from what is seen at `path`; undefined where it is the folder it was. */
-export function whyNoRoot(source: string, path: string, look: RootLook, before: RootBefore): string | undefined {
+export function whyNoRoot(
+  source: string,
+  path: string,
+  look: RootLook,
+  { device, disk }: RootBefore,
+): string | undefined {
   if (look.kind === 'absent') return `${path}: ${look.reason}`
-  const { identity, isMount } = look
-  if (before.isMount ? isMount && isSameDisk(identity, before.identity) : isSameDevice(identity, before.identity))
+  if (disk !== undefined ? isDiskOf(look, disk, device) : device === undefined || look.identity.device === device)
     return
   return `${path} is on another file system than before: mount it again, or say "fanfold approve ${source}" if this is meant`
-}
-
-function isSameDevice(now: RootIdentity, before: RootIdentity | undefined): boolean {
-  return before === undefined || now.device === before.device
-}
-
-/**
- * One that was away may be back under another number. Every ext4 has its root at the same inode, so that only with its birth it is known again;
- * where the file system keeps none, or the kernel does not tell (the change time stands for it then), its owner has to say so.
- */
-function isSameDisk(now: RootIdentity, before: RootIdentity | undefined): boolean {
-  if (before === undefined || isSameDevice(now, before)) return true
-  return now.inode === before.inode && now.birthNs === before.birthNs && now.birthNs > 0n
 }
 
 /** Why a root is looked at every few seconds rather than watched; undefined where it is watched. */

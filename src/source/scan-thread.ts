@@ -1,20 +1,13 @@
 /** The thread that asks the file system about files, so that no slow disk holds up the program. Sees and reports; decides nothing. */
-import { lstatSync, realpathSync, statfsSync, statSync, type BigIntStats } from 'node:fs'
+import { lstatSync, realpathSync, type BigIntStats } from 'node:fs'
 import { asError, assert, errnoOf } from '../base/errors.ts'
 import { decodeName, folderOf, fsPath, joinPath } from '../base/path.ts'
 import { serveThread } from '../base/thread.ts'
 import { IgnoreRules } from './ignore-rules.ts'
-import { isDisk, mountsBelow } from './mount-table.ts'
+import { mountsBelow } from './mount-table.ts'
 import { Mounts } from './mounts.ts'
-import {
-  looksMax,
-  type Look,
-  type Looks,
-  type Pieces,
-  type RootIdentity,
-  type RootLook,
-  type ScanVerbs,
-} from './scan.ts'
+import { lookAtRoot } from './root-look.ts'
+import { looksMax, type Look, type Looks, type Pieces, type RootIdentity, type ScanVerbs } from './scan.ts'
 import { writersOf } from './writers.ts'
 import { fileStat, isElsewhere, kindOf, Walk, type WalkedRoot } from './walk.ts'
 
@@ -25,19 +18,6 @@ interface OpenRoot extends WalkedRoot {
 const roots = new Map<number, OpenRoot>()
 const walks = new Map<number, { walk: Walk; root: OpenRoot; id: number }>()
 let nextWalk = 1
-
-function identify(path: string): RootLook {
-  try {
-    const real = decodeName(realpathSync(fsPath(path), 'buffer'))
-    const stat = statSync(fsPath(real), { bigint: true })
-    if (!stat.isDirectory()) return { kind: 'absent', reason: 'it is not a folder' }
-    const fsType = statfsSync(fsPath(real)).type
-    const identity = { path: real, device: stat.dev, inode: stat.ino, birthNs: stat.birthtimeNs }
-    return { kind: 'folder', identity, fsType, isMount: isDisk(real) }
-  } catch (thrown) {
-    return { kind: 'absent', reason: asError(thrown).message }
-  }
-}
 
 function isStillThere({ path, device, inode }: RootIdentity): boolean {
   try {
@@ -123,7 +103,7 @@ function leave(number: number): null {
 }
 
 serveThread<ScanVerbs>({
-  identify: ({ path }) => identify(path),
+  identify: ({ path }) => lookAtRoot(path),
   open({ id, identity, ignore, oneFileSystem, mounts }) {
     const { path, device } = identity
     const onlyDevice = oneFileSystem ? device : undefined

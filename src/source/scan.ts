@@ -14,8 +14,6 @@ export interface RootIdentity {
   readonly path: string
   readonly device: bigint
   readonly inode: bigint
-  /** Unit: ns; 0 where the file system keeps none. */
-  readonly birthNs: bigint
 }
 
 /** What of a tree counts. */
@@ -77,7 +75,10 @@ export function unpackStat(from: BigInt64Array, index: number): FileStat {
   }
 }
 
-/** The root as it is now; `fsType` is statfs's magic number. `isMount`: all of a file system lies there. */
+/**
+ * The root as it is now; `fsType` is statfs's magic number. `isMount`: all of a file system lies there. `mark`: by what that disk is known again,
+ * where its file system keeps anything of the kind.
+ */
 export type RootLook = RootFolder | { readonly kind: 'absent'; readonly reason: string }
 
 export interface RootFolder {
@@ -85,6 +86,7 @@ export interface RootFolder {
   readonly identity: RootIdentity
   readonly fsType: number
   readonly isMount: boolean
+  readonly mark: string | undefined
 }
 
 /** Another file system, mounted at a folder of a source; `fsType` is the kernel's name of its kind. */

@@ -14,7 +14,7 @@ export class SourceLives {
   readonly #config: SourceConfig
   readonly #deps: SourceDeps
   readonly #threads: Pick<FolderSourceParts, 'scanner' | 'watch'>
-  readonly #memory: SourceMemory = { root: undefined }
+  readonly #memory: SourceMemory = { device: undefined }
   #life: FolderSource | undefined
   /** Why the last life ended. */
   #endReason: string | undefined

@@ -7,10 +7,10 @@ import type { SourceConfig } from '../config/config.ts'
 import { asError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { joinPath, sourcePath, type SourcePath } from '../base/path.ts'
-import type { MountMemory } from './deps.ts'
+import type { KnownMount, MountMemory } from './deps.ts'
 import type { Believed } from './reconcile.ts'
 import { whyNoRoot } from './root.ts'
-import type { NestedMount, RootFolder, RootIdentity, RootLook } from './scan.ts'
+import type { NestedMount, RootFolder, RootLook } from './scan.ts'
 
 /** Mounts named in the status; the others are counted. */
 const namedMax = 3
@@ -19,8 +19,8 @@ const rememberedMax = 1_000
 
 /** What outlives one life of a source. */
 export interface SourceMemory {
-  /** Its root as it was last seen (F11). */
-  root: RootIdentity | undefined
+  /** The file system that its root was last seen on (F11). */
+  device: bigint | undefined
 }
 
 export interface SourceMountsOptions {
@@ -43,7 +43,7 @@ export class SourceMounts {
   readonly #unmounted = new Set<string>()
   /** What was told of each: a disk that comes and goes is told of once. */
   readonly #told = new Map<string, string>()
-  #remembered: readonly string[]
+  #remembered: readonly KnownMount[]
   #isKept = true
   #missing: readonly string[] = []
   #forgotten: readonly string[] = []
@@ -62,7 +62,8 @@ export class SourceMounts {
 
   /** Folders below the root in which another file system is expected. */
   get expected(): readonly string[] {
-    return this.#options.coverage.oneFileSystem ? [] : this.#remembered.filter((folder) => folder !== '')
+    if (this.#options.coverage.oneFileSystem) return []
+    return this.#remembered.map(({ folder }) => folder).filter((folder) => folder !== '')
   }
 
   /** Since the last look: what was mounted there held no file, so that it is not missed, and the folder is one like any other. */
@@ -85,8 +86,8 @@ export class SourceMounts {
   /** Why nothing is to be concluded from what is seen at the root. */
   whyNoRoot(look: RootLook): string | undefined {
     const { source, coverage, memory } = this.#options
-    const before = { identity: memory.root, isMount: this.#remembered.includes('') }
-    const reason = whyNoRoot(source, coverage.path, look, before)
+    const disk = this.#remembered.find(({ folder }) => folder === '')
+    const reason = whyNoRoot(source, coverage.path, look, { device: memory.device, disk })
     this.#isRootElsewhere = look.kind === 'folder' && reason !== undefined
     return reason
   }
@@ -108,12 +109,12 @@ export class SourceMounts {
   /** The root is there. @param below what is mounted inside now. @returns folders where something else is than before, and that count. */
   see(root: RootFolder, below: readonly NestedMount[]): string[] {
     const { memory, coverage, blindMount } = this.#options
-    memory.root = root.identity
+    memory.device = root.identity.device
     const fresh = below.filter(
       ({ folder, fsType }) => this.#known.get(folder) !== fsType || this.#unmounted.has(folder),
     )
     this.#unmounted.clear()
-    this.#remember(root.isMount, below)
+    this.#remember(root, below)
     this.#known.clear()
     this.#polled.clear()
     for (const { folder, fsType } of below) {
@@ -129,13 +130,13 @@ export class SourceMounts {
   giveUpMissing(): readonly string[] {
     const { coverage, memory } = this.#options
     const given = this.#isRootElsewhere ? [''] : this.#missing
-    if (this.#isRootElsewhere) memory.root = undefined
-    this.#keep(this.#remembered.filter((folder) => !given.includes(folder)))
+    if (this.#isRootElsewhere) memory.device = undefined
+    this.#keep(this.#remembered.filter(({ folder }) => !given.includes(folder)))
     return given.map((folder) => (folder === '' ? coverage.path : joinPath(coverage.path, folder)))
   }
 
   /** Those that are there, and those that are missed: where no file is known, nothing is. */
-  #remember(isRootMount: boolean, below: readonly NestedMount[]): void {
+  #remember(root: RootFolder, below: readonly NestedMount[]): void {
     const { source, believed, coverage } = this.#options
     const now = coverage.oneFileSystem ? [] : below.map(({ folder }) => folder)
     const isHeld = (folder: string): boolean => believed.filesBelow(source, sourcePath(folder), 1).length > 0
@@ -143,18 +144,20 @@ export class SourceMounts {
     for (const folder of missing) if (!this.#missing.includes(folder)) this.#tellMissing(folder)
     this.#missing = missing
     this.#forgotten = this.expected.filter((folder) => !now.includes(folder) && !missing.includes(folder))
-    this.#keep([...(isRootMount ? [''] : []), ...now, ...missing].sort().slice(0, rememberedMax))
+    const inside = [...now, ...missing].sort().map((folder) => ({ folder, mark: undefined }))
+    this.#keep([...(root.isMount ? [{ folder: '', mark: root.mark }] : []), ...inside].slice(0, rememberedMax))
   }
 
   /** Before anything is recorded of what is mounted there. */
-  #keep(folders: readonly string[]): void {
+  #keep(found: readonly KnownMount[]): void {
     const { source, mounts, log } = this.#options
-    const isSame =
-      folders.length === this.#remembered.length && folders.every((folder, n) => folder === this.#remembered[n])
-    if (this.#isKept && isSame) return
-    this.#remembered = folders
+    const before = this.#remembered
+    const isAsBefore = ({ folder, mark }: KnownMount, n: number): boolean =>
+      folder === before[n]?.folder && mark === before[n].mark
+    if (this.#isKept && found.length === before.length && found.every(isAsBefore)) return
+    this.#remembered = found
     try {
-      mounts.keep(source, folders)
+      mounts.keep(source, found)
       this.#isKept = true
     } catch (thrown) {
       // Tried again at the next look.

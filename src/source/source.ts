@@ -18,10 +18,10 @@ import { Watch } from './watch.ts'
 
 export { type Change } from './change.ts'
 export { type SourceState } from './condition.ts'
-export { type SourceDeps, type SourceNote } from './deps.ts'
+export { type KnownMount, type SourceDeps, type SourceNote } from './deps.ts'
 export type { IgnoredBecause } from './ignore-rules.ts'
-export { notMounted } from './mount-table.ts'
 export { type Believed, type KnownFile } from './reconcile.ts'
+export { notMounted } from './root-look.ts'
 
 export interface Source {
   readonly name: string

@@ -169,6 +169,6 @@ CREATE INDEX file_large ON file (size) WHERE size >= 1048576;
 
 CREATE TABLE known_mount (
   source_id INTEGER NOT NULL REFERENCES source (id),
-  folder BLOB NOT NULL,
+  folder BLOB NOT NULL, mark TEXT,
   PRIMARY KEY (source_id, folder)
 ) WITHOUT ROWID, STRICT;

@@ -8,6 +8,7 @@ import {
   openSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -18,8 +19,8 @@ import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { sourcePath } from '../../src/base/path.ts'
 import { isDisk, mountsBelow } from '../../src/source/mount-table.ts'
 import { blindMount, unwatchedReason, whyNoRoot } from '../../src/source/root.ts'
-import type { SourceState } from '../../src/source/source.ts'
-import { aStartingWorld, aWorld, atRest, endWorlds, tempFolder, until } from './world.ts'
+import { notMounted, type SourceState } from '../../src/source/source.ts'
+import { aStartingWorld, aWorld, atRest, endWorlds, Ledger, tempFolder, until } from './world.ts'
 
 afterEach(endWorlds)
 
@@ -119,32 +120,30 @@ describe('F7: a limit that is reached', () => {
 })
 
 describe('F11: the root of a disk', () => {
-  const identity = { path: '/media/disk', device: 1n, inode: 2n, birthNs: 3n }
-  const disk = { identity, isMount: true }
-  const folder = { identity, isMount: false }
+  const identity = { path: '/media/disk', device: 1n, inode: 2n }
+  const found = { kind: 'folder', identity, fsType: 0xef53, isMount: true, mark: '2:3' } as const
+  const other = { ...identity, device: 5n }
+  const disk = { folder: '', mark: '2:3' }
+  const markless = { folder: '', mark: undefined }
   const another = 'is on another file system than before'
 
   test.each([
-    ['is the same one', disk, {}, true, undefined],
-    ['is the same one under another device number', disk, { device: 5n }, true, undefined],
-    ['is another one when it is younger', disk, { device: 5n, birthNs: 4n }, true, another],
-    ['is another one when it has another inode', disk, { device: 5n, inode: 4n }, true, another],
-    ['may be another one when nobody knows its birth', birthless(disk), { device: 5n, birthNs: 0n }, true, another],
-    ['is missed when nothing is mounted, the device being the same', disk, {}, false, another],
-    ['is whatever is mounted, after a start', { identity: undefined, isMount: true }, {}, true, undefined],
-    ['is not taken for the folder that was there', folder, { device: 5n }, true, another],
-  ])('%s', (_, before, change, isMount, expected) => {
-    const look = { kind: 'folder', identity: { ...identity, ...change }, fsType: 0xef53, isMount } as const
-
-    const reason = whyNoRoot('papers', identity.path, look, before)
+    ['is the same one', { device: 1n, disk }, {}, undefined],
+    ['is the same one under another device number', { device: 1n, disk }, { identity: other }, undefined],
+    ['is the same one after a start', { device: undefined, disk }, { identity: other }, undefined],
+    ['is another one by its mark, under the same device number', { device: 1n, disk }, { mark: '2:4' }, another],
+    ['is another one after a start', { device: undefined, disk }, { mark: '2:4' }, another],
+    ['is another one when that has no mark', { device: undefined, disk }, { mark: undefined }, another],
+    ['has no mark, and another number', { device: 1n, disk: markless }, { identity: other, mark: undefined }, another],
+    ['has no mark, and nobody knows after a start', { device: undefined, disk: markless }, {}, undefined],
+    ['is missed where nothing is mounted', { device: 1n, disk }, { isMount: false }, another],
+    ['is not taken for the folder that was there', { device: 1n, disk: undefined }, { identity: other }, another],
+  ])('%s', (_, before, change, expected) => {
+    const reason = whyNoRoot('papers', identity.path, { ...found, ...change }, before)
 
     if (expected === undefined) expect(reason).toBeUndefined()
     else expect(reason).toContain(expected)
   })
-
-  function birthless(before: typeof disk): typeof disk {
-    return { ...before, identity: { ...before.identity, birthNs: 0n } }
-  }
 })
 
 describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted inside of a source', () => {
@@ -329,6 +328,40 @@ describe.runIf(process.getuid?.() === 0)('F14: a file system that is mounted ins
     )
     expect(held).toEqual(['a'])
     expect(givenUp).toEqual([root])
+  })
+
+  test('F11: without a source that runs, what is not mounted is known all the same, and another disk by its mark', () => {
+    const root = mounted(tempFolder())
+    const there = { folder: '', mark: undefined }
+    const another = { folder: '', mark: '2:1700000000000000000' }
+    const gone = { folder: 'gone', mark: undefined }
+
+    expect(notMounted(root, [there, gone])).toEqual([gone])
+    expect(notMounted(root, [another])).toEqual([another])
+    expect(notMounted(join(root, 'absent'), [there])).toEqual([there])
+  })
+
+  test('F11: a root that is another disk than before the start waits for approve', async () => {
+    const root = mounted(tempFolder())
+    writeFileSync(join(root, 'a'), 'x')
+    const ledger = new Ledger()
+    const first = await aWorld({ path: root, settleMs: 100, ledger })
+    await until(() => ledger.paths.join() === 'a')
+    const kept = ledger.mounts.of('papers')
+    await first.stop()
+    rmSync(join(root, 'a'))
+    ledger.mounts.keep('papers', [{ folder: '', mark: '2:1700000000000000000' }])
+
+    const again = await aStartingWorld({ path: root, ledger, settleMs: 100, clock: aClock() })
+    await until(() => again.source.state().state === 'missing' && again.source.isIdle())
+    const held = ledger.paths
+    writeFileSync(join(root, 'b'), 'x')
+    const givenUp = again.source.approve()
+    await until(() => ledger.paths.join() === 'b')
+
+    expect(kept).toEqual([{ folder: '', mark: undefined }])
+    expect([held, givenUp]).toEqual([['a'], [root]])
+    expect(ledger.mounts.of('papers')).toEqual(kept)
   })
 
   test('F11: a root that was a disk and is another one, be that empty, waits for approve', async () => {

@@ -11,6 +11,7 @@ import {
   type Believed,
   type Change,
   type KnownFile,
+  type KnownMount,
   type Source,
   type SourceDeps,
   type SourceNote,
@@ -23,7 +24,7 @@ export class Ledger implements Believed {
   readonly taken: Change[] = []
   readonly callSizes: number[] = []
   readonly #files = new Map<string, Map<string, KnownFile>>()
-  readonly #mounts = new Map<string, readonly string[]>()
+  readonly #mounts = new Map<string, readonly KnownMount[]>()
   readonly #inodes = new Map<bigint, Set<SourcePath>>()
   readonly moves: Believed['moves'] = {
     whereabouts: (_, { inode, size, mtimeNs }) =>
@@ -36,7 +37,7 @@ export class Ledger implements Believed {
   /** Kept with it across restarts, as in the journal. */
   readonly mounts: SourceDeps['mounts'] = {
     of: (source) => this.#mounts.get(source) ?? [],
-    keep: (source, folders) => void this.#mounts.set(source, folders),
+    keep: (source, mounts) => void this.#mounts.set(source, mounts),
   }
 
   take(changes: readonly Change[]): Promise<void> {
