@@ -57,7 +57,8 @@ export async function* verifyTarget(
     const { target } = shelf
     const host = parts.config().node.id
     const folder = ownFolder(config.at, host)
-    const given = { journal, clock, name, target, order: laneOrder(config, { clock, host }), folder }
+    const onOwed = (): void => parts.onOwed(name)
+    const given = { journal, clock, name, target, order: laneOrder(config, { clock, host }), folder, onOwed }
     for await (const finding of verification(order, given, signal)) {
       if (finding.kind === 'tally') conclude(name, finding.tally, order, parts)
       yield finding
@@ -72,12 +73,7 @@ export function differencesOf({ counts }: Tally): number {
   return counts.missing + counts.different + counts.renamed
 }
 
-function conclude(
-  name: string,
-  tally: Tally,
-  { source, glob }: VerifyOrder,
-  { journal, clock, onOwed }: VerifyParts,
-): void {
+function conclude(name: string, tally: Tally, { source, glob }: VerifyOrder, { journal, clock }: VerifyParts): void {
   const differences = differencesOf(tally)
   const open = differences - tally.repaired
   if (source === null && glob === null) {
@@ -86,7 +82,6 @@ function conclude(
   }
   const words = `${tally.checked} copies compared: ${differences} not as delivered, ${tally.repaired} owed again`
   journal.note({ source: null, target: name, event: 'verified', detail: words })
-  if (tally.repaired > 0) onOwed(name)
 }
 
 function eventOf(target: string, finding: Finding): VerifyEvent {

@@ -78,6 +78,8 @@ export interface VerifyParts {
   readonly order: Pick<LaneOrder, 'selector' | 'placeAt'>
   /** Below which all copies of this Fanfold are: what lies elsewhere is none of its business. */
   readonly folder: RemotePath
+  /** Something is owed that was not before; told at once, since whoever asked may go away before all is compared. */
+  readonly onOwed: () => void
 }
 
 /** Ends with its tally. @throws TargetError where the target cannot be asked. */
@@ -160,11 +162,14 @@ class Verification {
         if (verdict.kind !== 'altered') repairs.push(repairOf(holding, verdict))
       }
     }
-    if (this.#wish.repair && repairs.length > 0)
-      this.#repaired += await this.#parts.journal.patiently(
-        () => this.#parts.journal.holdings.repair(this.#parts.name, repairs),
-        signal,
-      )
+    if (this.#wish.repair && repairs.length > 0) await this.#repair(repairs, signal)
+  }
+
+  async #repair(repairs: readonly Repair[], signal: AbortSignal): Promise<void> {
+    const { journal, name, onOwed } = this.#parts
+    const owed = await journal.patiently(() => journal.holdings.repair(name, repairs), signal)
+    this.#repaired += owed
+    if (owed > 0) onOwed()
   }
 
   /** Whatever stands where this file has or gets its copy is no stranger. Answers the entry that proves the copy. */

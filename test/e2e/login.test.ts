@@ -3,14 +3,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { decide, typeCode } from '../account/login-rig.ts'
 import { loginEmulator, type LoginEmulator } from '../emulator/core/login-server.ts'
 import type { LoginKind } from '../emulator/core/login-profiles.ts'
 import { aDropbox, type Rig } from '../emulator/dropbox-rig.ts'
-import { aBench, type Bench, type Ended, fanfold, program, startDaemon, targetOf } from './rig.ts'
+import { aBench, aFreePort, type Bench, type Ended, fanfold, program, startDaemon, targetOf } from './rig.ts'
 
 /** A command that talks while it runs. */
 interface Running {
@@ -40,16 +39,6 @@ function talk(bench: Bench, ...words: string[]): Running {
       throw new Error(`never told ${String(pattern)}: ${stderr}`)
     },
   }
-}
-
-async function aFreePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 const address = /^http:\/\/127\.0\.0\.1:\S+$/m

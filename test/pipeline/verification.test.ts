@@ -4,7 +4,13 @@ import { describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { remotePath } from '../../src/base/path.ts'
-import { verification, type Difference, type Tally, type VerifyWish } from '../../src/pipeline/pipeline.ts'
+import {
+  verification,
+  type Difference,
+  type Finding,
+  type Tally,
+  type VerifyWish,
+} from '../../src/pipeline/pipeline.ts'
 import { directoryTarget } from '../../src/target/directory/directory.ts'
 import type { Target } from '../../src/target/target.ts'
 import { aWorld, forwarded, type World } from './rig.ts'
@@ -31,16 +37,20 @@ async function verified(
   wish: Partial<VerifyWish> = {},
   wrap: (target: Target) => Target = (target) => target,
   folder = '',
+  onFinding: (finding: Finding) => void = () => {},
 ): Promise<{ differences: readonly Difference[]; tally: Tally }> {
   const inner = directoryTarget({ name: 'nas', root: world.copies('nas'), log: silentLog, clock: systemClock })
   const target = wrap(inner)
   await target.open(world.journal.target('nas').mark ?? undefined, never)
   const differences: Difference[] = []
   let tally: Tally | undefined
-  const { order } = world.seat('nas')
-  const parts = { journal: world.journal, clock: systemClock, name: 'nas', target, order, folder: remotePath(folder) }
+  const { order, lane } = world.seat('nas')
+  const onOwed = (): void => lane?.nudge()
+  const common = { journal: world.journal, clock: systemClock, name: 'nas', order, onOwed }
+  const parts = { ...common, target, folder: remotePath(folder) }
   try {
     for await (const finding of verification({ ...all, ...wish }, parts, never)) {
+      onFinding(finding)
       if (finding.kind === 'difference') differences.push(finding.difference)
       if (finding.kind === 'tally') ({ tally } = finding)
     }
@@ -74,7 +84,6 @@ test('F80: what is missing, different, renamed and extra is named exactly, and a
   const { ino } = statSync(join(nas, 'sub/otherwise'))
 
   const found = await verified(world, { repair: true })
-  world.seat('nas').lane?.nudge()
   await delivered(world, 4)
   const healed = await verified(world)
 
@@ -91,6 +100,19 @@ test('F80: what is missing, different, renamed and extra is named exactly, and a
   expect(statSync(join(nas, 'sub/named')).ino).toBe(ino)
   const events = world.journal.history(null, 100).filter(({ event }) => event === 'repair')
   expect(events.map(({ path }) => path).sort()).toEqual(['changed', 'gone', 'sub/named'])
+})
+
+test('F80: what was owed again is delivered, although whoever asked went away before all was compared', async () => {
+  const world = await aWorldOf(['gone', 'fine'])
+  rmSync(join(world.copies('nas'), 'gone'))
+  const leave = (finding: Finding): void => {
+    if (finding.kind === 'progress' && finding.phase === 'comparing') throw new Error('killed')
+  }
+
+  await expect(verified(world, { repair: true }, undefined, '', leave)).rejects.toThrow('killed')
+  await delivered(world, 2)
+
+  expect(readFileSync(join(world.copies('nas'), 'gone'), 'utf8')).toBe('content of gone')
 })
 
 test('a copy of which only the times were changed is the same', async () => {

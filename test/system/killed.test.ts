@@ -73,7 +73,7 @@ async function killedInResync(bench: KindBench, daemon: RunningDaemon, isCloud: 
   }
   const resync = fanfold(bench, ...words)
   await new Promise<unknown>((resolve, reject) =>
-    bench.atRequest(12, () => {
+    bench.atRequest(4, () => {
       daemon.end('SIGKILL').then(resolve, reject)
     }),
   )

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Page } from 'playwright-core'
 import { expect, onTestFinished, test } from 'vitest'
-import { aBench, program } from '../e2e/rig.ts'
+import { aBench, aFreePort, program } from '../e2e/rig.ts'
 import { loginEmulator } from '../emulator/core/login-server.ts'
 import type { LoginKind } from '../emulator/core/login-profiles.ts'
 
@@ -25,7 +25,11 @@ async function anAttempt(kind: LoginKind): Promise<Attempt> {
   writeFileSync(join(bench.folder, 'secret'), emulator.auth.client.clientSecret)
   const account = `{ name: main, kind: ${kind}, client-id: emulatedapp, client-secret-file: secret, endpoint: '${emulator.url}' }`
   writeFileSync(bench.config, `${readFileSync(bench.config, 'utf8')}accounts:\n  - ${account}\n`)
-  const child = spawn(process.execPath, [program, 'login', 'main', '--config', bench.config], { stdio: 'pipe' })
+  // Its own port may be anybody's meanwhile.
+  const port = await aFreePort()
+  emulator.provider.pages.consent.redirects.add(`http://localhost:${port}/`)
+  const words = ['login', 'main', '--port', String(port), '--config', bench.config]
+  const child = spawn(process.execPath, [program, ...words], { stdio: 'pipe' })
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (text: Buffer) => (stdout += text.toString()))
   const address = await new Promise<string>((resolve, reject) => {
