@@ -1,7 +1,7 @@
 /** One target of each kind, called `cloud` whatever it is, with its owner's hand in it: what is asked of all of them is written once. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import type { FaultScript } from '../emulator/core/faults.ts'
+import type { Armed, FaultScript } from '../emulator/core/faults.ts'
 import type { Provider } from '../emulator/core/provider.ts'
 import type { Recorder } from '../emulator/core/recorder.ts'
 import { aBox } from '../emulator/box-rig.ts'
@@ -21,8 +21,8 @@ export interface KindBench extends Bench {
   paths(): string[]
   /** Requests so far; 0 of a directory. */
   requests(): number
-  /** Does something when the nth request from now comes. @throws Error at a directory, which is asked without anybody seeing it. */
-  atRequest(nth: number, work: () => void): void
+  /** Does something when the nth request from now comes, unless it is taken away. @throws Error at a directory, which is asked without anybody seeing it. */
+  atRequest(nth: number, work: () => void): Pick<Armed, 'disarm'>
 }
 
 interface Emulated {
@@ -30,7 +30,7 @@ interface Emulated {
     readonly url: string
     readonly provider: Pick<Provider, 'owner'>
     readonly recorder: Recorder
-    fault(script: FaultScript): unknown
+    fault(script: FaultScript): Armed
     readonly auth: { readonly client: { readonly clientId: string; readonly clientSecret: string } }
   }
   readonly refreshToken: string
@@ -63,7 +63,7 @@ function cloudBench(kind: string, { emulator, refreshToken }: Emulated, accountL
         .filter(isCopy)
         .map(({ path }) => path.replace('/Archive/', ''))
         .sort(),
-    atRequest: (nth, work) => void emulator.fault({ nth, fault: { do: 'call', when: 'before', work } }),
+    atRequest: (nth, work) => emulator.fault({ nth, fault: { do: 'call', when: 'before', work } }),
     requests: () => emulator.recorder.total,
   }
 }

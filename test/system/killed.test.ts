@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
-import type { VerifyEvent } from '../../src/control/control.ts'
+import type { Status, VerifyEvent } from '../../src/control/control.ts'
 import { kindBenches, type KindBench } from '../e2e/each-kind.ts'
 import { treeBytesOf } from '../e2e/hostile-tree.ts'
 import { fanfold, isAtRest, program, type RunningDaemon, startDaemon, targetOf } from '../e2e/rig.ts'
@@ -58,8 +58,8 @@ async function killedAtThird(bench: KindBench, ...words: string[]): Promise<bool
   return child.signalCode === 'SIGKILL'
 }
 
-/** Begins a resync and kills its daemon in the middle. */
-async function killedInResync(bench: KindBench, daemon: RunningDaemon, isCloud: boolean): Promise<void> {
+/** Begins a resync and kills its daemon in the middle, at the latest when it is done. @returns whether it was begun. */
+async function killedInResync(bench: KindBench, daemon: RunningDaemon, isCloud: boolean): Promise<boolean> {
   const words = ['resync', '--verify'] as const
   if (!isCloud) {
     await fanfold(bench, ...words)
@@ -69,23 +69,27 @@ async function killedInResync(bench: KindBench, daemon: RunningDaemon, isCloud: 
       return left > 0 && left * 3 <= filesOfDirectory * 2
     })
     await daemon.end('SIGKILL')
-    return
+    return true
   }
   const resync = fanfold(bench, ...words)
-  await new Promise<unknown>((resolve, reject) =>
-    bench.atRequest(4, () => {
-      daemon.end('SIGKILL').then(resolve, reject)
-    }),
-  )
-  await resync
+  let reach = (): void => {}
+  const reached = new Promise<void>((resolve) => (reach = resolve))
+  const twelfth = bench.atRequest(12, reach)
+  const isDone = (status: Status): boolean => isAtRest(status) && isHealed(bench)
+  // How many requests it takes depends on how many files are looked at before all are listed.
+  await Promise.race([reached, resync.then(() => daemon.until(isDone, seconds))])
+  await daemon.end('SIGKILL')
+  twelfth.disarm()
+  return (await resync).code === 0
 }
 
 /** Starts a command and kills it when its nth request comes. @returns false where it was done before. */
 async function killedAt(bench: KindBench, nth: number, ...words: string[]): Promise<boolean> {
   const child = spawn(process.execPath, [program, ...words, '--config', bench.config], { stdio: 'ignore' })
   const ended = once(child, 'close')
-  bench.atRequest(nth, () => child.kill('SIGKILL'))
+  const armed = bench.atRequest(nth, () => child.kill('SIGKILL'))
   await ended
+  armed.disarm()
   return child.signalCode === 'SIGKILL'
 }
 
@@ -99,9 +103,10 @@ describe.each(Object.keys(kindBenches))('at %s', (kind) => {
     tamper(bench)
     const first = await startDaemon(bench)
     await first.until(isAtRest)
-    await killedInResync(bench, first, isCloud)
+    const wasBegun = await killedInResync(bench, first, isCloud)
 
     const again = await startDaemon(bench)
+    if (!wasBegun) await fanfold(bench, 'resync', '--verify')
     await again.until((status) => isAtRest(status) && isHealed(bench), seconds)
     const { bytesSent } = targetOf(await again.status(), 'cloud')
     tamper(bench)
