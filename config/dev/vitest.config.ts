@@ -1,7 +1,6 @@
 /** Test runner settings. Tests import `src/*.ts` and are given the compiled file, so that they prove what ships, threads included. */
 import { existsSync } from 'node:fs'
 import { defineConfig, type Plugin } from 'vitest/config'
-import { SlowFirst } from './slow-first.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 const sourceFolder = `${root}src/`
@@ -35,7 +34,6 @@ export default defineConfig({
     pool: 'forks',
     // Two cores are enough: of three tests at once one mostly waits for a server, a clock or a disk. More would make each of them late.
     maxWorkers: 3,
-    sequence: { sequencer: SlowFirst },
     // Limits of what is waited for end a test that would hang; how fast a thing is, is measured where it matters.
     testTimeout: 90_000,
     expect: { poll: { timeout: 20_000 } },
